@@ -1,0 +1,50 @@
+# make demo and make test are all that a new user needs; both set up what they use.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test setup lint types fast real lock mutate-rules clean
+.DEFAULT_GOAL := test
+
+setup: $(VENV)/.installed sandbox/node_modules/.installed
+
+$(VENV)/.installed: requirements-dev.txt tools/find-python
+	@python=$$(tools/find-python) && echo "Setting up Python packages in $(VENV) (about a minute) ..." && \
+	rm -rf $(VENV) && "$$python" -m venv $(VENV) && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt && \
+	touch $@
+
+sandbox/node_modules/.installed: sandbox/package.json sandbox/package-lock.json tools/find-node
+	@tools/find-node && echo "Setting up Azurite, the local Azure Storage (about half a minute) ..." && \
+	npm ci --prefix sandbox --silent --no-audit --no-fund --ignore-scripts && touch $@
+
+demo: setup
+	@$(BIN)/python -m sandbox demo
+
+test: setup lint types fast real
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+fast: setup
+	$(BIN)/python -m pytest -m "not real"
+
+real: setup
+	$(BIN)/python -m pytest -m real
+
+mutate-rules: setup
+	$(BIN)/python tools/mutate_rules.py
+
+lock: setup
+	$(BIN)/pip-compile --quiet $(LOCK_FLAGS) --output-file requirements.txt requirements.in
+	$(BIN)/pip-compile --quiet $(LOCK_FLAGS) --output-file requirements-dev.txt requirements-dev.in
+
+LOCK_FLAGS := --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host --no-emit-options
+
+clean:
+	rm -rf $(VENV) sandbox/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
