@@ -1,0 +1,167 @@
+"""Settings: every fault at once, each with its remedy, and no secret in any message."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.settings import SettingsError, load
+
+GOOD = {
+    "TENANT_ID": "3f0a7b5e-6f0e-4f1c-9a50-0d0f6f3c1a11",
+    "WATCH_STORAGE": "UseDevelopmentStorage=true",
+    "NOTIFICATION_BASE_URL": "https://watch.example.net",
+    "CLIENT_STATE": "c" * 48,
+    "TEAMS_WORKFLOW_URL": "https://prod-12.westeurope.logic.azure.com/workflows/x/triggers/manual?sig=secret-signature",
+    "TELLING_SCHEDULE": "0 * * * * *",
+    "RECONCILE_SCHEDULE": "0 */5 * * * *",
+    "SUBSCRIPTIONS_SCHEDULE": "0 0 * * * *",
+}
+
+
+def faults(**changes: str | None) -> tuple[str, ...]:
+    environ = {**GOOD, **{name: value for name, value in changes.items() if value is not None}}
+    for name, value in changes.items():
+        if value is None:
+            environ.pop(name, None)
+    with pytest.raises(SettingsError) as caught:
+        load(environ)
+    return caught.value.faults
+
+
+def test_the_least_settings_give_the_documented_defaults() -> None:
+    settings = load(GOOD)
+    assert settings.policy.edition == "2017-10-24"
+    assert settings.policy.writeback == "unknown"
+    assert settings.policy.scope == "auto"
+    assert settings.policy.report_grace == timedelta(hours=48)
+    assert settings.policy.report_max_age == timedelta(days=14)
+    assert settings.policy.ends_soon == timedelta(days=30)
+    assert settings.telling.confirm_after == timedelta(minutes=15)
+    assert settings.telling.group_wait == timedelta(seconds=60)
+    assert settings.second_look == timedelta(minutes=5)
+    assert settings.graph.base_url == "https://graph.microsoft.com/v1.0"
+    assert not settings.platform_signs_in
+
+
+def test_an_empty_environment_names_every_required_setting_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({})
+    text = str(caught.value)
+    for name in GOOD:
+        assert f"{name}: is missing." in text
+    assert len(caught.value.faults) == len(GOOD)
+
+
+WRONG = [
+    ("TENANT_ID", "contoso.com", "is not a GUID"),
+    ("TENANT_ID", None, "is missing"),
+    ("AZURE_CLIENT_ID", "app", "is not a GUID"),
+    ("EMERGENCY_GROUP", "break-glass", "is not a GUID"),
+    ("GRAPH_BASE_URL", "http://graph.microsoft.com/v1.0", "is not an https URL"),
+    ("GRAPH_BASE_URL", "https://user:pw@graph.microsoft.com/v1.0", "is not an https URL"),
+    ("NOTIFICATION_BASE_URL", "watch.example.net", "is not an https URL"),
+    ("NOTIFICATION_BASE_URL", "https://[::1", "is not a URL"),
+    ("NOTIFICATION_BASE_URL", None, "is missing"),
+    ("WATCH_STORAGE", None, "is missing"),
+    ("WATCH_STORAGE", "storage", "is not a storage connection string"),
+    ("CLIENT_STATE", None, "is missing"),
+    ("CLIENT_STATE", "short", "must be 32 to 128 printable ASCII characters"),
+    ("CLIENT_STATE", "é" * 40, "must be 32 to 128 printable ASCII characters"),
+    ("CLIENT_STATE", "c" * 129, "must be 32 to 128 printable ASCII characters"),
+    ("CLIENT_STATE_PREVIOUS", "short", "must be 32 to 128 printable ASCII characters"),
+    ("TEAMS_WORKFLOW_URL", None, "is missing"),
+    ("TEAMS_WORKFLOW_URL", "https://contoso.webhook.office.com/x", "has a host that is not expected here"),
+    ("TEAMS_WORKFLOW_URL", "http://prod-1.westeurope.logic.azure.com/x", "is not an https URL"),
+    ("POLICY_EDITION", "2019", "'2019' is not known"),
+    ("CONTESTED", "maybe", "'maybe' is not known"),
+    ("DEVELOPER_SKUS", "yes", "'yes' is not known"),
+    ("SSPR_SCOPE", "some", "'some' is not known"),
+    ("SSPR_SCOPE", "groups:", "is not known"),
+    ("SSPR_SCOPE", "groups:helpdesk", "is not known"),
+    ("POPULATION", "used", "'used' is not known"),
+    ("RESOURCE_ACCOUNTS", "keep", "'keep' is not known"),
+    ("PASSWORD_WRITEBACK", "yes", "'yes' is not known"),
+    ("SYNCED_WITHOUT_WRITEBACK", "x", "'x' is not known"),
+    ("INTERNAL_GUESTS", "x", "'x' is not known"),
+    ("ADMINISTRATORS", "x", "'x' is not known"),
+    ("TEAMS_NAMES", "first", "'first' is not known"),
+    ("ENDS_SOON_DAYS", "soon", "is not a whole number"),
+    ("ENDS_SOON_DAYS", "999", "is not a whole number"),
+    ("SEATS_LOW", "-1", "is not a whole number"),
+    ("CONFIRM_AFTER", "15", "is not a length of time"),
+    ("GROUP_WAIT", "a minute", "is not a length of time"),
+    ("SECOND_LOOK", "5 min", "is not a length of time"),
+    ("REPORT_GRACE", "2 days", "is not a length of time"),
+    ("TELLING_SCHEDULE", None, "is missing"),
+    ("TELLING_SCHEDULE", "* * * * *", "has not six fields"),
+    ("LOCAL_KEY", "k" * 40, "is for the sandbox only"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "problem"), WRONG)
+def test_each_wrong_setting_is_named_with_its_problem(name: str, value: str | None, problem: str) -> None:
+    found = faults(**{name: value})
+    assert any(fault.startswith(f"{name}:") and problem in fault for fault in found), found
+
+
+def test_every_fault_ends_with_a_remedy() -> None:
+    for fault in faults(TENANT_ID="x", CLIENT_STATE="short", CONFIRM_AFTER="x", TEAMS_WORKFLOW_URL=None):
+        _, _, remedy = fault.partition(". ")
+        assert remedy.split()[0] in {"Set", "Generate", "Write", "Create", "Use"}, fault
+
+
+def test_no_message_and_no_repr_shows_a_secret() -> None:
+    secret = "https://evil.example/workflows?sig=secret-signature"
+    text = " ".join(faults(TEAMS_WORKFLOW_URL=secret, CLIENT_STATE="top-secret", WATCH_STORAGE="key=abc"))
+    for shown in ("secret-signature", "top-secret", "key=abc"):
+        assert shown not in text
+    assert "secret-signature" not in repr(load(GOOD))
+    assert "c" * 48 not in repr(load(GOOD))
+
+
+def test_scope_groups_are_listed_with_commas() -> None:
+    one, two = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+    policy = load({**GOOD, "SSPR_SCOPE": f"groups:{one}, {two.upper()}"}).policy
+    assert (policy.scope, policy.scope_groups) == ("groups", (one, two))
+
+
+def test_storage_by_identity_wants_both_addresses() -> None:
+    environ = {name: value for name, value in GOOD.items() if name != "WATCH_STORAGE"}
+    environ["WATCH_STORAGE__blobServiceUri"] = "https://a.blob.core.windows.net"
+    with pytest.raises(SettingsError, match="WATCH_STORAGE: is missing"):
+        load(environ)
+    environ["WATCH_STORAGE__queueServiceUri"] = "https://a.queue.core.windows.net"
+    environ["AZURE_CLIENT_ID"] = "3f0a7b5e-6f0e-4f1c-9a50-0d0f6f3c1a22"
+    storage = load(environ).storage
+    assert storage.blob_uri == "https://a.blob.core.windows.net"
+    assert storage.client_id == "3f0a7b5e-6f0e-4f1c-9a50-0d0f6f3c1a22"
+
+
+def test_storage_given_in_both_ways_is_refused() -> None:
+    found = faults(WATCH_STORAGE__blobServiceUri="https://a.blob.core.windows.net")
+    assert any("as a connection string and as service addresses" in fault for fault in found)
+
+
+def test_both_secrets_are_accepted_while_one_rotates() -> None:
+    assert load({**GOOD, "CLIENT_STATE_PREVIOUS": "p" * 40}).client_states == ("c" * 48, "p" * 40)
+    assert load(GOOD).client_states == ("c" * 48,)
+
+
+def test_http_is_accepted_on_loopback_only_and_so_is_the_local_key() -> None:
+    environ = {
+        **GOOD,
+        "GRAPH_BASE_URL": "http://127.0.0.1:7172/v1.0/",
+        "NOTIFICATION_BASE_URL": "http://localhost:7171",
+        "TEAMS_WORKFLOW_URL": "http://127.0.0.1:7173/workflows/demo",
+        "LOCAL_KEY": "k" * 40,
+    }
+    settings = load(environ)
+    assert settings.graph.base_url == "http://127.0.0.1:7172/v1.0"
+    assert settings.local_key == "k" * 40
+
+
+def test_the_example_file_is_accepted_as_it_stands() -> None:
+    example = json.loads((Path(__file__).parent.parent / "settings.example.json").read_text())
+    assert load(example["Values"]).policy.writeback == "unknown"
