@@ -1,0 +1,181 @@
+"""What each SKU of the tenant would give an ordinary person, read off the judge itself, and its seats.
+
+So a remedy never offers a licence that the verdict would not accept.
+"""
+
+import functools
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from shared.holdings import WORKING
+from shared.judgement import Judge
+from shared.model import AssignedLicense, Holding, Sku, Standing, TenantFacts, Tier, User
+from shared.rules.loader import Rules
+from shared.rules.policy import Policy
+
+_ANYTIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""The probe is judged whatever the time: nothing about a SKU itself depends on it."""
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """A SKU none of whose seats stay: `cause` is grace or trial, `at` the last day (None: not known)."""
+
+    sku_id: str
+    cause: str
+    at: datetime | None
+
+
+class Licences:
+    """The SKUs of one reading of the tenant under one policy; each question is worked out once."""
+
+    def __init__(self, rules: Rules, policy: Policy, facts: TenantFacts) -> None:
+        self.rules = rules
+        self.policy = policy
+        self.facts = facts
+        self._without: dict[frozenset[str], Judge] = {}
+        self._covering: dict[Tier, tuple[Sku, ...]] = {}
+
+    @functools.cached_property
+    def judge(self) -> Judge:
+        """The judge under these facts."""
+        return Judge(self.rules, self.policy, self.facts)
+
+    def judge_without(self, sku_ids: frozenset[str]) -> Judge:
+        """The judge as if these SKUs had no seat left."""
+        judge = self._without.get(sku_ids)
+        if judge is None:
+            skus = {**self.facts.skus, **{key: _ended(self.facts.skus[key]) for key in sku_ids}}
+            judge = Judge(self.rules, self.policy, msgspec.structs.replace(self.facts, skus=skus))
+            self._without[sku_ids] = judge
+        return judge
+
+    @functools.cached_property
+    def now(self) -> Mapping[str, Holding]:
+        """How an active assignment of each SKU reads now."""
+        return _readings(self.rules, self.policy, self.facts)
+
+    @functools.cached_property
+    def in_order(self) -> Mapping[str, Holding]:
+        """How it would read if its subscriptions were bought and in order."""
+        skus = {key: _in_order(sku) for key, sku in self.facts.skus.items()}
+        return _readings(self.rules, self.policy, msgspec.structs.replace(self.facts, skus=skus))
+
+    def tier(self, sku_id: str) -> Tier:
+        """The tier that an active assignment certainly gives now."""
+        return _tier(self.now.get(sku_id))
+
+    def tier_in_order(self, sku_id: str) -> Tier:
+        """The tier that it would certainly give with its subscriptions in order."""
+        return _tier(self.in_order.get(sku_id))
+
+    def matters(self, sku_id: str) -> bool:
+        """Whether the SKU in order could cover anybody; one that the facts don't know could."""
+        reading = self.in_order.get(sku_id)
+        return sku_id not in self.facts.skus or (reading is not None and reading.reset != "no")
+
+    def covering(self, need: Tier) -> tuple[Sku, ...]:
+        """The tenant's SKUs that give `need` now: no more than needed first, then the most free seats."""
+        found = self._covering.get(need)
+        if found is None:
+            skus = [sku for key, sku in self.facts.skus.items() if self.tier(key) >= need]
+            found = tuple(sorted(skus, key=lambda sku: (self.tier(sku.sku_id), -sku.free, sku.sku_id)))
+            self._covering[need] = found
+        return found
+
+    @functools.cached_property
+    def groups_of(self) -> Mapping[str, tuple[str, ...]]:
+        """The groups that assign each SKU."""
+        groups: dict[str, list[str]] = {}
+        for key in sorted(self.facts.groups):
+            for sku_id in self.facts.groups[key].sku_ids:
+                groups.setdefault(sku_id, []).append(key)
+        return {sku_id: tuple(found) for sku_id, found in groups.items()}
+
+    @functools.cached_property
+    def endings(self) -> Mapping[str, Ending]:
+        """The SKUs none of whose seats stay, however far the end is."""
+        found = ((key, _ending(sku)) for key, sku in self.facts.skus.items())
+        return {key: ending for key, ending in found if ending}
+
+
+class _Same:
+    """The key of the cache: the very same facts and rules, and an equal policy."""
+
+    __slots__ = ("facts", "policy", "rules")
+
+    def __init__(self, rules: Rules, policy: Policy, facts: TenantFacts) -> None:
+        self.rules = rules
+        self.policy = policy
+        self.facts = facts
+
+    def __hash__(self) -> int:
+        return id(self.facts)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Same)
+            and self.facts is other.facts
+            and self.rules is other.rules
+            and (self.policy is other.policy or self.policy == other.policy)
+        )
+
+
+@functools.lru_cache(maxsize=4)
+def _cached(key: _Same) -> Licences:
+    return Licences(key.rules, key.policy, key.facts)
+
+
+def licences_of(rules: Rules, policy: Policy, facts: TenantFacts) -> Licences:
+    """The licences of these facts; the same object for the same facts, so that a sweep reads them once."""
+    return _cached(_Same(rules, policy, facts))
+
+
+def _readings(rules: Rules, policy: Policy, facts: TenantFacts) -> Mapping[str, Holding]:
+    """One ordinary person in reach, holding one SKU at a time."""
+    everyone = msgspec.structs.replace(
+        policy, scope="all", population="enabled", resource_accounts="judge", emergency_group=""
+    )
+    judge = Judge(rules, everyone, facts)
+    readings: dict[str, Holding] = {}
+    for sku_id in facts.skus:
+        person = User(id="", account_enabled=True, assigned_licenses=(AssignedLicense(sku_id=sku_id),))
+        holdings = judge.judged(person, Standing(), _ANYTIME).verdict.holdings
+        readings.update((holding.sku_id, holding) for holding in holdings)
+    return readings
+
+
+def _tier(reading: Holding | None) -> Tier:
+    return reading.tier if reading is not None and reading.reset == "yes" else Tier.NONE
+
+
+def _in_order(sku: Sku) -> Sku:
+    seats = max(1, sku.usable, sku.consumed)
+    return msgspec.structs.replace(
+        sku, status="Enabled", enabled=seats, warning=0, suspended=0, locked_out=0, subscriptions=()
+    )
+
+
+def _ended(sku: Sku) -> Sku:
+    return msgspec.structs.replace(
+        sku, status="Suspended", enabled=0, warning=0, suspended=sku.usable, subscriptions=()
+    )
+
+
+def _ending(sku: Sku) -> Ending | None:
+    """A paid subscription's renewal date is no end; one whose isTrial can't be read counts as paid."""
+    live = [one for one in sku.subscriptions if one.status.casefold() in WORKING]
+    if not live:
+        grace = sku.usable > 0 and (sku.enabled == 0 or sku.status.casefold() == "warning")
+        return Ending(sku.sku_id, "grace", None) if grace else None
+    ends: list[tuple[datetime | None, str]] = []
+    for one in live:
+        if one.status.casefold() == "warning":
+            ends.append((one.next_lifecycle_at, "grace"))
+        elif one.is_trial and one.next_lifecycle_at:
+            ends.append((one.next_lifecycle_at, "trial"))
+        else:
+            return None
+    last, cause = max(ends, key=lambda end: (end[0] is not None, end[0] or _ANYTIME, end[1]))
+    return Ending(sku.sku_id, cause, last)

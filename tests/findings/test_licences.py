@@ -1,0 +1,51 @@
+"""What a remedy offers is what the judge would accept; and a tenant's SKUs are read once, not once a user."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from shared.findings import of_user
+from shared.findings.licences import licences_of
+from shared.judgement import Judge
+from shared.model import AssignedLicense, Sku, Standing, State, TenantFacts, User
+from shared.rules.loader import load_rules
+from shared.rules.policy import Policy
+
+AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+RULES = load_rules()
+PLAN_IDS = {key: plan for plan, key in RULES.skus.plans.items()}
+
+
+def owning(sku_id: str) -> TenantFacts:
+    """A tenant that owns one SKU with free seats."""
+    entry = RULES.skus.entries[sku_id]
+    plans = tuple(PLAN_IDS[key] for key in entry.entra_plans)
+    return TenantFacts(tenant_id="t", skus={sku_id: Sku(sku_id=sku_id, enabled=10, consumed=1, plans=plans)})
+
+
+@pytest.mark.parametrize("synced", [False, True])
+@pytest.mark.parametrize("edition", sorted(RULES.editions))
+def test_a_seat_is_offered_exactly_where_its_licence_would_cover(edition: str, synced: bool) -> None:
+    policy = Policy(edition=edition, scope="all", writeback="on")
+    bare = User(id="u", account_enabled=True, on_premises_sync_enabled=synced)
+    offered_some, refused_some = False, False
+    for sku_id in RULES.skus.entries:
+        facts = owning(sku_id)
+        judge = Judge(RULES, policy, facts)
+        holding = msgspec.structs.replace(bare, assigned_licenses=(AssignedLicense(sku_id=sku_id),))
+        covers = judge.judged(holding, Standing(), AT).verdict.state is State.COVERED
+        (coverage,) = of_user(bare, judge.judged(bare, Standing(), AT), Standing(), facts, RULES, policy, AT)
+        offered = [one.values["sku"] for one in coverage.remedy if one.step == "assign-free-seat"]
+        assert offered == ([sku_id] if covers else []), RULES.skus.name(sku_id)
+        offered_some, refused_some = offered_some or covers, refused_some or not covers
+    assert offered_some
+    assert refused_some
+
+
+def test_the_same_facts_are_read_once_and_newer_facts_or_another_policy_anew() -> None:
+    facts, policy = owning(next(iter(RULES.skus.entries))), Policy()
+    first = licences_of(RULES, policy, facts)
+    assert licences_of(RULES, Policy(), facts) is first
+    assert licences_of(RULES, Policy(writeback="on"), facts) is not first
+    assert licences_of(RULES, policy, msgspec.structs.replace(facts, generation=1)) is not first

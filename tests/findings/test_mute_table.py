@@ -1,0 +1,29 @@
+"""What the packaged mute table keeps quiet, beyond the pairs that the cases show (judgement.md §4, §5)."""
+
+import pytest
+
+from shared.model import Because, Finding, Severity
+from shared.rules.loader import load_rules
+
+TENANT, USER = "tenant-1", "user-1"
+
+
+def muted(symptom: Finding, cause_kind: str, about: str) -> bool:
+    """Whether an open finding of the tenant keeps a user's from being told."""
+    return any(row.explains(cause_kind, TENANT, about, symptom, USER) for row in load_rules().mutes)
+
+
+@pytest.mark.parametrize("kind", ["sku-unknown", "sku-contested", "setting-needed", "evidence-missing"])
+def test_a_missing_fact_silences_who_is_undetermined_by_it_and_never_a_breach(kind: str) -> None:
+    because = (Because(kind=kind, about="this"),)
+    undetermined = Finding(kind="coverage", state="undetermined", severity=Severity.LOW, because=because)
+    assert muted(undetermined, kind, "this")
+    assert not muted(undetermined, kind, "that")
+    for state in ("uncovered", "writeback-uncovered"):
+        breach = Finding(kind="coverage", state=state, severity=Severity.HIGH, because=because)
+        assert not muted(breach, kind, "this")
+
+
+def test_coverage_silences_no_finding_of_the_tenant_but_seats_short() -> None:
+    silenced = {row.symptom for row in load_rules().mutes if row.cause == "coverage"}
+    assert silenced == {"seats-short"}
