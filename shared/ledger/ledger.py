@@ -1,0 +1,215 @@
+"""The ledger of one tenant: read records, commit readings, publish what changed (design §4.3, §4.4)."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import overload
+
+import msgspec
+
+from shared.ledger import manifest as layout
+from shared.ledger import totals as sums
+from shared.ledger.books import Books
+from shared.ledger.commits import CommitOutcome, UserReading, apply_readings
+from shared.ledger.journal import JournalLine
+from shared.ledger.manifest import TENANT, LedgerMissing, Paths
+from shared.ledger.outbox import Outbox
+from shared.ledger.records import Book, Manifest, Posting, Shard, TenantRecord, UserRecord
+from shared.ledger.shards import Held, LedgerUnreadable, shard_names, shard_of
+from shared.model import Totals
+from shared.rules.loader import Rules
+from shared.storage import Lease, Storage
+
+TenantChange = Callable[[TenantRecord], tuple[TenantRecord, tuple[Posting, ...]]]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """What is believed of a tenant and its users. Every method but `manifest` and `lock` needs a manifest.
+
+    Whoever reads a book publishes what its outbox holds (design §4.3), so reading may write. Raises
+    `LedgerMissing`, `LedgerUnreadable`, `Contended`, and what storage raises. `now` dates the manifest only.
+    """
+
+    def __init__(
+        self, storage: Storage, tenant_id: str, rules: Rules, now: Callable[[], datetime] = _now
+    ) -> None:
+        self._storage = storage
+        self._tenant_id = tenant_id
+        self._rules = rules
+        self._now = now
+        self._books = Books(storage.ledger)
+        self._manifest: Manifest | None = None
+
+    @overload
+    async def manifest(self, count_users: Callable[[], Awaitable[int]]) -> Manifest: ...
+    @overload
+    async def manifest(self, count_users: None = None) -> Manifest | None: ...
+    async def manifest(self, count_users: Callable[[], Awaitable[int]] | None = None) -> Manifest | None:
+        """The manifest; with a counter, begins a ledger of the right size if there is none.
+
+        Of several that begin at the same time one wins, and all get its manifest. It never changes while the
+        app runs, so it is read once.
+        """
+        path = layout.manifest_path(self._tenant_id)
+        if self._manifest is None:
+            self._manifest = await self._read_manifest(path)
+        if self._manifest is None and count_users:
+            begun = layout.begin(self._tenant_id, await count_users(), self._now())
+            await self._storage.ledger.create(path, msgspec.json.encode(begun))
+            # Whether ours or another's is there now, only storage can tell.
+            self._manifest = await self._read_manifest(path)
+            if self._manifest is None:
+                raise LedgerMissing(self._tenant_id)
+        return self._manifest
+
+    async def _read_manifest(self, path: str) -> Manifest | None:
+        stored = await self._storage.ledger.read(path)
+        if stored is None:
+            return None
+        try:
+            return msgspec.json.decode(stored.data, type=Manifest)
+        except msgspec.DecodeError as error:
+            raise LedgerUnreadable(path, str(error)) from None
+
+    async def _present(self) -> Manifest:
+        manifest = await self.manifest()
+        if manifest is None:
+            raise LedgerMissing(self._tenant_id)
+        return manifest
+
+    # --- reading ---------------------------------------------------------------------------------------
+
+    async def read_shard(self, name: str) -> Held[Shard]:
+        """A shard of users; empty and without ETag if nothing was ever committed to it."""
+        return await self._read(Shard(name=name))
+
+    async def read_tenant(self) -> Held[TenantRecord]:
+        """The tenant's record, as `read_shard`. Asked for by ETag: unchanged, it costs next to nothing."""
+        return await self._read(TenantRecord(name=TENANT))
+
+    async def user_records(self, user_ids: Iterable[str]) -> dict[str, UserRecord]:
+        """The records of these users, by id; users without one are left out."""
+        manifest = await self._present()
+        by_shard: dict[str, list[str]] = {}
+        for user_id in user_ids:
+            by_shard.setdefault(shard_of(user_id, manifest.shards), []).append(user_id)
+        found: dict[str, UserRecord] = {}
+        for name, wanted in sorted(by_shard.items()):
+            users = (await self.read_shard(name)).record.users
+            found.update({user_id: users[user_id] for user_id in wanted if user_id in users})
+        return found
+
+    async def records(self) -> AsyncIterator[UserRecord]:
+        """Every user's record, one shard in memory at a time."""
+        for name in shard_names((await self._present()).shards):
+            for record in (await self.read_shard(name)).record.users.values():
+                yield record
+
+    async def totals(self) -> Totals:
+        """The sums over all users, one shard in memory at a time."""
+        result = Totals()
+        for name in shard_names((await self._present()).shards):
+            users: Mapping[str, UserRecord] = (await self.read_shard(name)).record.users
+            result = sums.add(result, sums.totals_of(users.values()))
+        return result
+
+    async def _read[T: Book](self, empty: T) -> Held[T]:
+        manifest = await self._present()
+        held = await self._books.read(Paths(manifest).book(empty.name), empty)
+        return await self._outbox(manifest).publish(held, empty)
+
+    # --- committing ------------------------------------------------------------------------------------
+
+    async def commit_users(
+        self, shard_name: str, readings: Sequence[UserReading], at: datetime
+    ) -> CommitOutcome:
+        """Take readings of users of one shard into the ledger, and their transitions into the journal.
+
+        One write for all of them, one to clear the outbox. See `CommitOutcome` and the guard of
+        `apply_readings`. Raises `ValueError` for a user of another shard.
+        """
+        shards = (await self._present()).shards
+        strangers = sum(shard_of(one.user.id, shards) != shard_name for one in readings)
+        if strangers:
+            raise ValueError(f"{strangers} of {len(readings)} users don't belong to shard {shard_name}")
+        outcome = CommitOutcome(book=shard_name)
+
+        def change(shard: Shard) -> tuple[Shard, tuple[Posting, ...]]:
+            nonlocal outcome
+            changed, outcome = apply_readings(shard, readings, at, self._tenant_id, self._rules)
+            return changed, outcome.transitions
+
+        await self._commit(Shard(name=shard_name), change, at)
+        return outcome
+
+    async def commit_tenant(self, change: TenantChange, at: datetime) -> TenantRecord:
+        """Change the tenant's record; returns it as committed.
+
+        `change` must be pure: it is applied anew whenever another writer was faster. If it returns the very
+        record it was given and no postings, nothing is written.
+        """
+        return (await self._commit(TenantRecord(name=TENANT), change, at)).record
+
+    async def _commit[T: Book](
+        self, empty: T, change: Callable[[T], tuple[T, tuple[Posting, ...]]], at: datetime
+    ) -> Held[T]:
+        manifest = await self._present()
+        held = await self._books.commit(Paths(manifest).book(empty.name), empty, change, at)
+        return await self._outbox(manifest).publish(held, empty)
+
+    # --- the journal -----------------------------------------------------------------------------------
+
+    def _outbox(self, manifest: Manifest) -> Outbox:
+        return Outbox(self._books, self._storage.alerts, self._storage.journal, manifest, self._rules)
+
+    async def books(self) -> tuple[str, ...]:
+        """The names of all books, each of which has a journal."""
+        return (TENANT, *shard_names((await self._present()).shards))
+
+    async def publish(self, book_name: str) -> None:
+        """Put whatever the book's outbox holds into the journal; nothing happens if that is nothing."""
+        await (self.read_tenant() if book_name == TENANT else self.read_shard(book_name))
+
+    async def drain(self) -> tuple[str, ...]:
+        """Publish every outbox that a crash left behind, found by listing; returns the books' names.
+
+        Without a ledger there is nothing to drain.
+        """
+        manifest = await self.manifest()
+        if manifest is None:
+            return ()
+        paths = Paths(manifest)
+        stranded = [
+            paths.name(listed.name)
+            async for listed in self._storage.ledger.names(paths.books)
+            if listed.metadata.get("outbox", "0") != "0"
+        ]
+        for name in stranded:
+            await self.publish(name)
+        return tuple(stranded)
+
+    async def read_journal(
+        self, book_name: str, after_seq: int = 0
+    ) -> AsyncIterator[tuple[int, list[JournalLine]]]:
+        """The book's journal after that number, in order: each number with its lines.
+
+        Raises `JournalUnreadable`.
+        """
+        outbox = self._outbox(await self._present())
+        async for seq, lines in outbox.read(book_name, after_seq):
+            yield seq, lines
+
+    # --- one at a time ---------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def lock(self, name: str, seconds: int) -> AsyncIterator[Lease | None]:
+        """Hold the tenant's lock of that name against all other workers; None where another holds it.
+
+        Works before there is a ledger. After a crash it is free again within `seconds` (15 to 60).
+        """
+        async with self._storage.ledger.lease(layout.lock_path(self._tenant_id, name), seconds) as lease:
+            yield lease

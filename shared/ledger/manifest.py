@@ -1,0 +1,60 @@
+"""Where everything lies: the manifest, which is written once, and the names of blobs (design §4.3, §4.4)."""
+
+import secrets
+from datetime import datetime
+
+from shared.ledger.records import Manifest
+
+USERS_PER_SHARD = 2000
+"""A shard is read and written whole: about 150 KB packed, some 20 ms of work."""
+
+TENANT = "tenant"
+"""The name of the tenant's book; every other book is a shard of users."""
+
+
+class LedgerMissing(Exception):
+    """Something asked for a ledger that was never begun. The first reading of the tenant begins it."""
+
+    def __init__(self, tenant_id: str) -> None:
+        super().__init__(f"tenant {tenant_id} has no ledger yet: the first reading of its users begins it")
+
+
+def shards_for(users: int) -> int:
+    """How many shards a tenant of so many users gets: a power of two, at least one."""
+    needed = -(-users // USERS_PER_SHARD)
+    return 1 << max(0, needed - 1).bit_length()
+
+
+def begin(tenant_id: str, users: int, at: datetime) -> Manifest:
+    """A manifest for a new ledger; its epoch is unique even among several begun in one second."""
+    epoch = f"{at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    return Manifest(tenant_id=tenant_id, epoch=epoch, shards=shards_for(users), created_at=at)
+
+
+def manifest_path(tenant_id: str) -> str:
+    """The manifest's blob in container `ledger`."""
+    return f"{tenant_id}/manifest"
+
+
+def lock_path(tenant_id: str, name: str) -> str:
+    """The blob in container `ledger` whose lease is the lock of that name."""
+    return f"{tenant_id}/locks/{name}"
+
+
+class Paths:
+    """Blob names of one epoch: `books` in container `ledger`, `journal` in container `alerts`."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.books = f"{manifest.tenant_id}/{manifest.epoch}/"
+
+    def book(self, name: str) -> str:
+        """The blob of a book."""
+        return f"{self.books}{TENANT}" if name == TENANT else f"{self.books}users/{name}"
+
+    def name(self, path: str) -> str:
+        """The book of a blob: the reverse of `book`."""
+        return path.rpartition("/")[2]
+
+    def journal(self, name: str, seq: int) -> str:
+        """The journal blob with that number; ten digits, so that names sort as numbers do."""
+        return f"{self.books}{name}/{seq:010d}.ndjson"

@@ -1,0 +1,96 @@
+"""Sums over users (judgement.md §4, §5): of a shard, and of shards together. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from shared.ledger.records import UserRecord
+from shared.model import State, Totals
+
+_SAMPLE = 20
+"""Ids named of a number that may be large: the first in order, so that any grouping gives the same."""
+
+
+def totals_of(records: Iterable[UserRecord]) -> Totals:
+    """The sums over these users. `hanging` counts a user once for each finding of the tenant it awaits."""
+    users = in_reach = synced_in_reach = no_location = need_p1 = need_cloud = mismatch = 0
+    states: Counter[str] = Counter()
+    hanging: Counter[str] = Counter()
+    differing: Counter[str] = Counter()
+    holders: dict[str, list[str]] = {}
+    for record in records:
+        verdict = record.verdict
+        users += 1
+        mismatch += record.scope_mismatch
+        states[verdict.state] += 1
+        differing.update(edition for edition, state in record.others.items() if state != verdict.state)
+        hanging.update({_key(one.kind, one.about) for one in verdict.because if not one.subject})
+        if verdict.state is State.NOT_IN_REACH:
+            if verdict.reach != "not-yet-reported":
+                for sku_id in record.skus:
+                    holders.setdefault(sku_id, []).append(record.id)
+            continue
+        in_reach += 1
+        synced_in_reach += record.synced
+        no_location += not record.location
+        need = _need(record)
+        need_p1 += need == "p1"
+        need_cloud += need == "cloud"
+    return Totals(
+        users=users,
+        in_reach=in_reach,
+        synced_in_reach=synced_in_reach,
+        no_location=no_location,
+        states=dict(states),
+        hanging=dict(hanging),
+        differing=dict(differing),
+        need_p1=need_p1,
+        need_cloud=need_cloud,
+        scope_mismatch=mismatch,
+        reclaimable={sku_id: len(ids) for sku_id, ids in holders.items()},
+        reclaimable_sample={sku_id: tuple(sorted(ids)[:_SAMPLE]) for sku_id, ids in holders.items()},
+    )
+
+
+def _key(kind: str, about: str) -> str:
+    return f"{kind}|{about}" if about else kind
+
+
+def _need(record: UserRecord) -> str:
+    """What would cover the user: a cloud level is not enough where the password is written back."""
+    state = record.verdict.state
+    if state is State.WRITEBACK_UNCOVERED:
+        return "p1"
+    if state is State.UNCOVERED:
+        return "cloud" if record.verdict.writeback.answer == "not-asked" else "p1"
+    return ""
+
+
+def add(one: Totals, other: Totals) -> Totals:
+    """The sums over the users of both; they must have none in common."""
+    return Totals(
+        users=one.users + other.users,
+        in_reach=one.in_reach + other.in_reach,
+        synced_in_reach=one.synced_in_reach + other.synced_in_reach,
+        no_location=one.no_location + other.no_location,
+        states=_sum(one.states, other.states),
+        hanging=_sum(one.hanging, other.hanging),
+        differing=_sum(one.differing, other.differing),
+        need_p1=one.need_p1 + other.need_p1,
+        need_cloud=one.need_cloud + other.need_cloud,
+        scope_mismatch=one.scope_mismatch + other.scope_mismatch,
+        reclaimable=_sum(one.reclaimable, other.reclaimable),
+        reclaimable_sample=_join(one.reclaimable_sample, other.reclaimable_sample),
+    )
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in sorted({*one, *other})}
+
+
+def _join(
+    one: Mapping[str, tuple[str, ...]], other: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    return {
+        key: tuple(sorted({*one.get(key, ()), *other.get(key, ())})[:_SAMPLE])
+        for key in sorted({*one, *other})
+    }

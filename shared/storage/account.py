@@ -1,0 +1,114 @@
+"""The storage account: its containers, its queues, how to connect to it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Coroutine
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from shared.settings import StorageSettings
+from shared.storage.blobs import Container
+from shared.storage.codes import code
+from shared.storage.queues import Queue
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+    from azure.storage.blob.aio import BlobServiceClient
+    from azure.storage.queue.aio import QueueServiceClient
+
+CONTAINERS = ("ledger", "alerts", "evidence")
+QUEUES = ("changed-users", "sweeps", "journal")
+
+_OPTIONS: dict[str, Any] = {
+    # About 20 seconds in all: an outage that lasts is the queue's business, not a held invocation's.
+    "initial_backoff": 1,
+    "increment_base": 2,
+    "retry_total": 4,
+    "random_jitter_range": 1,
+    "connection_timeout": 5,
+    "read_timeout": 30,
+}
+
+
+class Storage:
+    """The account's containers and queues that the watch uses (design §5)."""
+
+    def __init__(
+        self,
+        blobs: "BlobServiceClient",
+        queues: "QueueServiceClient",
+        credential: "AsyncTokenCredential | None",
+    ) -> None:
+        self._blobs = blobs
+        self._queues = queues
+        self._credential = credential
+        self.ledger, self.alerts, self.evidence = (
+            Container(blobs.get_container_client(name)) for name in CONTAINERS
+        )
+        self.changed_users, self.sweeps, self.journal = (self.queue(name) for name in QUEUES)
+
+    @classmethod
+    def connect(cls, settings: StorageSettings) -> "Storage":
+        """Clients for the account of the settings; nothing is sent yet. Close it after use."""
+        from azure.storage.blob.aio import BlobServiceClient
+        from azure.storage.queue.aio import QueueServiceClient
+
+        _quiet()
+        if settings.connection_string:
+            text = settings.connection_string
+            blobs = BlobServiceClient.from_connection_string(text, **_OPTIONS)
+            return cls(blobs, QueueServiceClient.from_connection_string(text, **_OPTIONS), None)
+        credential = _identity(settings.client_id)
+        return cls(
+            BlobServiceClient(settings.blob_uri, credential, **_OPTIONS),
+            QueueServiceClient(settings.queue_uri, credential=credential, **_OPTIONS),
+            credential,
+        )
+
+    def queue(self, name: str) -> Queue:
+        """The queue of that name."""
+        return Queue(self._queues.get_queue_client(name))
+
+    def poison(self, name: str) -> Queue:
+        """Where the Functions host puts what a queue's function could not process."""
+        return self.queue(f"{name}-poison")
+
+    async def ensure(self) -> None:
+        """Create every container and queue that is not there yet."""
+        queues = [*QUEUES, *(f"{name}-poison" for name in QUEUES)]
+        wanted: list[Coroutine[Any, Any, None]] = [
+            _unless_there(self._blobs.get_container_client(name).create_container()) for name in CONTAINERS
+        ]
+        wanted += [_unless_there(self._queues.get_queue_client(name).create_queue()) for name in queues]
+        await asyncio.gather(*wanted)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        async with AsyncExitStack() as stack:
+            for part in (self._credential, self._blobs, self._queues):
+                if part is not None:
+                    stack.push_async_callback(part.close)
+
+
+async def _unless_there(creation: Awaitable[object]) -> None:
+    from azure.core.exceptions import ResourceExistsError
+
+    try:
+        await creation
+    except ResourceExistsError as error:
+        if code(error) not in ("ContainerAlreadyExists", "QueueAlreadyExists"):
+            raise
+
+
+def _identity(client_id: str) -> "AsyncTokenCredential":
+    from azure.identity.aio import ManagedIdentityCredential
+
+    return ManagedIdentityCredential(client_id=client_id) if client_id else ManagedIdentityCredential()
+
+
+def _quiet() -> None:
+    """One request is a dozen lines of log at INFO; keep to warnings unless someone set a level on purpose."""
+    for name in ("azure.core.pipeline.policies.http_logging_policy", "azure.identity"):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.WARNING)

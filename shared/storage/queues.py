@@ -1,0 +1,69 @@
+"""Queues of text messages, base64 as the Functions host writes and expects them."""
+
+import base64
+import binascii
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from shared.storage.codes import code
+
+if TYPE_CHECKING:
+    from azure.storage.queue.aio import QueueClient
+
+_NEVER_EXPIRES = -1
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A queue message taken for a while. `text` is as it came where it is not base64 of UTF-8."""
+
+    text: str
+    id: str
+    pop_receipt: str
+    dequeue_count: int
+
+
+class Queue:
+    """Text messages, base64 as the Functions host writes and expects them."""
+
+    def __init__(self, client: "QueueClient") -> None:
+        self._client = client
+
+    async def send(self, text: str, delay: float = 0.0) -> None:
+        """Add a message that is first seen after `delay` seconds (rounded up). It never expires."""
+        body = base64.b64encode(text.encode()).decode()
+        await self._client.send_message(
+            body, visibility_timeout=math.ceil(delay), time_to_live=_NEVER_EXPIRES
+        )
+
+    async def receive(self, n: int = 32, hidden: int = 30) -> list[Received]:
+        """Take up to `n` (at most 32) messages; others don't see them for `hidden` seconds."""
+        messages = self._client.receive_messages(
+            messages_per_page=n, max_messages=n, visibility_timeout=hidden
+        )
+        return [
+            Received(_text(str(one.content)), str(one.id), str(one.pop_receipt), int(one.dequeue_count or 0))
+            async for one in messages
+        ]
+
+    async def delete(self, received: Received) -> None:
+        """Remove a message for good, unless someone else has taken it meanwhile: then it is theirs."""
+        from azure.core.exceptions import HttpResponseError
+
+        try:
+            await self._client.delete_message(received.id, received.pop_receipt)
+        except HttpResponseError as error:
+            if code(error) not in ("MessageNotFound", "PopReceiptMismatch"):
+                raise
+
+    async def length(self) -> int:
+        """How many messages there are, hidden ones too; approximate, as the service says it."""
+        return int((await self._client.get_queue_properties()).approximate_message_count or 0)
+
+
+def _text(content: str) -> str:
+    try:
+        return base64.b64decode(content, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return content
