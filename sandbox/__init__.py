@@ -1,0 +1,1 @@
+"""A tenant on your laptop: everything the watch talks to, simulated or real, on loopback only."""

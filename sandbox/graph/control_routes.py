@@ -1,0 +1,40 @@
+"""The control API: `POST /control/do` does one operation, `POST /control/settle` waits for quiet."""
+
+import msgspec
+from aiohttp import web
+
+from sandbox.graph.service_operations import AnyOperation
+from sandbox.graph.simulator import Simulator
+from sandbox.graph.world import Refused
+
+_DECODER = msgspec.json.Decoder(AnyOperation)
+
+
+class Settle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long to wait, in seconds."""
+
+    timeout: float = 10.0
+
+
+def add(app: web.Application, simulator: Simulator) -> None:
+    """Put in the control routes. 400: unreadable; 409: a real tenant would refuse it too."""
+
+    async def do(request: web.Request) -> web.Response:
+        try:
+            answer = _DECODER.decode(await request.read()).apply(simulator)
+        except msgspec.MsgspecError as problem:
+            return web.json_response({"error": str(problem)}, status=400)
+        except Refused as refusal:
+            return web.json_response({"error": str(refusal)}, status=409)
+        return web.json_response(answer, dumps=lambda value: msgspec.json.encode(value).decode())
+
+    async def settle(request: web.Request) -> web.Response:
+        raw = await request.read()
+        try:
+            wanted = msgspec.json.decode(raw, type=Settle) if raw else Settle()
+        except msgspec.MsgspecError as problem:
+            return web.json_response({"error": str(problem)}, status=400)
+        return web.json_response({"quiet": await simulator.settle(wanted.timeout)})
+
+    app.router.add_post("/control/do", do)
+    app.router.add_post("/control/settle", settle)

@@ -1,0 +1,163 @@
+"""`/groups`, their members and licence errors (graph.md §7.3)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.graph import odata, users
+from sandbox.graph.permissions import MEMBER_ROLES
+from sandbox.graph.records import Group
+from sandbox.graph.wire import GraphAnswer, GraphRequest, bad_request, iso, not_found, unsupported
+from sandbox.graph.world import World
+
+DEFAULT = (
+    "id",
+    "createdDateTime",
+    "description",
+    "displayName",
+    "groupTypes",
+    "mail",
+    "mailEnabled",
+    "mailNickname",
+    "onPremisesSyncEnabled",
+    "securityEnabled",
+    "visibility",
+)
+"""What comes without `$select`: nothing about licences (graph.md §7.3)."""
+
+
+def _licences(_: World, group: Group) -> list[dict[str, Any]]:
+    rows = sorted(group.licences.items())
+    return [{"skuId": sku_id, "disabledPlans": sorted(disabled)} for sku_id, disabled in rows]
+
+
+def _processing(world: World, group: Group) -> dict[str, str] | None:
+    state = world.licensing.state_of(group)
+    return None if state is None else {"state": state}
+
+
+PROPERTIES: dict[str, Callable[[World, Group], Any]] = {
+    "id": lambda _, g: g.id,
+    "displayName": lambda _, g: g.display_name,
+    "createdDateTime": lambda _, g: iso(g.created_at),
+    "description": lambda _, __: None,
+    "groupTypes": lambda _, __: [],
+    "mail": lambda _, __: None,
+    "mailEnabled": lambda _, __: False,
+    "mailNickname": lambda _, g: g.id[:8],
+    "onPremisesSyncEnabled": lambda _, __: None,
+    "securityEnabled": lambda _, __: True,
+    "visibility": lambda _, __: None,
+    "assignedLicenses": _licences,
+    "licenseProcessingState": _processing,
+    # A real property that the service never returns; filter only (graph.md §7.3).
+    "hasMembersWithLicenseErrors": lambda _, __: None,
+}
+
+
+def _render(world: World, group: Group, names: tuple[str, ...]) -> dict[str, Any]:
+    return {n: PROPERTIES[n](world, group) for n in names if n != "hasMembersWithLicenseErrors"}
+
+
+def in_error(world: World, group: Group) -> list[str]:
+    """Visible members on whom a licence of this group fails, sorted."""
+    return sorted(
+        user_id
+        for user_id in group.members
+        if world.visible(user_id)
+        and any(g == group.id and s.state == "Error" for (g, _), s in world.users[user_id].inherited.items())
+    )
+
+
+def _wanted(request: GraphRequest, world: World) -> Callable[[str], bool]:
+    text = request.query.get("$filter")
+    if text is None:
+        return lambda group_id: True
+    plain = "".join(text.split())
+    if plain == "hasMembersWithLicenseErrorseqtrue":
+        return lambda group_id: bool(in_error(world, world.groups[group_id]))
+    if plain == "assignedLicenses/$countne0":
+        odata.advanced(request)
+        return lambda group_id: bool(world.groups[group_id].licences)
+    sku_id = odata.holds_sku(text)
+    if sku_id is not None:
+        return lambda group_id: sku_id in world.groups[group_id].licences
+    pair = odata.equals(text)
+    if pair is None or pair[0] not in ("id", "displayName"):
+        raise unsupported("Unsupported or invalid query filter clause specified.")
+    name, value = pair
+    return lambda group_id: PROPERTIES[name](world, world.groups[group_id]) == value
+
+
+def list_groups(request: GraphRequest, world: World) -> GraphAnswer:
+    """`GET /groups`, with the licensing filters; `assignedLicenses/$count` is an advanced query."""
+    names = odata.selected(request, PROPERTIES, DEFAULT, "group")
+    keep = _wanted(request, world)
+    body = odata.page(
+        request, world, world.group_order, keep, lambda i: _render(world, world.groups[i], names)
+    )
+    return GraphAnswer(200, {"@odata.context": f"{request.base}/$metadata#groups", **body})
+
+
+def get_group(request: GraphRequest, world: World) -> GraphAnswer:
+    """`GET /groups/{id}`."""
+    names = odata.selected(request, PROPERTIES, DEFAULT, "group")
+    context = f"{request.base}/$metadata#groups/$entity"
+    return GraphAnswer(200, {"@odata.context": context, **_render(world, _group(request, world), names)})
+
+
+def list_members(request: GraphRequest, world: World) -> GraphAnswer:
+    """`GET /groups/{id}/members`: direct ones, groups among them."""
+    group = _group(request, world)
+    return _members(request, world, sorted(group.members), sorted(group.nested))
+
+
+def list_transitive(request: GraphRequest, world: World) -> GraphAnswer:
+    """`GET /groups/{id}/transitiveMembers`: all below, groups among them."""
+    found, nested = world.transitive_members(_group(request, world).id)
+    return _members(request, world, sorted(found), sorted(nested))
+
+
+def list_errors(request: GraphRequest, world: World) -> GraphAnswer:
+    """`GET /groups/{id}/membersWithLicenseErrors`."""
+    return _members(request, world, in_error(world, _group(request, world)), [])
+
+
+def _members(request: GraphRequest, world: World, people: list[str], nested: list[str]) -> GraphAnswer:
+    """A page of directory objects; soft-deleted users stay members but are not shown (graph.md §6)."""
+    cast = request.params.get("cast")
+    if cast is not None:
+        kind = cast.removeprefix("microsoft.").removeprefix("graph.")
+        if cast == kind or kind not in ("user", "group"):
+            raise bad_request(f"Resource not found for the segment '{cast}'.", "BadRequest")
+        # Microsoft Graph, "Advanced query capabilities on directory objects": a cast of members is one.
+        odata.advanced(request)
+        people, nested = (people, []) if kind == "user" else ([], nested)
+    known = users.PROPERTIES | PROPERTIES
+    names = odata.selected(request, known, (), "directoryObject")
+    hidden = MEMBER_ROLES.isdisjoint(request.caller.roles)
+
+    def render(object_id: str) -> dict[str, Any]:
+        mark = (
+            {}
+            if cast
+            else {"@odata.type": f"#microsoft.graph.{'user' if object_id in world.users else 'group'}"}
+        )
+        if object_id in world.groups:
+            group = world.groups[object_id]
+            return mark | _render(world, group, tuple(n for n in names or DEFAULT if n in PROPERTIES))
+        shown = tuple(n for n in names or users.DEFAULT if n in users.PROPERTIES)
+        if hidden:
+            # Without a permission on users only type and id are given, the rest is null (graph.md §10).
+            return mark | dict.fromkeys(shown) | {"id": object_id}
+        return mark | users.render(world, world.users[object_id], shown)
+
+    ids = sorted(people + nested)
+    body = odata.page(request, world, ids, lambda i: i in world.groups or world.visible(i), render)
+    return GraphAnswer(200, {"@odata.context": f"{request.base}/$metadata#directoryObjects", **body})
+
+
+def _group(request: GraphRequest, world: World) -> Group:
+    group = world.groups.get(request.params["id"].lower())
+    if group is None:
+        raise not_found(request.params["id"])
+    return group

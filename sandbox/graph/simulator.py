@@ -1,0 +1,213 @@
+"""The service behind its front door: one call in, one answer out, whether it came alone or in a `$batch`."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sandbox.graph import directory, groups, subscriptions, users
+from sandbox.graph.faults import Fault, Faults
+from sandbox.graph.identity import caller
+from sandbox.graph.notices import Planner, lifecycle
+from sandbox.graph.outbound import Outbound, report_failure
+from sandbox.graph.permissions import Call, known, match
+from sandbox.graph.records import Change
+from sandbox.graph.throttle import Throttle, cost
+from sandbox.graph.wire import Caller, GraphAnswer, GraphFault, GraphRequest, new_request_id
+from sandbox.graph.world import World
+
+Handler = Callable[[GraphRequest, World], GraphAnswer]
+ServiceHandler = Callable[[GraphRequest, "Simulator"], Awaitable[GraphAnswer]]
+
+_REPORT = "GET /reports/authenticationMethods/userRegistrationDetails"
+
+HANDLERS: dict[str, Handler] = {
+    "GET /users": users.list_users,
+    "GET /users/$count": users.count_users,
+    "GET /users/delta": users.delta,
+    "GET /users/{id}": users.get_user,
+    "GET /users/{id}/licenseDetails": users.license_details,
+    "GET /groups": groups.list_groups,
+    "GET /groups/{id}": groups.get_group,
+    "GET /groups/{id}/members": groups.list_members,
+    "GET /groups/{id}/members/{cast}": groups.list_members,
+    "GET /groups/{id}/transitiveMembers": groups.list_transitive,
+    "GET /groups/{id}/transitiveMembers/{cast}": groups.list_transitive,
+    "GET /groups/{id}/membersWithLicenseErrors": groups.list_errors,
+    "GET /subscribedSkus": directory.list_skus,
+    "GET /directory/subscriptions": directory.list_subscriptions,
+    "GET /directory/onPremisesSynchronization": directory.synchronization,
+    "GET /organization": directory.list_organization,
+    "GET /policies/authorizationPolicy": directory.authorization_policy,
+    _REPORT: directory.list_registrations,
+    f"{_REPORT}/{{id}}": directory.get_registration,
+}
+"""Calls that read the tenant."""
+
+SERVICE_HANDLERS: dict[str, ServiceHandler] = {
+    "POST /subscriptions": subscriptions.create,
+    "GET /subscriptions": subscriptions.list_all,
+    "GET /subscriptions/{id}": subscriptions.get,
+    "PATCH /subscriptions/{id}": subscriptions.update,
+    "DELETE /subscriptions/{id}": subscriptions.delete,
+    "POST /subscriptions/{id}/reauthorize": subscriptions.reauthorize,
+}
+"""Calls that concern the application's subscriptions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A call before anyone has looked at it: decoded path without version, headers with lower-case names."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: Mapping[str, str]
+    body: Any
+    base: str
+
+
+class Simulator:
+    """One tenant in service. `requests` and `items` count calls of their own and items of batches by name."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.faults = Faults()
+        self.throttle = Throttle()
+        self.subscriptions = subscriptions.Subscriptions()
+        self.planner = Planner(world.organization.id, random.Random(world.seed + 1))
+        self.outbound = Outbound(lambda: world.rates, self.planner.rng, self.planner.tally)
+        self.requests: Counter[str] = Counter()
+        self.items: Counter[str] = Counter()
+        self.statuses: Counter[str] = Counter()
+        self._work: tuple[asyncio.Task[None], ...] = ()
+        world.listen(self._tell)
+
+    async def start(self) -> None:
+        """Begin to deliver notifications and to process group licences."""
+        await self.outbound.start()
+        self._work = (asyncio.create_task(self._license()), asyncio.create_task(self._refresh()))
+        for task in self._work:
+            task.add_done_callback(report_failure)
+
+    async def stop(self) -> None:
+        """Stop everything that runs by itself."""
+        for task in self._work:
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+        await self.outbound.stop()
+
+    # --- calls ---------------------------------------------------------------------------------------------
+
+    def count(self, incoming: Incoming, *, item: bool) -> None:
+        """Count a call under its name, or under method and path if no such call exists."""
+        found = match(incoming.method, incoming.path)
+        name = found[0].key if found else f"{incoming.method} {incoming.path}"
+        (self.items if item else self.requests)[name] += 1
+
+    def holder(self, incoming: Incoming) -> Caller:
+        """Who calls; raises 401."""
+        return caller(self.world, incoming.headers.get("authorization"), self.world.now())
+
+    async def answer(self, incoming: Incoming, holder: Caller | None = None) -> GraphAnswer:
+        """Answer one call, always: refusals become Graph error bodies. `holder`: already known (`$batch`)."""
+        now = self.world.now()
+        request_id = new_request_id()
+        try:
+            answer = await self._serve(incoming, holder or self.holder(incoming), now)
+        except GraphFault as fault:
+            answer = fault.answer(request_id, now)
+        self.statuses[str(answer.status)] += 1
+        common = {"request-id": request_id, "client-request-id": request_id}
+        if "client-request-id" in incoming.headers:
+            common["client-request-id"] = incoming.headers["client-request-id"]
+        return GraphAnswer(answer.status, answer.body, common | dict(answer.headers))
+
+    async def _serve(self, incoming: Incoming, holder: Caller, now: datetime) -> GraphAnswer:
+        found = match(incoming.method, incoming.path)
+        if found is None:
+            if known(incoming.path):
+                text = "Specified HTTP method is not allowed for the request target."
+                raise GraphFault(405, "Request_BadRequest", text)
+            segment = incoming.path.strip("/").split("/")[-1]
+            raise GraphFault(400, "BadRequest", f"Resource not found for the segment '{segment}'.")
+        call, params = found
+        extra: dict[str, str] = {}
+        if self.world.rates.throttling:
+            at = asyncio.get_running_loop().time()
+            extra = self.throttle.charge(call, cost(call, incoming.query), at, len(self.world.users))
+        _permitted(call, holder)
+        request = GraphRequest(
+            incoming.method,
+            incoming.path,
+            incoming.query,
+            incoming.headers,
+            incoming.body,
+            incoming.base,
+            holder,
+            now,
+            params,
+        )
+        service = SERVICE_HANDLERS.get(call.key)
+        if service is not None:
+            answer = await service(request, self)
+        else:
+            answer = HANDLERS[call.key](request, self.world)
+        return GraphAnswer(answer.status, answer.body, extra | dict(answer.headers))
+
+    # --- what happens by itself ----------------------------------------------------------------------------
+
+    def announce(self, event: str, subscription_id: str | None = None) -> int:
+        """Send a lifecycle notification to the lifecycle URLs of one or all subscriptions; how many."""
+        held = [s for s in self.subscriptions.live(self.world.now()) if subscription_id in (None, s.id)]
+        told = [s for s in held if s.lifecycle_url]
+        for subscription in told:
+            item = lifecycle(subscription, event, self.world.organization.id)
+            self.outbound.post_later(0.0, subscription.lifecycle_url or "", item)
+        return len(told)
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing to deliver and no licensing job."""
+        return not self.outbound.pending and not self.world.licensing.pending
+
+    async def settle(self, timeout_seconds: float) -> bool:
+        """Wait until it is quiet; False if it isn't in time."""
+        end = asyncio.get_running_loop().time() + timeout_seconds
+        while not self.quiet:
+            if asyncio.get_running_loop().time() >= end:
+                return False
+            await asyncio.sleep(0.01)
+        return True
+
+    def _tell(self, change: Change) -> None:
+        held = self.subscriptions.live(self.world.now())
+        for seconds, url, item in self.planner.plan(change, held, self.world.rates):
+            self.outbound.post_later(seconds, url, item)
+
+    async def _license(self) -> None:
+        while True:
+            self.world.licensing.run(self.world.now())
+            await asyncio.sleep(0.02)
+
+    async def _refresh(self) -> None:
+        while True:
+            seconds = self.world.rates.report_refresh
+            await asyncio.sleep(seconds or 0.5)
+            if seconds:
+                self.world.report.refresh()
+
+
+def fault_answer(fault: Fault, now: datetime) -> GraphAnswer:
+    """The answer of a fault of kind `status`."""
+    headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+    return GraphFault(fault.status, fault.code, "Injected fault.", headers).answer(new_request_id(), now)
+
+
+def _permitted(call: Call, holder: Caller) -> None:
+    if "*" not in call.roles and holder.roles.isdisjoint(call.roles):
+        text = "Insufficient privileges to complete the operation."
+        raise GraphFault(403, "Authorization_RequestDenied", text)

@@ -1,0 +1,184 @@
+"""`/users`: pages, one user, the count (graph.md §3.1, §7.1)."""
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.graph import odata
+from sandbox.graph.records import Inherited, User
+from sandbox.graph.skus import BY_ID
+from sandbox.graph.wire import GraphAnswer, GraphRequest, bad_request, iso, not_found, unsupported
+from sandbox.graph.world import World
+
+DEFAULT = (
+    "businessPhones",
+    "displayName",
+    "givenName",
+    "jobTitle",
+    "mail",
+    "mobilePhone",
+    "officeLocation",
+    "preferredLanguage",
+    "surname",
+    "userPrincipalName",
+    "id",
+)
+"""What comes without `$select`: nothing about licences (graph.md §7.1)."""
+
+
+def _licences(world: World, user: User) -> list[dict[str, Any]]:
+    held = world.assigned(user)
+    return [{"skuId": sku_id, "disabledPlans": sorted(disabled)} for sku_id, disabled in sorted(held.items())]
+
+
+def _states(world: World, user: User) -> list[dict[str, Any]]:
+    rows: list[tuple[str | None, str, Inherited]] = [
+        (None, sku_id, Inherited("Active", "", d.disabled, d.at)) for sku_id, d in user.direct.items()
+    ]
+    rows.extend((group, sku_id, state) for (group, sku_id), state in user.inherited.items())
+    return [
+        {
+            "skuId": sku_id,
+            "disabledPlans": sorted(row.disabled),
+            "assignedByGroup": group,
+            "state": row.state,
+            "error": row.error or no_error(world.seed, user.id, sku_id, group),
+            "lastUpdatedDateTime": iso(row.at),
+        }
+        for group, sku_id, row in rows
+    ]
+
+
+def no_error(seed: int, user_id: str, sku_id: str, group_id: str | None) -> str | None:
+    """How "no error" is spelled for this source: null, empty or `None`, by chance but always the same."""
+    draw = zlib.crc32(f"{seed}{user_id}{sku_id}{group_id}".encode()) % 3
+    return (None, "", "None")[draw]
+
+
+def _plans(world: World, user: User) -> list[dict[str, Any]]:
+    rows = []
+    for sku_id, disabled in sorted(world.assigned(user).items()):
+        sku = world.skus.get(sku_id)
+        plans = sku.plans if sku else BY_ID[sku_id].plans if sku_id in BY_ID else ()
+        for plan in plans:
+            status = "Deleted" if plan.id in disabled or sku is None else sku.status
+            at = user.direct[sku_id].at if sku_id in user.direct else user.created_at
+            service = plan.name.split("_")[0]
+            rows.append(
+                {
+                    "servicePlanId": plan.id,
+                    "service": service,
+                    "capabilityStatus": status,
+                    "assignedDateTime": iso(at),
+                }
+            )
+    return rows
+
+
+def _identities(world: World, user: User) -> list[dict[str, Any]]:
+    if user.identities:
+        return list(user.identities)
+    issuer = world.organization.domains[0]
+    return [{"signInType": "userPrincipalName", "issuer": issuer, "issuerAssignedId": user.upn}]
+
+
+PROPERTIES: dict[str, Callable[[World, User], Any]] = {
+    "id": lambda _, u: u.id,
+    "userPrincipalName": lambda _, u: u.upn,
+    "displayName": lambda _, u: u.display_name,
+    "givenName": lambda _, u: u.given_name,
+    "surname": lambda _, u: u.surname,
+    "jobTitle": lambda _, u: u.job_title,
+    "mail": lambda _, u: u.upn if u.user_type == "Member" else None,
+    "businessPhones": lambda _, __: [],
+    "mobilePhone": lambda _, __: None,
+    "officeLocation": lambda _, __: None,
+    "preferredLanguage": lambda _, __: None,
+    "accountEnabled": lambda _, u: u.account_enabled,
+    "userType": lambda _, u: u.user_type,
+    "creationType": lambda _, u: u.creation_type,
+    "externalUserState": lambda _, u: u.external_user_state,
+    "identities": _identities,
+    "usageLocation": lambda _, u: u.usage_location,
+    "onPremisesSyncEnabled": lambda _, u: u.synced,
+    "createdDateTime": lambda _, u: iso(u.created_at),
+    "assignedLicenses": _licences,
+    "licenseAssignmentStates": _states,
+    "assignedPlans": _plans,
+}
+"""Every property the simulator knows, and how it is read."""
+
+
+def render(world: World, user: User, names: tuple[str, ...]) -> dict[str, Any]:
+    """The user with exactly these properties."""
+    return {name: PROPERTIES[name](world, user) for name in names}
+
+
+def wanted(request: GraphRequest, world: World) -> Callable[[str], bool]:
+    """The filter of a listing as a predicate over ids; 400 for one that isn't supported."""
+    text = request.query.get("$filter")
+    if text is None:
+        return world.visible
+    sku_id = odata.holds_sku(text)
+    if sku_id is not None:
+        return lambda user_id: world.visible(user_id) and sku_id in world.assigned(world.users[user_id])
+    if "".join(text.split()) == "assignedLicenses/$counteq0":
+        odata.advanced(request)
+        return lambda user_id: world.visible(user_id) and not world.assigned(world.users[user_id])
+    pair = odata.equals(text)
+    if pair is None or pair[0] not in ("id", "userPrincipalName", "accountEnabled"):
+        raise unsupported("Unsupported or invalid query filter clause specified.")
+    name, value = pair
+    given: Any = odata.boolean(value) if name == "accountEnabled" else value
+    return lambda user_id: world.visible(user_id) and PROPERTIES[name](world, world.users[user_id]) == given
+
+
+def list_users(request: GraphRequest, world: World) -> GraphAnswer:
+    """`GET /users`: `$select`, `$top`, `$filter`, next links."""
+    names = odata.selected(request, PROPERTIES, DEFAULT, "user")
+    keep = wanted(request, world)
+    body = odata.page(request, world, world.user_order, keep, lambda i: render(world, world.users[i], names))
+    return GraphAnswer(200, {"@odata.context": f"{request.base}/$metadata#users", **body})
+
+
+def get_user(request: GraphRequest, world: World) -> GraphAnswer:
+    """`GET /users/{id or UPN}`: 404 once deleted, and for a short while after creation (graph.md §3.1)."""
+    given = request.params["id"]
+    user = world.users.get(given.lower())
+    if user is None and "@" in given:
+        user = next((u for u in world.users.values() if u.upn.lower() == given.lower()), None)
+    if user is None or not world.visible(user.id):
+        raise not_found(given)
+    names = odata.selected(request, PROPERTIES, DEFAULT, "user")
+    context = f"{request.base}/$metadata#users/$entity"
+    return GraphAnswer(200, {"@odata.context": context, **render(world, user, names)})
+
+
+def count_users(request: GraphRequest, world: World) -> GraphAnswer:
+    """`GET /users/$count`: a number as text, only with `ConsistencyLevel: eventual`."""
+    if not request.eventual:
+        raise bad_request("$count is not currently supported.")
+    keep = wanted(request, world)
+    return GraphAnswer(200, str(sum(1 for user_id in world.user_order if keep(user_id))))
+
+
+def delta(request: GraphRequest, world: World) -> GraphAnswer:
+    """`GET /users/delta`: `$deltatoken=latest` gives a link from now on and no data (graph.md §6).
+
+    Nothing else of delta is simulated: 501, so that nobody takes an empty answer for "no changes".
+    """
+    odata.refuse(request, "$top", "$orderby", "$expand", "$search")
+    odata.selected(request, PROPERTIES, DEFAULT, "user")
+    if request.query.get("$deltatoken") != "latest":
+        return GraphAnswer(
+            501, {"error": {"code": "notImplemented", "message": "Only $deltatoken=latest is simulated."}}
+        )
+    stamp = int(request.now.timestamp() * 1000)
+    link = f"{request.base}/users/delta?$deltatoken={stamp:x}"
+    context = f"{request.base}/$metadata#users"
+    return GraphAnswer(200, {"@odata.context": context, "value": [], "@odata.deltaLink": link})
+
+
+def license_details(request: GraphRequest, world: World) -> GraphAnswer:
+    """`GET /users/{id}/licenseDetails`: delegated only, so no role ever gets here (graph.md §7.1)."""
+    raise not_found(request.params["id"])
