@@ -1,0 +1,177 @@
+"""(user, facts, edition) -> verdict (judgement.md §1-§4). Pure: the same facts give the same verdict.
+
+`Judge` is made once for a tenant's facts and asked about many users: what depends on facts, policy or rules
+alone is worked out once, and users with the same licences share their reading. The functions below it are the
+same for a single question.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from shared.holdings import ASSIGNED, NO, YES, SkuReader, held
+from shared.model import Judged, Registration, Sku, Standing, TenantFacts, Tier, User, Verdict
+from shared.reach import Population, Reach
+from shared.rules.editions import Edition
+from shared.rules.loader import Rules
+from shared.rules.policy import Policy
+from shared.verdict import Composer, Profile, profile
+
+REMEMBERED = 4_000
+"""How many different sets of licences a judge keeps; then it starts anew, so its memory stays flat."""
+
+
+class Judge:
+    """Judges users of one tenant as its facts stand, under one policy, by every edition.
+
+    Raises `KeyError` if the policy names an edition that does not exist. Not for use by several threads.
+    """
+
+    def __init__(self, rules: Rules, policy: Policy, facts: TenantFacts) -> None:
+        governing = rules.edition(policy.edition)
+        others = [edition for edition in rules.editions.values() if edition.id != governing.id]
+        choices = [_option(edition, policy, "internal_guests") for edition in (governing, *others)]
+        self._populations = {choice: Population(facts, policy, choice) for choice in choices}
+        self._population = self._populations[choices[0]]
+        self._one_reach = len(self._populations) == 1
+        self._benches = [
+            _Bench(edition, rules, policy, facts, choice)
+            for edition, choice in zip((governing, *others), choices, strict=True)
+        ]
+        self._resource_like = rules.skus.resource_like
+        self._holders: dict[object, _Holder] = {}
+
+    def judged(self, user: User, standing: Standing, at: datetime) -> Judged:
+        """The governing edition's verdict on the user at that time, and the state each other would give."""
+        holder = self._holder(user)
+        row = self._population.row_in_force(standing, at)
+        administrator = row is not None and row.is_admin
+        reach: Reach | tuple[Reach, ...]
+        if self._one_reach:
+            reach = self._population.reach(user, standing, row, at, resource=holder.resource)
+        else:
+            reach = self._reaches(user, standing, row, at, holder)
+        key = (reach, user.on_premises_sync_enabled is True, administrator)
+        judged = holder.judged.get(key)
+        if judged is None:
+            reaches = reach if isinstance(reach, tuple) else (reach,) * len(self._benches)
+            judged = holder.judged[key] = self._judge(user, holder, reaches, administrator)
+        return judged
+
+    def verdict(self, user: User, standing: Standing, at: datetime, edition: str) -> Verdict:
+        """The verdict by one edition, governing or not. Raises `KeyError` if there is none of that name."""
+        holder = self._holder(user)
+        row = self._population.row_in_force(standing, at)
+        administrator = row is not None and row.is_admin
+        reaches = self._reaches(user, standing, row, at, holder)
+        for bench, licences, reach in zip(self._benches, holder.profiles, reaches, strict=True):
+            if bench.edition.id == edition:
+                return bench.composer.verdict(
+                    licences, reach, synced=user.synced, administrator=administrator
+                )
+        raise KeyError(f"no edition {edition}")
+
+    def _judge(
+        self, user: User, holder: "_Holder", reaches: tuple[Reach, ...], administrator: bool
+    ) -> Judged:
+        verdicts = [
+            bench.composer.verdict(licences, reach, synced=user.synced, administrator=administrator)
+            for bench, licences, reach in zip(self._benches, holder.profiles, reaches, strict=True)
+        ]
+        others = zip(self._benches[1:], verdicts[1:], strict=True)
+        return Judged(verdict=verdicts[0], others={bench.edition.id: other.state for bench, other in others})
+
+    def _reaches(
+        self, user: User, standing: Standing, row: Registration | None, at: datetime, holder: "_Holder"
+    ) -> tuple[Reach, ...]:
+        by_choice = {
+            choice: population.reach(user, standing, row, at, resource=holder.resource)
+            for choice, population in self._populations.items()
+        }
+        return tuple(by_choice[bench.internal_guests] for bench in self._benches)
+
+    def _holder(self, user: User) -> "_Holder":
+        # The raw tuples are the key: hashing them costs less than any reading of them.
+        key = (user.assigned_licenses, user.license_assignment_states)
+        holder = self._holders.get(key)
+        if holder is None:
+            if len(self._holders) >= REMEMBERED:
+                self._holders.clear()
+            holder = self._holders[key] = _Holder(
+                resource=bool(user.assigned_licenses)
+                and all(self._resource_like(one.sku_id) for one in user.assigned_licenses),
+                profiles=[bench.profile(user) for bench in self._benches],
+                judged={},
+            )
+        return holder
+
+
+class _Holder(msgspec.Struct):
+    """One set of licences: its reading by each edition, and the answers given so far."""
+
+    resource: bool
+    profiles: list[Profile]
+    judged: dict[tuple[Reach | tuple[Reach, ...], bool, bool], Judged]
+
+
+class _Bench:
+    """One edition ready to judge."""
+
+    def __init__(
+        self, edition: Edition, rules: Rules, policy: Policy, facts: TenantFacts, internal_guests: str
+    ) -> None:
+        self.edition = edition
+        self.internal_guests = internal_guests
+        self.composer = Composer(
+            edition,
+            policy.writeback,
+            _option(edition, policy, "synced_without_writeback"),
+            _option(edition, policy, "administrators"),
+        )
+        self._reader = SkuReader(
+            edition, rules.skus, facts.skus, _option(edition, policy, "contested"), policy.developer_skus
+        )
+
+    def profile(self, user: User) -> Profile:
+        """The user's licences read by this edition."""
+        return profile(self._reader.read(sku_id, *how) for sku_id, how in held(user).items())
+
+
+def judge(
+    user: User,
+    standing: Standing,
+    facts: TenantFacts,
+    rules: Rules,
+    policy: Policy,
+    at: datetime,
+    edition: str | None = None,
+) -> Verdict:
+    """The verdict on one user by one edition, the governing one by default. Raises `KeyError`."""
+    return Judge(rules, policy, facts).verdict(user, standing, at, edition or policy.edition)
+
+
+def judge_editions(
+    user: User, standing: Standing, facts: TenantFacts, rules: Rules, policy: Policy, at: datetime
+) -> Judged:
+    """The governing edition's verdict on one user, and the states of the others. Raises `KeyError`."""
+    return Judge(rules, policy, facts).judged(user, standing, at)
+
+
+def satisfies(sku: Sku, rules: Rules, policy: Policy, *, possibly: bool = False) -> Tier:
+    """What an active assignment of this SKU gives an ordinary person by the governing edition.
+
+    Its state, class and trial count; free seats do not. `possibly`: what is undetermined (contested, an
+    unclassed SKU, a trial that cannot be told) is taken at its best; without it, as nothing.
+    """
+    edition = rules.edition(policy.edition)
+    contested = _option(edition, policy, "contested")
+    reader = SkuReader(edition, rules.skus, {sku.sku_id: sku}, contested, policy.developer_skus)
+    holding = reader.read(sku.sku_id, frozenset(), ASSIGNED).holding
+    counts = holding.reset != NO if possibly else holding.reset == YES
+    return holding.tier if counts else Tier.NONE
+
+
+def _option(edition: Edition, policy: Policy, name: str) -> str:
+    """An option: the administrator's word if there is one, else the edition's."""
+    chosen = getattr(policy, name)
+    return str(chosen) if chosen else edition.options[name]

@@ -1,0 +1,177 @@
+"""Who is in reach of self-service password reset (judgement.md §3). Pure; each reason has a name."""
+
+from datetime import datetime
+
+import msgspec
+
+from shared.model import Registration, Standing, TenantFacts, User
+from shared.rules.policy import Policy
+
+IN, OUT, UNKNOWN, NOT_YET = "in", "out", "unknown", "not-yet"
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """Why a user is or is not in reach.
+
+    `answer`: in, out, unknown, not-yet (the report does not know the account yet). `missing`: the evidence
+    that would settle an unknown.
+    """
+
+    code: str
+    answer: str
+    missing: str = ""
+
+
+def _out(code: str) -> Reach:
+    return Reach(code, OUT)
+
+
+def _unknown(missing: str) -> Reach:
+    return Reach("unknown", UNKNOWN, missing)
+
+
+DISABLED = _out("account-disabled")
+SYNC_ACCOUNT = _out("sync-account")
+EMERGENCY = _out("emergency")
+EXTERNAL = _out("external")
+INTERNAL_GUEST = _out("internal-guest")
+RESOURCE_ACCOUNT = _out("resource-account")
+ADMIN_SSPR_OFF = _out("admin-sspr-off")
+SSPR_NOT_ENABLED = _out("sspr-not-enabled")
+OUTSIDE_SCOPE_GROUP = _out("outside-scope-group")
+NOT_CAPABLE = _out("not-capable")
+NOT_USED = _out("not-used")
+CANNOT_RESET = _out("cannot-reset")
+ADMINISTRATOR = Reach("administrator", IN)
+REPORT = Reach("report", IN)
+SCOPE_GROUP = Reach("scope-group", IN)
+EVERYONE = Reach("everyone", IN)
+ASSUMED = Reach("assumed", IN)
+NOT_YET_REPORTED = Reach("not-yet-reported", NOT_YET)
+NO_REPORT = _unknown("registration")
+NO_ROW = _unknown("registration-rows")
+NO_SCOPE_GROUPS = _unknown("scope-groups")
+NO_AUDIT = _unknown("audit")
+
+_SYNC_NAME = "on-premises directory synchronization service account"
+
+
+class Population:
+    """Decides for each user of one tenant, under one policy and one choice for internal guests.
+
+    The registration report counts only while its last complete reading is no older than `report_max_age`,
+    whatever became of later attempts; an older one is as good as none, also for who is an administrator.
+    """
+
+    def __init__(self, facts: TenantFacts, policy: Policy, internal_guests: str) -> None:
+        self._policy = policy
+        self._skip_internal_guests = internal_guests == "not_in_reach"
+        self._skip_resources = policy.resource_accounts == "skip"
+        self._everybody = policy.population == "enabled"
+        self._administrators_out = facts.admin_sspr_allowed is False
+        self._domains = frozenset(domain.casefold() for domain in facts.domains)
+        read_at = facts.evidence_of("registration").read_at
+        self._report_until = read_at + policy.report_max_age if read_at else None
+
+    def row_in_force(self, standing: Standing, at: datetime) -> Registration | None:
+        """The user's row of the report, if the report still counts at that time."""
+        row = standing.registration
+        return row if row is not None and self._readable(at) else None
+
+    def reach(
+        self, user: User, standing: Standing, row: Registration | None, at: datetime, *, resource: bool
+    ) -> Reach:
+        """Why this user is or is not in reach.
+
+        `row`: as `row_in_force` gives it. `resource`: holds licences for rooms, devices and robots only.
+        """
+        excluded = self._excluded(user, standing, resource)
+        if excluded is not None:
+            return excluded
+        if row is not None and row.is_admin:
+            scope = ADMIN_SSPR_OFF if self._administrators_out else ADMINISTRATOR
+        else:
+            scope = self._in_scope(user, standing, row, at)
+        if scope.answer != IN or self._everybody:
+            return scope
+        return self._in_population(scope, user, standing, row, at)
+
+    def _readable(self, at: datetime) -> bool:
+        return self._report_until is not None and at <= self._report_until
+
+    def _excluded(self, user: User, standing: Standing, resource: bool) -> Reach | None:
+        if user.account_enabled is not True:
+            return DISABLED
+        if is_sync_account(user):
+            return SYNC_ACCOUNT
+        if standing.emergency:
+            return EMERGENCY
+        # Nearly all users bear no mark of a guest: they are passed without a call.
+        if (user.external_user_state or user.creation_type) and self._resets_at_home(user):
+            return EXTERNAL
+        if user.user_type != "Member" and self._skip_internal_guests and _is_guest(user):
+            return INTERNAL_GUEST
+        if resource and self._skip_resources:
+            return RESOURCE_ACCOUNT
+        return None
+
+    def _resets_at_home(self, user: User) -> bool:
+        """External by its marks, unless every issuer of its identities is a domain of this tenant.
+
+        A guest has a principal name under our domain beside the identity of its home; an account that was
+        invited once and has since been converted has ours alone. userType decides nothing.
+        """
+        if not user.external_user_state and (user.creation_type or "").casefold() != "invitation":
+            return False
+        issuers = [one.issuer.casefold() for one in user.identities if one.issuer]
+        return not (self._domains and issuers) or any(issuer not in self._domains for issuer in issuers)
+
+    def _in_scope(self, user: User, standing: Standing, row: Registration | None, at: datetime) -> Reach:
+        scope = self._policy.scope
+        if scope == "all":
+            return EVERYONE
+        if scope == "groups":
+            if standing.in_scope_group is None:
+                return NO_SCOPE_GROUPS
+            return SCOPE_GROUP if standing.in_scope_group else OUTSIDE_SCOPE_GROUP
+        if row is not None:
+            return REPORT if row.is_sspr_enabled else SSPR_NOT_ENABLED
+        if self._readable(at):
+            return self._without_row(user, standing, at)
+        return NO_REPORT if scope == "report" else ASSUMED
+
+    def _in_population(
+        self, scope: Reach, user: User, standing: Standing, row: Registration | None, at: datetime
+    ) -> Reach:
+        population = self._policy.population
+        if population == "capable":
+            if row is None:
+                return self._without_row(user, standing, at) if self._readable(at) else NO_REPORT
+            return scope if row.is_sspr_capable else NOT_CAPABLE
+        if population == "used":
+            if standing.used is None:
+                return NO_AUDIT
+            return scope if standing.used else NOT_USED
+        return scope
+
+    def _without_row(self, user: User, standing: Standing, at: datetime) -> Reach:
+        """Absent from a report in force: new or newly enabled accounts are given time; old ones are a gap."""
+        since = [one for one in (user.created_date_time, standing.enabled_since) if one]
+        if since and at - max(since) < self._policy.report_grace:
+            return NOT_YET_REPORTED
+        return NO_ROW
+
+
+def is_sync_account(user: User) -> bool:
+    """Whether it is an account of Entra Connect or cloud sync: by the pattern of its UPN or its name."""
+    upn, name = user.user_principal_name, user.display_name
+    # The first letter spares nearly all users the whole comparison.
+    if upn and upn[0] in "SsAa":
+        alias, at, _ = upn.casefold().partition("@")
+        if at and (alias.startswith("sync_") or alias == "adtoaadsyncserviceaccount"):
+            return True
+    return name is not None and len(name) >= len(_SYNC_NAME) and name.strip().casefold() == _SYNC_NAME
+
+
+def _is_guest(user: User) -> bool:
+    return user.user_type is not None and user.user_type.casefold() == "guest"
