@@ -25,6 +25,7 @@ _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_PUBLIC_SCOPE = "https://graph.microsoft.com/.default"
 
 
 class SettingsError(Exception):
@@ -49,11 +50,33 @@ class StorageSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GraphSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where Graph is and who asks."""
+    """Where Graph is and who we are. `base_url` with version, no slash at the end; http only on loopback.
+
+    `client_id` names a user-assigned managed identity; empty: the system-assigned one.
+    """
 
     base_url: str
     tenant_id: str
     client_id: str = ""
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.base_url)
+        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
+            raise ValueError("base_url must be https (http is for loopback only)")
+        if (
+            not url.hostname
+            or url.username is not None
+            or url.password is not None
+            or url.query
+            or url.fragment
+        ):
+            raise ValueError("base_url must be scheme, host and version, and nothing else")
+
+    @property
+    def scope(self) -> str:
+        """What the token is asked for: this cloud's Graph; the public one for a simulator on loopback."""
+        host = urlsplit(self.base_url).hostname
+        return _PUBLIC_SCOPE if host in _LOOPBACK else f"https://{host}/.default"
 
 
 class TellingSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +163,13 @@ class _Reader:
         return int(value)
 
     def url(
-        self, name: str, remedy: str, *, default: str = "", accept: Callable[[str], bool] | None = None
+        self,
+        name: str,
+        remedy: str,
+        *,
+        default: str = "",
+        accept: Callable[[str], bool] | None = None,
+        base: bool = False,
     ) -> str:
         """An https address (http only on loopback); the value itself is never quoted, it may be a secret."""
         value = self.text(name, default)
@@ -156,6 +185,8 @@ class _Reader:
         secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
         if not secure or not host or parts.username or parts.password:
             self.fault(name, "is not an https URL", remedy)
+        elif base and (parts.query or parts.fragment):
+            self.fault(name, "has more than scheme, host and path", remedy)
         elif accept and host not in _LOOPBACK and not accept(host):
             self.fault(name, "has a host that is not expected here", remedy)
         return value.rstrip("/")
@@ -182,13 +213,14 @@ def load(environ: Mapping[str, str]) -> Settings:
     )
     values: dict[str, Any] = {
         "tenant_id": tenant_id,
-        "graph": GraphSettings(base_url=_graph_url(read), tenant_id=tenant_id, client_id=client_id),
+        "graph_url": _graph_url(read),
         "storage": _storage(read, client_id),
         "policy": _policy(read),
         "telling": _telling(read),
         "notification_base_url": read.url(
             "NOTIFICATION_BASE_URL",
             "Set it to the public https address of this app, e.g. https://<app>.azurewebsites.net",
+            base=True,
         ),
         "client_state": _client_state(read, "CLIENT_STATE", required=True),
         "client_state_previous": _client_state(read, "CLIENT_STATE_PREVIOUS"),
@@ -209,7 +241,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         _schedule(read, name)
     if read.faults:
         raise SettingsError(tuple(read.faults))
-    return Settings(**values)
+    base_url = values.pop("graph_url")
+    return Settings(
+        graph=GraphSettings(base_url=base_url, tenant_id=tenant_id, client_id=client_id), **values
+    )
 
 
 def _graph_url(read: _Reader) -> str:
@@ -217,6 +252,7 @@ def _graph_url(read: _Reader) -> str:
         "GRAPH_BASE_URL",
         f"Leave it out for {GRAPH}, or give your national cloud's address with /v1.0",
         default=GRAPH,
+        base=True,
     )
 
 

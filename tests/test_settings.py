@@ -61,6 +61,8 @@ WRONG = [
     ("EMERGENCY_GROUP", "break-glass", "is not a GUID"),
     ("GRAPH_BASE_URL", "http://graph.microsoft.com/v1.0", "is not an https URL"),
     ("GRAPH_BASE_URL", "https://user:pw@graph.microsoft.com/v1.0", "is not an https URL"),
+    ("GRAPH_BASE_URL", "https://graph.microsoft.com/v1.0?x=1", "has more than scheme, host and path"),
+    ("NOTIFICATION_BASE_URL", "https://watch.example.net/?code=1", "has more than scheme, host and path"),
     ("NOTIFICATION_BASE_URL", "watch.example.net", "is not an https URL"),
     ("NOTIFICATION_BASE_URL", "https://[::1", "is not a URL"),
     ("NOTIFICATION_BASE_URL", None, "is missing"),

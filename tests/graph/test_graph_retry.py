@@ -1,0 +1,76 @@
+"""Waiting: what Retry-After says, how back-off grows, and the pace of reports."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.graph.retry import Gate, Pace, Patience, retry_after
+from tests.graph.stub_graph import Hours
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0.0),
+        ("7", 7.0),
+        ("2.128", 2.128),
+        (" 5 ", 5.0),
+        ("Sun, 22 Nov 2026 12:01:30 GMT", 90.0),
+        ("Sun, 22 Nov 2026 11:00:00 GMT", 0.0),
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("-1", None),
+        ("nan", None),
+        ("inf", None),
+        ("1e9", None),
+        ("9" * 400, None),
+    ],
+)
+def test_retry_after_is_read_in_all_its_forms(text: str | None, seconds: float | None) -> None:
+    assert retry_after(text, NOW) == seconds
+
+
+@given(text=st.text())
+def test_no_header_breaks_the_reader(text: str) -> None:
+    seconds = retry_after(text, NOW)
+    assert seconds is None or seconds >= 0
+
+
+@given(attempt=st.integers(1, 50), chance=st.floats(0, 1))
+def test_back_off_grows_within_its_limits(attempt: int, chance: float) -> None:
+    patience = Patience()
+    wait = patience.backoff(attempt, chance)
+    assert 0 < wait <= patience.longest_backoff
+    assert wait <= patience.backoff(attempt + 1, chance)
+
+
+@given(pauses=st.lists(st.floats(0, 30), max_size=40))
+async def test_the_pace_is_kept_whatever_lies_between_the_requests(pauses: list[float]) -> None:
+    hours = Hours()
+    pace = Pace(5, 10.0, hours.clock, hours.sleep)
+    times = []
+    for pause in pauses:
+        hours.elapsed += pause
+        await pace.turn()
+        times.append(hours.elapsed)
+    assert all(later - earlier >= 10 - 1e-6 for earlier, later in zip(times, times[5:], strict=False))
+
+
+async def test_a_shorter_order_does_not_open_the_gate_earlier() -> None:
+    hours = Hours()
+    gate = Gate(hours.clock, hours.sleep, 60.0)
+    gate.shut(30)
+    gate.shut(5)
+    await gate.passed()
+    assert hours.elapsed >= 30
+
+
+async def test_an_open_gate_holds_nobody() -> None:
+    hours = Hours()
+    await Gate(hours.clock, hours.sleep, 60.0).passed()
+    assert hours.slept == []
