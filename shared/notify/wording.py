@@ -1,0 +1,282 @@
+"""A finding in plain words: title, state, cause, rule, remedy, with names joined and made harmless. Pure.
+
+A code without a text never stops a card: it is shown as it is. Tests see to it that there is none.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from shared.model import Moment, State, Step, SubjectType, utc
+from shared.notify.names import Names
+from shared.notify.table import Entry, Item
+from shared.rules.loader import Rules
+from shared.texts.catalogue import Catalogue, MissingText
+from shared.texts.plain import plain
+
+LISTED = 5
+"""So many names stand in a sentence; the rest is a number."""
+
+FIXED = ("licensed", "fixed")
+"""Resolutions that are called fixed: a user got a licence, or a tenant's or group's trouble is over."""
+
+OFFER = "assign-free-seat"
+"""The step of which a remedy has one for each product with a free seat."""
+
+VARIANTS = {
+    "assign-free-seat": ("groups", "assign-free-seat-by-group", "assign-free-seat"),
+    "buy-seats": ("seats", "buy-seats", "buy-seats-uncounted"),
+    "free-seats": ("seats", "free-seats", "free-seats-uncounted"),
+    "reclaim-seats": ("sample", "reclaim-seats", "reclaim-seats-unlisted"),
+    "buy-licence": ("seats", "buy-licence", "buy-licence-uncounted"),
+    "view-error-details": ("code", "view-error-details", "view-error-details-uncoded"),
+    "set-usage-location": ("directory", "set-usage-location-inherited", "set-usage-location"),
+}
+"""Steps that read differently with and without a value: the value, the text with it, the text without."""
+
+_LONG_CODE = 60
+
+
+class Wording(msgspec.Struct, frozen=True):
+    """Puts entries into the words of one catalogue."""
+
+    texts: Catalogue
+    names: Names
+    rules: Rules
+
+    def title(self, item: Item) -> str:
+        """The card's title; only what `is_fixed` is called fixed, any other end is called closed."""
+        entry = item.entry
+        title = self._text(entry.kind, "kinds", entry.kind, "title", entry.state)
+        if item.moment is Moment.CHANGED:
+            return self.texts.text("card", "changed", title=title)
+        if item.moment is Moment.RESOLVED and is_fixed(entry):
+            fixed = self._text(entry.kind, "kinds", entry.kind, "fixed")
+            return self.texts.text("card", "fixed", title=fixed)
+        if item.moment is Moment.RESOLVED:
+            return self.texts.text("card", "closed", title=title)
+        return title
+
+    def label(self, kind: str, state: str) -> str:
+        """The words beside a count of findings."""
+        return self._text(f"{kind}: {state}", "kinds", kind, "label", state)
+
+    def line(self, entry: Entry) -> str:
+        """One finding in one line: whom it is about, how it stands and why."""
+        subject = self.subject(entry)
+        if entry.ended is not None:
+            return self.texts.text("summary", "line", subject=subject, label=self.state(entry))
+        label = self.texts.find("kinds", entry.kind, "line", entry.state)
+        label = label or self._text(entry.kind, "kinds", entry.kind, "title", entry.state)
+        cause = self.cause(entry)
+        key = "line_cause" if cause else "line"
+        return self.texts.text("summary", key, subject=subject, label=label, cause=cause)
+
+    def state(self, entry: Entry) -> str:
+        """How the finding stands, or why it ended."""
+        if entry.ended is None:
+            return self.state_of(entry.kind, entry.state)
+        cause = entry.ended.cause
+        if cause.startswith("left-reach"):
+            code = cause.partition(":")[2].strip()
+            return self.texts.text("ended", "left-reach", reason=self._text(code, "reach", code))
+        return self.texts.find("ended", cause) or self.texts.text("ended", "other", cause=plain(cause))
+
+    def state_of(self, kind: str, state: str) -> str:
+        """A state of a kind in plain words."""
+        return self._text(state, "kinds", kind, "state", state)
+
+    def why(self, entry: Entry) -> str:
+        """Why anyone is told of this kind of thing."""
+        return self._text(entry.kind, "kinds", entry.kind, "why")
+
+    def subject(self, entry: Entry) -> str:
+        """Whom it is about, with what tells several of its kind apart."""
+        about = self.about(entry)
+        subject = self.names.subject(entry.subject_type, entry.subject_id)
+        return f"{subject}: {about}" if about else subject
+
+    def about(self, entry: Entry) -> str:
+        """What of several of one kind it is: a product, a setting, a piece of evidence; empty if only one."""
+        if not entry.about:
+            return ""
+        if entry.about in entry.skus or self.rules.skus.get(entry.about):
+            return self.names.sku(entry.about)
+        if entry.kind == "evidence-missing":
+            return self.evidence(entry.about)
+        return self.texts.find("tiers", entry.about) or plain(entry.about, _LONG_CODE)
+
+    def evidence(self, code: str) -> str:
+        """A piece of evidence in words; `trial:<sku id>` is about one product."""
+        if code.startswith("trial:"):
+            return self.texts.text("evidence", "trial", sku=self.names.sku(code.partition(":")[2]))
+        return self._text(code, "evidence", code)
+
+    def cause(self, entry: Entry) -> str:
+        """The cause in words; empty where the kind needs none."""
+        if entry.cause in ("", entry.about):
+            return ""
+        if entry.kind in ("assignment-error", "licence-errors"):
+            return self.error(entry.cause)
+        return self._text(entry.cause, "causes", entry.cause)
+
+    def error(self, code: str) -> str:
+        """A code of group licensing with its meaning; an unknown one as it is."""
+        meaning = self.texts.find("errors", code)
+        return f"{meaning} ({plain(code, _LONG_CODE)})" if meaning else plain(code, _LONG_CODE)
+
+    def rule(self, entry: Entry) -> str:
+        """The rule ids with their short source: `S5, S7 — Microsoft's page of 24 October 2017`."""
+        ids = [entry.rule] if entry.rule else []
+        edition = self.rules.editions.get(entry.edition)
+        if entry.state == State.WRITEBACK_UNCOVERED and edition:
+            # The verdict has two parts, and both are cited: the one about the reset comes first.
+            cells = (
+                cell
+                for cell in edition.cells.values()
+                if (cell.state, cell.rule) == (entry.state, entry.rule)
+            )
+            ids = [*(cell.reset.rule for cell in cells if cell.reset.rule), *ids]
+        if not ids:
+            return self.texts.text("card", "no_rule")
+        shown = ", ".join(dict.fromkeys(plain(one, _LONG_CODE) for one in ids))
+        return self.texts.text("card", "rule_source", rules=shown, date=self.edition_day(entry.edition))
+
+    def edition_day(self, edition: str) -> str:
+        """The date of an edition's page."""
+        known = self.rules.editions.get(edition)
+        return self.texts.day(known.date) if known else plain(edition)
+
+    def facts(self, entry: Entry) -> list[tuple[str, str]]:
+        """The finding's facts that have a title, in their own order."""
+        facts = dict(entry.facts)
+        rows: list[tuple[str, str]] = []
+        if _counts(facts, "usable", "consumed"):
+            used, usable = facts.pop("consumed"), facts.pop("usable")
+            free = facts.pop("free", max(0, usable - used))
+            seats = {"consumed": used, "usable": usable, "free": free}
+            shown = {name: self.texts.number(int(value)) for name, value in seats.items()}
+            rows.append((self.texts.text("facts", "seats"), self.texts.text("facts", "seats_value", **shown)))
+        if facts.get("codes") == [entry.cause]:
+            del facts["codes"]
+        for name, value in facts.items():
+            title = self.texts.find("kinds", entry.kind, "facts", name) or self.texts.find("facts", name)
+            shown_value = self.value(name, value) if title else ""
+            if title and shown_value:
+                rows.append((title, shown_value))
+        return rows
+
+    def value(self, name: str, value: Any) -> str:
+        """A value of a fact or step in words: ids become names, counts numbers, times dates."""
+        if value is None or value == "" or value == () or value == []:
+            return ""
+        if isinstance(value, bool):
+            return plain(str(value).lower())
+        if isinstance(value, int):
+            return self.texts.number(value)
+        if isinstance(value, Mapping):
+            return "; ".join(
+                f"{self.value(name, key)}: {self.value(name, one)}"
+                for key, one in list(value.items())[:LISTED]
+            )
+        if isinstance(value, list | tuple):
+            return self._listed(name, value)
+        return self._word(name, str(value))
+
+    def _word(self, name: str, text: str) -> str:
+        match name:
+            case "sku" | "skus" | "group_skus" | "short" | "held":
+                return self.names.sku(text)
+            case "group" | "groups":
+                return self.names.group(text)
+            case "sample":
+                return self.names.user(text)
+            case "code" | "codes":
+                return self.error(text)
+            case "evidence":
+                return self.evidence(text)
+            case "problem":
+                return self.texts.find("evidence", text) or plain(text, _LONG_CODE)
+            case "would_be" | "becomes":
+                return self.texts.find("states", text) or plain(text, _LONG_CODE)
+            case "tier" | "needs":
+                return self.texts.find("tiers", text) or plain(text, _LONG_CODE)
+            case _ if name.endswith("_at"):
+                return self._moment(text)
+            case _:
+                return plain(text)
+
+    def _moment(self, text: str) -> str:
+        try:
+            return self.texts.moment(utc(text))
+        except ValueError:
+            return plain(text, _LONG_CODE)
+
+    def _listed(self, name: str, values: Iterable[Any]) -> str:
+        words = [word for word in (self.value(name, one) for one in values) if word]
+        shown, rest = words[:LISTED], len(words) - LISTED
+        if rest > 0:
+            more = self.texts.number(rest)
+            return self.texts.text("format", "more", first=", ".join(shown), n=more)
+        if len(shown) > 1:
+            return self.texts.text("format", "and", first=", ".join(shown[:-1]), last=shown[-1])
+        return "".join(shown)
+
+    def steps(self, entry: Entry) -> list[str]:
+        """The remedy's steps as sentences, in order; products with a free seat are one: any of them does."""
+        offers = [step for step in entry.remedy if step.step == OFFER]
+        sentences: dict[str, None] = {}
+        for step in entry.remedy:
+            several = step.step == OFFER and len(offers) > 1
+            sentences.setdefault(self._any_of(offers) if several else self.step(step))
+        return list(sentences)
+
+    def _any_of(self, offers: Sequence[Step]) -> str:
+        shown = []
+        for step in offers:
+            values = {name: self.value(name, value) for name, value in step.values.items()}
+            form = "offer_by_group" if step.values.get("groups") else "offer"
+            shown.append(self.texts.text("format", form, **values))
+        return self.texts.text("format", "assign_any_of", offers="; ".join(shown))
+
+    def step(self, step: Step) -> str:
+        """One step of a remedy as a sentence."""
+        values = {name: self.value(name, value) for name, value in step.values.items()}
+        if "group" in values and not values["group"]:
+            values["group"] = self.texts.text("format", "direct")
+        code = step.step
+        if code in VARIANTS:
+            value, given, empty = VARIANTS[code]
+            code = given if step.values.get(value) else empty
+        try:
+            return self.texts.text("steps", code, **values)
+        except MissingText:
+            return self.texts.text("format", "unknown_code", code=plain(step.step, _LONG_CODE))
+
+    def portal(self, entry: Entry) -> str:
+        """Where the remedy starts; empty for a kind without a row."""
+        row = self.rules.kinds.get(entry.kind)
+        if row is None:
+            return ""
+        filled = row.portal.replace("{subject}", quote(entry.subject_id, safe=""))
+        return filled.replace("{about}", quote(entry.about, safe=""))
+
+    def _text(self, code: str, *path: str) -> str:
+        return self.texts.find(*path) or self.texts.text(
+            "format", "unknown_code", code=plain(code, _LONG_CODE)
+        )
+
+
+def is_fixed(entry: Entry) -> bool:
+    """Whether its end is called fixed: of a user only by a licence, of tenant or group when it is over."""
+    if entry.ended is None:
+        return False
+    if entry.ended.cause == "licensed":
+        return True
+    return entry.ended.cause == "fixed" and entry.subject_type is not SubjectType.USER
+
+
+def _counts(facts: Mapping[str, Any], *names: str) -> bool:
+    return all(isinstance(facts.get(name), int) for name in names)

@@ -1,0 +1,181 @@
+"""Stories for the notifier: journal lines at given seconds, a clock told the time, cards collected."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.ledger.journal import JournalLine, LineRule, LineSubject
+from shared.model import Because, Moment, Severity, Step
+from shared.notify import handover
+from shared.notify.decide import Decision, Telling, decide
+from shared.notify.routes import Delivered, Failed
+from shared.notify.table import BASELINE, SINGLE, Item, Message, Table, apply
+from shared.rules.kinds import MuteRow
+from shared.rules.loader import load_rules
+from tests.notify.collector import Collector
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+TENANT = "00000000-0000-4000-8000-000000000000"
+RULES = load_rules()
+
+Route = Callable[[Message, datetime], Delivered | Failed]
+
+
+def second(n: float) -> datetime:
+    """So many seconds into the story."""
+    return START + timedelta(seconds=n)
+
+
+def line(
+    seq: int,
+    at: float,
+    moment: Moment,
+    finding: str,
+    *,
+    kind: str = "coverage",
+    state: str = "uncovered",
+    subject_type: str = "user",
+    subject: str = "",
+    about: str = "",
+    severity: Severity = Severity.HIGH,
+    cause: str = "nothing-held",
+    fingerprint: str = "",
+    because: Iterable[Because] = (),
+    remedy: Iterable[Step] = (),
+    facts: Mapping[str, Any] | None = None,
+    skus: Iterable[str] = (),
+    groups: Iterable[str] = (),
+    rule: str = "S4",
+    baseline: bool = False,
+    reopened: int = 0,
+) -> JournalLine:
+    """A journal line; the fingerprint follows the state unless it is given."""
+    return JournalLine(
+        tenant=TENANT,
+        id=f"{finding}/{seq}",
+        finding=finding,
+        seq=seq,
+        at=second(at),
+        transition=moment,
+        cause=cause,
+        kind=kind,
+        state=state,
+        severity=severity,
+        subject=LineSubject(type=subject_type, id=subject or f"user-{finding}", about=about),
+        edition="2017-10-24",
+        rule=LineRule(id=rule),
+        facts=facts or {},
+        remedy=tuple(remedy),
+        baseline=baseline,
+        skus=tuple(skus),
+        groups=tuple(groups),
+        because=tuple(because),
+        fingerprint=fingerprint or state,
+        reopened=reopened,
+        opened_at=second(at),
+    )
+
+
+def words(message: Message) -> str:
+    """A message as stories name it."""
+    if message.form == SINGLE:
+        return said(message.items[0])
+    counts = Counter(str(item.moment) for item in message.items)
+    parts = ", ".join(f"{counts[key]} {key}" for key in ("opened", "changed", "resolved") if counts[key])
+    return f"{'baseline' if message.form == BASELINE else 'one card'}: {parts or 'nothing'}"
+
+
+def said(item: Item) -> str:
+    """One thing to say as stories name it: `fixed` only where the card may say so."""
+    entry = item.entry
+    if entry.ended:
+        return f"{'fixed' if entry.ended.cause in ('licensed', 'fixed') else 'closed'} {entry.id}"
+    return f"{item.moment} {entry.id} {entry.state}"
+
+
+def delivers(message: Message, at: datetime) -> Delivered | Failed:
+    """A route on which everything gets through."""
+    return Delivered()
+
+
+class Story:
+    """One tenant's telling. Until told otherwise the baseline is over and every mute row holds."""
+
+    def __init__(
+        self,
+        telling: Telling | None = None,
+        mutes: tuple[MuteRow, ...] = RULES.mutes,
+        baseline_told: bool = True,
+        route: Route = delivers,
+    ) -> None:
+        self.telling = telling or Telling()
+        self.mutes = mutes
+        self.table = Table(baseline_told_at=second(-3600) if baseline_told else None)
+        self.baseline_ended_at: datetime | None = second(-3600) if baseline_told else None
+        self.route = route
+        self.holds: frozenset[str] = frozenset()
+        self.collector = Collector(START)
+        self.decision = Decision(messages=(), table=self.table, standing={})
+        self._pending: list[tuple[float, JournalLine]] = []
+        self._seq = 0
+
+    def opens(self, at: float, finding: str, **fields: Any) -> None:
+        """A line in the journal from that second on."""
+        self._add(at, Moment.OPENED, finding, **fields)
+
+    def changes(self, at: float, finding: str, **fields: Any) -> None:
+        """A line in the journal from that second on."""
+        self._add(at, Moment.CHANGED, finding, **fields)
+
+    def resolves(self, at: float, finding: str, cause: str = "licensed", **fields: Any) -> None:
+        """A line in the journal from that second on."""
+        self._add(at, Moment.RESOLVED, finding, cause=cause, **fields)
+
+    def _add(self, at: float, moment: Moment, finding: str, **fields: Any) -> None:
+        self._pending.append((at, line(0, at, moment, finding, **fields)))
+
+    def runs(self, at: float, crash: bool = False) -> "Story":
+        """One run at that second; with `crash` the process dies after sending and before remembering."""
+        due = sorted((one for one in self._pending if one[0] <= at), key=lambda one: one[0])
+        self._pending = [one for one in self._pending if one[0] > at]
+        for _, one in due:
+            self._seq += 1
+            self.table = apply(self.table, "0000", [(self._seq, [one])])
+        now = second(at)
+        self.decision = decide(self.table, self.mutes, self.telling, now, self.baseline_ended_at, self.holds)
+        table = self.table = handover.offered(self.decision.table, self.decision.messages, now)
+        for message in self.decision.messages:
+            result = self.route(message, now)
+            if isinstance(result, Delivered):
+                self.collector.card(now, words(message))
+                table = handover.delivered(table, message, now)
+            else:
+                table = handover.failed(
+                    table,
+                    message,
+                    now,
+                    result.retry_after,
+                    status=result.status,
+                    certain=result.certain,
+                    offered_at=now,
+                )
+        if not crash:
+            self.table = table
+        return self
+
+    def plays(self, until: float, every: float = 60.0, since: float = 0.0) -> "Story":
+        """A run every so many seconds, from `since` to `until`."""
+        at = since
+        while at <= until:
+            self.runs(at)
+            at += every
+        return self
+
+    def expect(self, *cards: tuple[float, str]) -> None:
+        """Exactly these cards so far."""
+        self.collector.expect(*cards)
+
+    def why(self, finding: str) -> str:
+        """The reason that the last run gave for not telling this finding."""
+        return str(self.decision.standing.get(finding, ""))

@@ -1,0 +1,326 @@
+"""The notifier on real storage: ledger, journal and queue in Azurite, the time as told, cards collected."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import Posting, Sweep, TenantRecord
+from shared.model import Finding, LicensingGroup, TenantFacts, Totals
+from shared.notify.notifier import Notifier, TableUnreadable, Told
+from shared.notify.routes import Delivered, Failed
+from shared.settings import load
+from shared.storage import Stale, Storage, StorageSettings
+from tests.ledger.readings import START, TENANT_ID, UNCOVERED, after, reading, user_id
+from tests.notify.card_samples import all_texts, schema_faults
+from tests.notify.story import RULES
+
+pytestmark = pytest.mark.real
+
+SETTINGS = load(
+    {
+        "TENANT_ID": TENANT_ID,
+        "WATCH_STORAGE": "UseDevelopmentStorage=true",
+        "NOTIFICATION_BASE_URL": "http://127.0.0.1:7071",
+        "CLIENT_STATE": "c" * 40,
+        "TEAMS_WORKFLOW_URL": "http://127.0.0.1:9/secret-of-the-webhook",
+        "CONFIRM_AFTER": "15m",
+        "GROUP_WAIT": "60s",
+    }
+    | dict.fromkeys(
+        (
+            "TELLING_SCHEDULE",
+            "RECONCILE_SCHEDULE",
+            "SUBSCRIPTIONS_SCHEDULE",
+        ),
+        "0 * * * * *",
+    )
+)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Teams:
+    """Collects the titles of cards; `answer` is what it says, `dies` kills the process once a card is in."""
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+        self.payloads: list[dict[str, Any]] = []
+        self.answer: Delivered | Failed = Delivered()
+        self.dies = False
+        self.asked = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def post(self, payload: dict[str, Any], now: datetime) -> Delivered | Failed:
+        self.asked.set()
+        await self.gate.wait()
+        if isinstance(self.answer, Delivered):
+            assert schema_faults(payload) == []
+            self.payloads.append(payload)
+            self.titles.append(payload["attachments"][0]["content"]["fallbackText"])
+        if self.dies:
+            raise Killed
+        return self.answer
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    @property
+    def text(self) -> str:
+        return "\n".join(all_texts(self.payloads))
+
+
+class Bench:
+    """A tenant's ledger, its notifier, and Teams."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.ledger = Ledger(storage, TENANT_ID, RULES, now=lambda: after(0))
+        self.teams = Teams()
+        self.notifier = self.restarted()
+
+    def restarted(self) -> Notifier:
+        """A notifier that remembers nothing but what is in storage."""
+        self.ledger = Ledger(self.storage, TENANT_ID, RULES, now=lambda: after(0))
+        self.notifier = Notifier(
+            self.storage, self.ledger, RULES, SETTINGS, route=self.teams, sleep=lambda _: asyncio.sleep(0)
+        )
+        return self.notifier
+
+    async def commits(self, user: int, *found: Finding, seen: float, name: str = "Ada Lovelace") -> None:
+        """A reading of one user, in ledger and journal."""
+        name_of = (await self.ledger.books())[1]
+        one = reading(user, *found, seen=seen, name=name)
+        outcome = await self.ledger.commit_users(name_of, [one], after(seen))
+        assert not outcome.refused
+        assert not outcome.superseded
+
+    async def ends_baseline(self, seconds: float, **fields: Any) -> None:
+        """The first complete reading ends at that second."""
+
+        def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
+            sweep = Sweep(id="s", started_at=START, users=2)
+            values = {"sweep": sweep, "baseline_ended_at": after(seconds), **fields}
+            return msgspec.structs.replace(record, **values), ()
+
+        await self.ledger.commit_tenant(change, after(seconds))
+
+    async def tells(self, seconds: float) -> Told:
+        """One run."""
+        return await self.notifier.tell(after(seconds))
+
+
+async def one_user() -> int:
+    return 1
+
+
+@pytest.fixture
+async def bench(storage_account: str) -> AsyncIterator[Bench]:
+    storage = Storage.connect(StorageSettings(connection_string=storage_account))
+    await storage.ensure()
+    made = Bench(storage)
+    await made.ledger.manifest(one_user)
+    yield made
+    await storage.close()
+
+
+async def lose_all_messages(storage: Storage) -> None:
+    while batch := await storage.journal.receive():
+        for one in batch:
+            await storage.journal.delete(one)
+
+
+async def test_without_a_ledger_there_is_nothing_to_tell(storage_account: str) -> None:
+    storage = Storage.connect(StorageSettings(connection_string=storage_account))
+    await storage.ensure()
+    assert await Bench(storage).tells(0) == Told()
+    await storage.close()
+
+
+async def test_a_tenants_first_day(bench: Bench) -> None:
+    await bench.commits(1, UNCOVERED, seen=0)
+    await bench.tells(10)
+    assert bench.teams.titles == []
+    await bench.ends_baseline(20, totals=Totals(users=2, differing={"2025-03-04": 1}))
+    await bench.tells(30)
+    assert bench.teams.titles == ["The first reading is done: 2 users read"]
+    assert "Ada Lovelace (ada@contoso.example): not covered" in bench.teams.text
+    await bench.commits(2, UNCOVERED, seen=100, name="Grace Hopper")
+    await bench.tells(160)
+    assert len(bench.teams.titles) == 1
+    told = await bench.tells(100 + 960)
+    assert (told.cards, told.failures) == (1, 0)
+    assert bench.teams.titles[1:] == ["A user can reset a password without the licence for it"]
+    assert "Grace Hopper (grace@contoso.example)" in bench.teams.text
+    await bench.commits(2, seen=2000, name="Grace Hopper")
+    await bench.tells(2010)
+    await bench.tells(2060)
+    assert bench.teams.titles[2:] == ["Fixed: A user is licensed for password reset again"]
+    await bench.tells(9000)
+    assert len(bench.teams.titles) == 3
+    assert await bench.storage.journal.length() == 0
+
+
+async def test_a_lost_queue_message_delays_a_line_by_an_hour_at_most(bench: Bench) -> None:
+    await bench.ends_baseline(0)
+    await bench.tells(10)
+    await bench.commits(1, UNCOVERED, seen=20)
+    await lose_all_messages(bench.storage)
+    await bench.tells(3600)
+    assert len(bench.teams.titles) == 1
+    await bench.tells(3620)
+    assert bench.teams.titles[1:] == ["A user can reset a password without the licence for it"]
+
+
+async def test_only_one_runs_at_a_time(bench: Bench) -> None:
+    await bench.ends_baseline(0)
+    bench.teams.gate.clear()
+    first = asyncio.create_task(bench.tells(10))
+    await bench.teams.asked.wait()
+    assert await bench.tells(11) == Told(busy=True)
+    bench.teams.gate.set()
+    assert (await first).cards == 1
+    assert len(bench.teams.titles) == 1
+
+
+async def test_a_crash_after_sending_repeats_the_card_and_then_remembers_it(bench: Bench) -> None:
+    await bench.ends_baseline(0)
+    await bench.tells(10)
+    await bench.commits(1, UNCOVERED, seen=20)
+    bench.teams.dies = True
+    with pytest.raises(Killed):
+        await bench.tells(20 + 960)
+    bench.teams.dies = False
+    bench.restarted()
+    for seconds in (1000, 1060, 5000):
+        await bench.tells(seconds)
+    assert bench.teams.titles[1:] == ["A user can reset a password without the licence for it"] * 2
+
+
+async def test_the_end_of_a_finding_whose_card_was_sent_before_a_crash_is_told(bench: Bench) -> None:
+    await bench.ends_baseline(0)
+    await bench.tells(10)
+    await bench.commits(1, UNCOVERED, seen=20)
+    bench.teams.dies = True
+    with pytest.raises(Killed):
+        await bench.tells(20 + 960)
+    bench.teams.dies = False
+    bench.restarted()
+    await bench.commits(1, seen=990)
+    await bench.tells(1100)
+    assert bench.teams.titles[2:] == ["Fixed: A user is licensed for password reset again"]
+
+
+async def test_a_failed_hand_over_is_kept_shown_in_health_and_told_later(bench: Bench) -> None:
+    await bench.ends_baseline(0)
+    await bench.tells(10)
+    await bench.commits(1, UNCOVERED, seen=20)
+    bench.teams.answer = Failed(status="http-429", retry_after=timedelta(seconds=300))
+    told = await bench.tells(980)
+    assert (told.cards, told.failures, len(told.handovers)) == (0, 1, 1)
+    well = await bench.notifier.health(after(1000))
+    assert "http-429" in well.problems[0]
+    assert well.detail["standing"] == {"handover-delayed": 1}
+    msgspec.json.encode(well.detail)
+    bench.teams.answer = Delivered()
+    await bench.tells(1270)
+    assert len(bench.teams.titles) == 1
+    await bench.tells(1280)
+    assert len(bench.teams.titles) == 2
+    assert "could not be handed over since" in bench.teams.text
+    assert (await bench.notifier.health(after(1300))).problems == ()
+
+
+async def test_after_a_failure_that_hits_all_the_rest_is_not_sent_and_not_in_doubt(bench: Bench) -> None:
+    await bench.ends_baseline(0)
+    await bench.tells(10)
+    for user in (1, 2, 3):
+        await bench.commits(user, UNCOVERED, seen=20 + user)
+    bench.teams.answer = Failed(status="unreachable")
+    told = await bench.tells(1000)
+    assert (told.cards, told.failures) == (0, 1)
+    table = await bench.notifier.table()
+    assert [entry.doubt for entry in table.entries.values()] == [None, None, None]
+
+
+async def test_members_of_a_group_whose_job_runs_are_held(bench: Bench) -> None:
+    group = LicensingGroup(id="group-1", processing_since=after(0))
+    facts = TenantFacts(tenant_id=TENANT_ID, groups={"group-1": group})
+    await bench.ends_baseline(0, facts=facts)
+    await bench.storage.evidence.put(f"{TENANT_ID}/groups/group-1", msgspec.json.encode([user_id(1)]))
+    await bench.tells(10)
+    await bench.commits(1, UNCOVERED, seen=20)
+    told = await bench.tells(1100)
+    assert told.standing == {"held-by-licensing": 1}
+    await bench.commits(1, seen=1200)
+    await bench.tells(9000)
+    assert len(bench.teams.titles) == 1
+
+
+async def test_a_table_that_can_not_be_read_stops_the_run_and_is_left_as_it_is(bench: Bench) -> None:
+    manifest = await bench.ledger.manifest()
+    assert manifest is not None
+    path = f"{TENANT_ID}/{manifest.epoch}/telling"
+    await bench.storage.ledger.put(path, b'{"entries": 7}')
+    with pytest.raises(TableUnreadable, match=path):
+        await bench.tells(10)
+    stored = await bench.storage.ledger.read(path)
+    assert stored is not None
+    assert stored.data == b'{"entries": 7}'
+
+
+async def test_a_write_whose_answer_got_lost_is_recognised(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.ends_baseline(0)
+    await bench.tells(10)
+    real = bench.storage.ledger.replace
+
+    async def lost(name: str, data: bytes, etag: str, *rest: Any, **named: Any) -> str:
+        await real(name, data, etag, *rest, **named)
+        raise Stale(name)
+
+    await bench.commits(1, UNCOVERED, seen=20)
+    monkeypatch.setattr(bench.storage.ledger, "replace", lost)
+    assert (await bench.tells(980)).cards == 1
+    monkeypatch.undo()
+    await bench.tells(2000)
+    assert len(bench.teams.titles) == 2
+
+
+async def test_a_table_that_another_wrote_is_not_overwritten(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.ends_baseline(0)
+    await bench.tells(10)
+
+    async def stale(name: str, *rest: Any, **named: Any) -> str:
+        raise Stale(name)
+
+    await bench.commits(1, UNCOVERED, seen=20)
+    monkeypatch.setattr(bench.storage.ledger, "replace", stale)
+    with pytest.raises(Stale):
+        await bench.tells(980)
+    assert len(bench.teams.titles) == 1
+
+
+async def test_logs_hold_no_names_and_no_address(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="shared")
+    await bench.commits(1, UNCOVERED, seen=0)
+    await bench.ends_baseline(20)
+    await bench.tells(30)
+    bench.teams.answer = Failed(status="http-403")
+    await bench.commits(1, seen=40)
+    await bench.tells(500)
+    assert "1 cards handed over" in caplog.text
+    assert "http-403" in caplog.text
+    for secret in ("Ada", "ada@", "secret-of-the-webhook", "127.0.0.1:9"):
+        assert secret not in caplog.text

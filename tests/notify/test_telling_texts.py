@@ -1,0 +1,175 @@
+"""The catalogue is whole: every code of rules and verdicts has its words, and no words are left over."""
+
+import string
+from datetime import UTC, date, datetime
+
+import pytest
+
+from shared.findings.failures import CODES, NO_CODE
+from shared.model import EVIDENCE, State
+from shared.notify.wording import VARIANTS
+from shared.texts.catalogue import Catalogue, MissingText, catalogue, fill
+from tests.notify.card_samples import TEXTS
+from tests.notify.story import RULES
+
+REACH = [
+    "report",
+    "scope-group",
+    "everyone",
+    "assumed",
+    "administrator",
+    "unknown",
+    "account-disabled",
+    "external",
+    "internal-guest",
+    "sync-account",
+    "resource-account",
+    "emergency",
+    "sspr-not-enabled",
+    "outside-scope-group",
+    "not-capable",
+    "not-used",
+    "admin-sspr-off",
+    "cannot-reset",
+    "not-yet-reported",
+]
+CAUSES = [
+    "p2",
+    "p1",
+    "basic",
+    "basic-edu",
+    "paid-suite",
+    "paid-workload",
+    "developer",
+    "contested",
+    "administrator-free",
+    "assignment-failed",
+    "sku-suspended",
+    "sku-gone",
+    "trial-subscription",
+    "contested-no",
+    "edition-no",
+    "developer-ignored",
+    "device-or-room",
+    "unattended",
+    "trial-sku",
+    "free",
+    "not-office",
+    "nothing-held",
+    "plan-off",
+    "cloud-level-only",
+    "reach-unknown",
+    "writeback-unknown",
+    "trial-undetermined",
+    "sku-unknown",
+]
+OTHER_CAUSES = [
+    "resource-account",
+    "grace",
+    "suspended",
+    "trial",
+    "ended",
+    "not-assigned",
+    "not-owned",
+    "no-seat",
+    "not-synchronised",
+]
+ENDS = ["licensed", "fixed", "deleted", "rule-changed", "still-broken"]
+EVIDENCES = [*EVIDENCE, "registration-rows", "audit", "trial", "is-trial"]
+
+BY_STATE = [(kind, state) for kind, row in RULES.kinds.items() for state in row.states]
+VARIANTS_OF = {code: {given, empty} for code, (_, given, empty) in VARIANTS.items()}
+
+
+@pytest.mark.parametrize(("kind", "state"), BY_STATE)
+def test_every_kind_and_state_has_its_words(kind: str, state: str) -> None:
+    for text in ("title", "state", "label"):
+        assert TEXTS.text("kinds", kind, text, state)
+
+
+@pytest.mark.parametrize("kind", RULES.kinds)
+def test_every_kind_says_why_anyone_is_told_and_how_it_reads_when_fixed(kind: str) -> None:
+    assert TEXTS.text("kinds", kind, "why").endswith(".")
+    assert TEXTS.text("kinds", kind, "fixed")
+
+
+def test_no_kind_or_state_has_words_and_no_row() -> None:
+    assert TEXTS.codes("kinds") == set(RULES.kinds)
+    for kind, row in RULES.kinds.items():
+        for text in ("title", "state", "label", "line"):
+            assert TEXTS.codes("kinds", kind, text) <= set(row.states), (kind, text)
+
+
+@pytest.mark.parametrize("kind", RULES.kinds)
+def test_every_step_of_a_remedy_asks_only_for_values_it_gets(kind: str) -> None:
+    for row in RULES.kinds[kind].remedy:
+        for code in VARIANTS_OF.get(row.step, {row.step}):
+            assert TEXTS.places("steps", code) <= set(row.values), code
+
+
+def test_no_step_has_words_and_no_row() -> None:
+    used = {step for row in RULES.kinds.values() for step in row.steps}
+    worded = set(used).union(*VARIANTS_OF.values())
+    assert TEXTS.codes("steps") == worded
+    assert set(VARIANTS) <= used
+
+
+@pytest.mark.parametrize("code", sorted({*CAUSES, *OTHER_CAUSES}))
+def test_every_cause_has_words(code: str) -> None:
+    assert TEXTS.text("causes", code)
+
+
+def test_every_class_of_products_gives_a_cause_that_has_words() -> None:
+    assert {one.reason for one in RULES.skus.classes.values()} <= TEXTS.codes("causes")
+
+
+@pytest.mark.parametrize("code", REACH)
+def test_every_reason_of_reach_has_words(code: str) -> None:
+    assert TEXTS.text("reach", code)
+
+
+def test_causes_and_reasons_have_no_words_left_over() -> None:
+    assert TEXTS.codes("causes") == {*CAUSES, *OTHER_CAUSES}
+    assert TEXTS.codes("reach") == set(REACH)
+    assert TEXTS.codes("errors") == {*CODES, NO_CODE}
+    assert TEXTS.codes("evidence") == set(EVIDENCES)
+    assert TEXTS.codes("states") == {str(state) for state in State}
+    assert TEXTS.codes("ended") == {*ENDS, "left-reach", "other"}
+
+
+def test_every_fact_with_words_is_a_fact_of_some_kind() -> None:
+    facts = {fact for row in RULES.kinds.values() for fact in row.facts}
+    assert TEXTS.codes("facts") - {"seats", "seats_value"} <= facts
+
+
+def test_every_place_is_a_plain_name() -> None:
+    def walk(node: object) -> None:
+        if isinstance(node, dict):
+            for one in node.values():
+                walk(one)
+        elif isinstance(node, str):
+            names = [name for _, name, _, _ in string.Formatter().parse(node) if name is not None]
+            assert all(name.isidentifier() for name in names), node
+
+    walk(TEXTS._tree)
+
+
+def test_a_missing_text_names_its_path() -> None:
+    with pytest.raises(MissingText, match=r"kinds\.nothing\.title"):
+        TEXTS.text("kinds", "nothing", "title")
+    with pytest.raises(MissingText, match="value name"):
+        fill("Hello {name}", {})
+    with pytest.raises(MissingText, match="language xx"):
+        catalogue("xx")
+    with pytest.raises(MissingText, match="nothing"):
+        Catalogue("en", {}).places("nothing")
+
+
+def test_dates_times_and_counts_are_written_as_people_do() -> None:
+    assert TEXTS.day(date(2017, 10, 24)) == "24 October 2017"
+    assert TEXTS.moment(datetime(2017, 10, 24, 9, 5, tzinfo=UTC)) == "24 October 2017, 09:05 UTC"
+    assert TEXTS.number(1234567) == "1,234,567"
+
+
+def test_values_are_not_read_as_places() -> None:
+    assert fill("{a}", {"a": "{b}"}) == "{b}"
