@@ -1,0 +1,19 @@
+"""Queue `changed-users`: look again at users and groups (design §4.2)."""
+
+import azure.functions as func
+
+bp = func.Blueprint()
+
+
+@bp.function_name("evaluate")
+@bp.queue_trigger(arg_name="message", queue_name="changed-users", connection="WATCH_STORAGE")
+async def evaluate(message: func.QueueMessage) -> None:
+    """Users are read, judged and committed; licensing groups likewise."""
+    from shared.watch import evaluation, groups, messages, parts
+
+    changed = messages.read_changed(message.get_body())
+    watch = await parts.ready()
+    if changed.users:
+        await evaluation.evaluate_users(watch, changed)
+    else:
+        await groups.evaluate_groups(watch, changed)

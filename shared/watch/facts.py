@@ -1,0 +1,90 @@
+"""Tenant facts: read on a timer and on demand, one at a time, each committed reading a new generation."""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+import msgspec
+
+from shared.graph.tenant import read_tenant
+from shared.ledger.records import Posting, TenantRecord
+from shared.model import TenantFacts, Totals
+from shared.watch.parts import Watch
+from shared.watch.tenant import judge_tenant, merge
+
+log = logging.getLogger("watch.facts")
+
+_LOCK_SECONDS = 60
+_WAIT_SECONDS = 10.0
+
+
+async def present(watch: Watch) -> TenantFacts:
+    """The facts of the last committed reading; reads them first if there are none."""
+    record = (await watch.ledger.read_tenant()).record
+    return record.facts if record.facts else await refresh(watch)
+
+
+async def refresh_if_due(watch: Watch) -> bool:
+    """Read the facts if the last reading is older than `FACTS_EVERY` or made under another policy.
+
+    Says whether it read.
+    """
+    facts = (await watch.ledger.read_tenant()).record.facts
+    if facts and _younger_than(watch.settings.facts_every, watch, facts):
+        return False
+    await refresh(watch)
+    return True
+
+
+async def refresh(watch: Watch) -> TenantFacts:
+    """Read the tenant once, however many ask at a time, at most once in `FACTS_AT_MOST_EVERY`.
+
+    Returns the newest committed facts: read here, or by whoever is reading now. Raises `GraphError`
+    where nothing could be read at all, and `TimeoutError` if another worker reads for longer than its lock.
+    """
+    async with watch.ledger.lock("facts", _LOCK_SECONDS) as held:
+        if not held:
+            return await _wait_for_the_reader(watch)
+        known = (await watch.ledger.read_tenant()).record.facts
+        if known and _younger_than(watch.settings.facts_at_most_every, watch, known):
+            return known
+        at = watch.now()
+        read = await read_tenant(watch.graph, known, at)
+        return await _commit(watch, read, await watch.ledger.totals(), at)
+
+
+def _younger_than(age: timedelta, watch: Watch, facts: TenantFacts) -> bool:
+    """Whether the facts are young, and were judged under this process's policy."""
+    if facts.observed_at is None or facts.policy != watch.policy_fingerprint:
+        return False
+    return watch.now() - facts.observed_at < age
+
+
+async def _wait_for_the_reader(watch: Watch) -> TenantFacts:
+    before = (await watch.ledger.read_tenant()).record.facts
+    deadline = _WAIT_SECONDS if before else float(_LOCK_SECONDS)
+    waited = 0.0
+    while waited < deadline:
+        await asyncio.sleep(0.2)
+        waited += 0.2
+        now = (await watch.ledger.read_tenant()).record.facts
+        if now and (before is None or now.generation > before.generation):
+            return now
+    if before is None:
+        raise TimeoutError("another worker has been reading the tenant facts for too long")
+    return before
+
+
+async def _commit(watch: Watch, read: TenantFacts, totals: Totals, at: datetime) -> TenantFacts:
+    def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
+        facts = merge(record.facts, read, watch.policy_fingerprint)
+        # Sums over users mean nothing before every user was read once.
+        sums = totals if record.baseline_ended_at else record.totals
+        changed = msgspec.structs.replace(record, facts=facts, totals=sums)
+        return judge_tenant(changed, watch.rules, watch.settings.policy, at)
+
+    record = await watch.ledger.commit_tenant(change, at)
+    facts = record.facts
+    assert facts is not None, "the change above stores facts"  # noqa: S101 - for the type checker
+    log.info("tenant facts, generation %d", facts.generation)
+    return facts

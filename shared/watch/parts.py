@@ -1,0 +1,81 @@
+"""The parts that every job works with, built once a process and only when first used."""
+
+import functools
+from datetime import UTC, datetime
+from typing import Self
+
+from shared import settings as settings_room
+from shared.graph.session import GraphSession
+from shared.graph.users import count_users
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import Manifest
+from shared.notify.notifier import Notifier
+from shared.rules.loader import Rules, load_rules
+from shared.settings import Settings
+from shared.storage import Storage
+from shared.watch.standing import Standings
+
+
+class Watch:
+    """Settings, rules, storage, Graph, ledger and notifier of one tenant."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._manifest: Manifest | None = None
+        self.policy_fingerprint = settings.policy.fingerprint(self.rules.digest)
+
+    @functools.cached_property
+    def rules(self) -> Rules:
+        return load_rules()
+
+    @functools.cached_property
+    def storage(self) -> Storage:
+        return Storage.connect(self.settings.storage)
+
+    @functools.cached_property
+    def graph(self) -> GraphSession:
+        return GraphSession(self.settings.graph)
+
+    @functools.cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.storage, self.settings.tenant_id, self.rules)
+
+    @functools.cached_property
+    def standings(self) -> Standings:
+        return Standings(self.storage, self.settings.tenant_id)
+
+    @functools.cached_property
+    def notifier(self) -> Notifier:
+        return Notifier(self.storage, self.ledger, self.rules, self.settings)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The ledger's manifest. Only after `ready`."""
+        if self._manifest is None:
+            raise RuntimeError("the watch is used before it is ready")
+        return self._manifest
+
+    async def ready(self) -> Self:
+        """Make sure of containers, queues and the ledger, once a process; the first ever counts the users.
+
+        Raises `GraphError` or what storage raises; the next trigger tries again.
+        """
+        if self._manifest is None:
+            await self.storage.ensure()
+            self._manifest = await self.ledger.manifest(lambda: count_users(self.graph))
+        return self
+
+    def now(self) -> datetime:
+        """The time, in UTC: the one clock of the jobs."""
+        return datetime.now(UTC)
+
+
+@functools.cache
+def current() -> Watch:
+    """The watch of this process. Raises `SettingsError`."""
+    return Watch(settings_room.current())
+
+
+async def ready() -> Watch:
+    """The watch of this process, made ready."""
+    return await current().ready()

@@ -1,0 +1,150 @@
+"""The registration report, and the members of the scope and emergency groups: an index by ledger shard.
+
+The report is read whole or not at all: a reading that fails half-way leaves the last complete one in force
+and only its evidence says so (judgement.md §4, evidence ages before it is missing).
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from shared.graph.errors import GraphError
+from shared.graph.evidence import after_attempt
+from shared.graph.groups import transitive_member_ids
+from shared.graph.registration import read_registration
+from shared.ledger.records import Posting, TenantRecord
+from shared.ledger.shards import shard_names, shard_of
+from shared.model import Evidence, Registration, Standing
+from shared.watch.messages import write_changed
+from shared.watch.parts import Watch
+from shared.watch.tenant import judge_tenant, with_evidence
+
+log = logging.getLogger("watch.registration")
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """What could be read: None where a piece failed or is not wanted, and the evidence of each piece."""
+
+    evidence: dict[str, Evidence]
+    report: dict[str, Registration] | None
+    scope: frozenset[str] | None
+    emergency: frozenset[str] | None
+
+
+async def refresh_if_due(watch: Watch) -> bool:
+    """Read the report if the last attempt is older than `REGISTRATION_EVERY`; says whether it tried."""
+    facts = (await watch.ledger.read_tenant()).record.facts
+    if facts is None:
+        return False
+    tried = facts.evidence_of("registration").tried_at
+    if tried and watch.now() - tried < watch.settings.registration_every:
+        return False
+    await refresh(watch)
+    return True
+
+
+async def refresh(watch: Watch) -> None:
+    """Read the report and the groups, store the index, look again at users whose standing changed."""
+    at = watch.now()
+    record = (await watch.ledger.read_tenant()).record
+    read = await _read(watch, at, record.facts.evidence if record.facts else {})
+    changed = await _store(watch, read)
+    await _commit(watch, read.evidence, at)
+    if record.baseline_ended_at:
+        for text in write_changed(watch.now(), users=sorted(changed), look=2):
+            await watch.storage.changed_users.send(text)
+
+
+async def _read(watch: Watch, at: datetime, known: Mapping[str, Evidence]) -> _Read:
+    policy = watch.settings.policy
+    evidence: dict[str, Evidence] = {}
+    report: dict[str, Registration] | None = None
+    problem: GraphError | None = None
+    try:
+        report = {row.id: row async for page in read_registration(watch.graph) for row in page}
+    except GraphError as fault:
+        problem = fault
+    evidence["registration"] = _attempted("registration", known, problem, at)
+    scope, emergency = None, None
+    if policy.scope == "groups":
+        scope, problem = await _members(watch, policy.scope_groups)
+        evidence["scope-groups"] = _attempted("scope-groups", known, problem, at)
+    if policy.emergency_group:
+        emergency, problem = await _members(watch, (policy.emergency_group,))
+        evidence["emergency-group"] = _attempted("emergency-group", known, problem, at)
+    return _Read(evidence, report, scope, emergency)
+
+
+async def _members(watch: Watch, groups: tuple[str, ...]) -> tuple[frozenset[str] | None, GraphError | None]:
+    """Members of all these groups, nested ones included; None, and why, if one could not be read."""
+    members: set[str] = set()
+    try:
+        for group_id in groups:
+            members.update(await transitive_member_ids(watch.graph, group_id))
+    except GraphError as fault:
+        return None, fault
+    return frozenset(members), None
+
+
+def _attempted(
+    name: str, known: Mapping[str, Evidence], problem: GraphError | None, at: datetime
+) -> Evidence:
+    if problem:
+        log.warning("%s could not be read: %s", name, problem)
+    return after_attempt(name, known.get(name, Evidence()), problem, at)
+
+
+async def _store(watch: Watch, read: _Read) -> list[str]:
+    """Write the shards of the index that changed; returns the users who may be judged otherwise now."""
+    manifest = watch.manifest
+    by_shard: dict[str, list[str]] = {name: [] for name in shard_names(manifest.shards)}
+    for user_id in {*(read.report or {}), *(read.scope or ()), *(read.emergency or ())}:
+        by_shard[shard_of(user_id, manifest.shards)].append(user_id)
+    changed: list[str] = []
+    for name, ids in by_shard.items():
+        before = await watch.standings.read(manifest.epoch, name)
+        after = _rows(before, ids, read)
+        if after != before:
+            await watch.standings.write(manifest.epoch, name, after)
+            changed += _differing(before, after)
+    return changed
+
+
+def _rows(before: Mapping[str, Standing], ids: list[str], read: _Read) -> dict[str, Standing]:
+    """The new rows of a shard; what could not be read stays as it was."""
+    rows: dict[str, Standing] = {}
+    for user_id in {*ids, *before}:
+        old = before.get(user_id, Standing())
+        row = Standing(
+            registration=old.registration if read.report is None else read.report.get(user_id),
+            in_scope_group=old.in_scope_group if read.scope is None else user_id in read.scope,
+            emergency=old.emergency if read.emergency is None else user_id in read.emergency,
+        )
+        if row.registration or row.in_scope_group or row.emergency:
+            rows[user_id] = row
+    return rows
+
+
+def _differing(before: Mapping[str, Standing], after: Mapping[str, Standing]) -> list[str]:
+    """Users whom the change can judge otherwise; registration dates alone change no verdict."""
+    return [one for one in {*before, *after} if _judged(before.get(one)) != _judged(after.get(one))]
+
+
+def _judged(standing: Standing | None) -> tuple[object, ...]:
+    if standing is None:
+        return (None, False, False)
+    row = standing.registration
+    flags = (row.is_sspr_enabled, row.is_sspr_registered, row.is_sspr_capable, row.is_admin) if row else None
+    return (flags, bool(standing.in_scope_group), standing.emergency)
+
+
+async def _commit(watch: Watch, evidence: dict[str, Evidence], at: datetime) -> None:
+    def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
+        if record.facts is None:
+            return record, ()
+        changed = msgspec.structs.replace(record, facts=with_evidence(record.facts, evidence))
+        return judge_tenant(changed, watch.rules, watch.settings.policy, at)
+
+    await watch.ledger.commit_tenant(change, at)

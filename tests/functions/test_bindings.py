@@ -1,0 +1,83 @@
+"""What Microsoft's own runtime makes of the app: every function, with the bindings that the design names."""
+
+import os
+import subprocess
+import sys
+
+from tests.functions.conftest import ROOT, SETTINGS, Runtime
+
+CHANGED = ("queue", "changed-users", "WATCH_STORAGE")
+SWEEPS = ("queue", "sweeps", "WATCH_STORAGE")
+EXPECTED = {
+    "graph_notifications": ("httpTrigger", "graph/notifications", [CHANGED, SWEEPS]),
+    "graph_lifecycle": ("httpTrigger", "graph/lifecycle", [CHANGED, SWEEPS]),
+    "health": ("httpTrigger", "health", []),
+    "evaluate": ("queueTrigger", "changed-users", []),
+    "sweep": ("queueTrigger", "sweeps", []),
+    "tenant_facts": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
+    "registration": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
+    "first_sweep": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
+    "drain_outboxes": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
+    "subscriptions": ("timerTrigger", "%SUBSCRIPTIONS_SCHEDULE%", []),
+    "tell": ("timerTrigger", "%TELLING_SCHEDULE%", []),
+}
+HEAVY = (
+    "msgraph",
+    "msgraph_core",
+    "kiota_",
+    "azure.identity",
+    "azure.storage",
+    "azure.core",
+    "httpx",
+    "jinja2",
+)
+
+
+def test_the_runtime_lists_every_function_with_the_expected_bindings(runtime: Runtime) -> None:
+    listed = {}
+    for name, function in runtime.ask(listing=True).items():
+        trigger = function["trigger"]
+        where = trigger.get("route") or trigger.get("queueName") or trigger.get("schedule")
+        outputs = [(one["type"], one["queueName"], one["connection"]) for one in function["outputs"]]
+        listed[name] = (trigger["type"], where, sorted(outputs))
+    assert listed == EXPECTED
+
+
+def test_graph_is_answered_without_a_key_and_only_by_post(runtime: Runtime) -> None:
+    listed = runtime.ask(listing=True)
+    for name in ("graph_notifications", "graph_lifecycle"):
+        assert listed[name]["trigger"]["authLevel"] == "ANONYMOUS"
+        assert listed[name]["trigger"]["methods"] == ["POST"]
+    assert listed["health"]["trigger"]["methods"] == ["GET"]
+
+
+def test_queue_triggers_use_the_watchs_own_storage(runtime: Runtime) -> None:
+    for name, function in runtime.ask(listing=True).items():
+        if function["trigger"]["type"] == "queueTrigger":
+            assert function["trigger"]["connection"] == "WATCH_STORAGE", name
+
+
+def test_importing_the_app_loads_no_heavy_module() -> None:
+    code = "import sys, function_app; print('\\n'.join(sys.modules))"
+    environ = {**SETTINGS, "PATH": os.environ["PATH"]}
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "shared.settings" in loaded
+    assert [name for name in loaded if name.startswith((*HEAVY, "aiohttp"))] == []
+
+
+def test_wrong_settings_stop_the_app_with_every_fault_listed() -> None:
+    environ = {"PATH": os.environ["PATH"], "TENANT_ID": "contoso", "CLIENT_STATE": "short-secret-value"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "sandbox.host", "--list"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    for name in ("TENANT_ID", "WATCH_STORAGE", "CLIENT_STATE", "TEAMS_WORKFLOW_URL", "TELLING_SCHEDULE"):
+        assert f"{name}:" in ended.stderr
+    assert "short-secret-value" not in ended.stderr + ended.stdout

@@ -1,0 +1,66 @@
+"""Queue messages: read strictly, written within the queue's limits."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.watch.messages import BadMessage, read_changed, read_sweep, write_changed, write_sweep
+
+AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+
+UNREADABLE = [
+    "",
+    "not json",
+    "[]",
+    "null",
+    "{}",
+    '{"users": ["a"]}',
+    '{"users": ["a"], "at": "yesterday"}',
+    '{"users": ["a"], "at": "2026-11-22T09:00:00"}',
+    '{"users": [1], "at": "2026-11-22T09:00:00Z"}',
+    '{"users": [], "at": "2026-11-22T09:00:00Z"}',
+    '{"users": ["a"], "groups": ["b"], "at": "2026-11-22T09:00:00Z"}',
+    '{"users": ["a"], "at": "2026-11-22T09:00:00Z", "more": 1}',
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_message_of_another_shape_is_refused(text: str) -> None:
+    with pytest.raises(BadMessage):
+        read_changed(text)
+
+
+@pytest.mark.parametrize("text", ["", "x", "{}", '{"sweep": 1}', '{"sweep": "a", "lifecycle": [{}]}'])
+def test_a_sweep_message_of_another_shape_is_refused(text: str) -> None:
+    with pytest.raises(BadMessage):
+        read_sweep(text)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_a_bad_message(data: bytes) -> None:
+    for read in (read_changed, read_sweep):
+        try:
+            read(data)
+        except BadMessage:
+            continue
+
+
+@given(st.integers(0, 1300), st.integers(0, 500), st.integers(1, 2))
+def test_every_id_is_written_once_and_no_message_outgrows_the_queue(
+    users: int, groups: int, look: int
+) -> None:
+    user_ids = [f"00000000-0000-0000-0000-{n:012d}" for n in range(users)]
+    group_ids = [f"00000000-0000-0000-0001-{n:012d}" for n in range(groups)]
+    texts = write_changed(AT, users=user_ids, groups=group_ids, look=look)
+    read = [read_changed(text) for text in texts]
+    assert [one for message in read for one in message.users] == user_ids
+    assert [one for message in read for one in message.groups] == group_ids
+    assert all(message.at == AT and message.look == look for message in read)
+    assert all(len(text) < 48_000 for text in texts)
+
+
+def test_a_sweep_step_survives_the_queue() -> None:
+    step = read_sweep(write_sweep("abc", 7))
+    assert (step.sweep, step.step, step.lifecycle) == ("abc", 7, ())
