@@ -19,7 +19,7 @@ sandbox/node_modules/.installed: sandbox/package.json sandbox/package-lock.json 
 	npm ci --prefix sandbox --silent --no-audit --no-fund --ignore-scripts && touch $@
 
 demo: setup
-	@$(BIN)/python -m sandbox demo
+	@$(BIN)/python -m sandbox demo $(if $(PORTS),--ports $(PORTS))
 
 test: setup lint types fast real
 
@@ -48,3 +48,7 @@ LOCK_FLAGS := --generate-hashes --allow-unsafe --strip-extras --no-annotate --no
 
 clean:
 	rm -rf $(VENV) sandbox/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: pictures
+pictures: demo
+	$(BIN)/python -m tools.draw_pictures

@@ -1,0 +1,110 @@
+"""`python -m sandbox`: a tenant on your laptop, and the app watching it."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from sandbox import teams as teams_room
+from sandbox.demo import run as demo_room
+from sandbox.graph.server import serve
+from sandbox.graph.tenant import generate
+from sandbox.host import commands
+from sandbox.stage import APP, Ports, PortTaken, Stage
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+
+Users = Annotated[int, typer.Option(help="How many users the simulated tenant has.", min=40)]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same tenant.")]
+BASE_PORT = 7170
+
+
+@app.command()
+def demo(
+    users: Users = 1000,
+    seed: Seed = 1,
+    ports: Annotated[int, typer.Option(help="The first of six ports in a row.")] = BASE_PORT,
+) -> None:
+    """Tell the story: a licence goes and comes back, a group runs out of seats, a call is forged."""
+    raise typer.Exit(asyncio.run(demo_room.run(users, seed, ports, Console())))
+
+
+@app.command()
+def up(
+    users: Users = 1000,
+    seed: Seed = 1,
+    ports: Annotated[int, typer.Option(help="The first of six ports in a row.")] = BASE_PORT,
+) -> None:
+    """Start everything and keep it running until Ctrl-C; cards show as they come."""
+    raise typer.Exit(_until_interrupted(_up(users, seed, ports)))
+
+
+@app.command()
+def graph(
+    users: Users = 1000,
+    seed: Seed = 1,
+    port: Annotated[int, typer.Option(help="0 lets the system choose.")] = BASE_PORT + 1,
+) -> None:
+    """Only the simulated tenant: Graph, the managed-identity endpoint and the control API."""
+    raise typer.Exit(_until_interrupted(_graph(users, seed, port)))
+
+
+@app.command()
+def teams(port: Annotated[int, typer.Option(help="0 lets the system choose.")] = BASE_PORT + 2) -> None:
+    """Only the Teams channel: checks each message as Workflows and Teams would, and shows the card."""
+    raise typer.Exit(_until_interrupted(teams_room.serve(port)))
+
+
+@app.command()
+def host(
+    port: Annotated[int, typer.Option(help="0 lets the system choose.")] = BASE_PORT,
+    split: Annotated[bool, typer.Option(help="A process for HTTP, for timers and for each queue.")] = False,
+    listing: Annotated[
+        bool, typer.Option("--list", help="Print functions and bindings, run nothing.")
+    ] = False,
+    directory: Annotated[Path, typer.Option("--app", help="Directory with function_app.py.")] = APP,
+) -> None:
+    """Only the Functions host, running the real app with settings from the environment."""
+    if listing:
+        raise typer.Exit(commands.print_listing(directory))
+    raise typer.Exit(commands.run_split(directory, port) if split else commands.run(directory, port))
+
+
+async def _up(users: int, seed: int, base_port: int) -> None:
+    def show(posted: teams_room.Posted) -> None:
+        print(teams_room.as_text(posted.card, colour=sys.stdout.isatty()), flush=True)
+
+    async with Stage(generate(users, seed), ports=Ports.starting_at(base_port), on_card=show) as stage:
+        print(f"app      {stage.host.url}/api/health (key {stage.environment['LOCAL_KEY']})")
+        print(f"graph    {stage.graph.graph_url} (control: {stage.graph.url}/control)")
+        print(f"teams    {stage.teams.base}/")
+        print(f"storage  {stage.storage}", flush=True)
+        await asyncio.Event().wait()
+
+
+async def _graph(users: int, seed: int, port: int) -> None:
+    async with await serve(generate(users, seed), port=port) as running:
+        print(f"GRAPH READY {running.graph_url}")
+        for name, value in running.environment.items():
+            print(f"{name}={value}")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+def _until_interrupted(work: Coroutine[Any, Any, None]) -> int:
+    try:
+        asyncio.run(work)
+    except KeyboardInterrupt:
+        return 0
+    except (OSError, PortTaken) as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m sandbox")

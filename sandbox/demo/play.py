@@ -1,0 +1,140 @@
+"""What the scenes of the demo act with: the stage, the cards, the journal, and a voice."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
+
+from sandbox.card_text import as_text
+from sandbox.stage import Stage
+from sandbox.teams import Posted
+from sandbox.waiting import until
+from shared.ledger.journal import JournalLine
+from shared.ledger.ledger import Ledger
+from shared.rules.loader import load_rules
+from shared.storage import Storage, StorageSettings
+
+PATIENCE = 40.0
+"""Seconds to wait for what should take two or three; a machine may be busy."""
+
+
+class Unexpected(Exception):
+    """The story did not go as it should; the text says what was expected and what came."""
+
+
+@dataclass
+class Play:
+    """Acts on the stage, looks at what came of it, and tells the audience."""
+
+    stage: Stage
+    console: Console
+    shown: int = 0
+    told: list[Posted] = field(default_factory=list)
+
+    async def open(self) -> None:
+        """Connect to the same storage as the app, to look at journal and ledger."""
+        settings = StorageSettings(connection_string=self.stage.storage)
+        self.storage = Storage.connect(settings)
+        self.ledger = Ledger(self.storage, self.stage.world.organization.id, load_rules())
+
+    async def close(self) -> None:
+        """Close that connection."""
+        await self.storage.close()
+
+    # --- the voice -----------------------------------------------------------------------------------------
+
+    def scene(self, number: int, title: str) -> None:
+        """Announce a scene."""
+        self.console.print()
+        self.console.print(Rule(Text(f" {number}  {title} ", style="bold"), align="left", style="cyan"))
+
+    def say(self, text: str) -> None:
+        """One sentence of narration."""
+        self.console.print(f"  {text}", highlight=False)
+
+    def check(self, text: str) -> None:
+        """Something that was seen to be so."""
+        self.console.print(f"  [green]✓[/green] {text}", highlight=False)
+
+    # --- what came of it -----------------------------------------------------------------------------------
+
+    async def card(self, *wanted: str) -> Posted:
+        """The next card, shown; it must hold these texts, and be the only one. Raises `Unexpected`."""
+        try:
+            cards = await self.stage.teams.wait_for(self.shown + 1, PATIENCE)
+        except TimeoutError:
+            raise Unexpected(
+                f"no card within {PATIENCE:.0f} s; expected one with: {', '.join(wanted)}"
+            ) from None
+        posted = cards[self.shown]
+        self.shown += 1
+        width = min(self.console.width - 4, 92)
+        drawn = as_text(posted.card, width=width, colour=self.console.is_terminal)
+        for line in drawn.splitlines():
+            self.console.print(Text.from_ansi(f"    {line}"))
+        text = as_text(posted.card, width=400)
+        missing = [one for one in wanted if one not in text]
+        if missing:
+            raise Unexpected(f"the card does not say: {', '.join(missing)}")
+        await self.no_card(1.5)
+        return posted
+
+    async def no_card(self, seconds: float) -> None:
+        """Nothing is told for that long. Raises `Unexpected` with the card that came."""
+        await asyncio.sleep(seconds)
+        if len(self.stage.teams.cards) > self.shown:
+            extra = self.stage.teams.cards[self.shown]
+            raise Unexpected("a card that nobody expected:\n" + as_text(extra.card))
+        if self.stage.teams.rejected:
+            raise Unexpected(f"Teams refused a message: {self.stage.teams.rejected[0].reason}")
+
+    async def until(self, what: str, look: Callable[[], Awaitable[Any]]) -> Any:
+        """Wait until a look finds something; gives that. Raises `Unexpected`."""
+        try:
+            return await until(what, look, PATIENCE)
+        except TimeoutError as late:
+            raise Unexpected(str(late)) from None
+
+    async def lines(self, subject_id: str) -> list[JournalLine]:
+        """All journal lines about a user or group, in order."""
+        found: list[JournalLine] = []
+        for book in await self.ledger.books():
+            async for _, lines in self.ledger.read_journal(book):
+                found += [line for line in lines if line.subject.id == subject_id]
+        return sorted(found, key=lambda line: line.at)
+
+    async def show_lines(self, subject_id: str, *, after: int = 0) -> list[JournalLine]:
+        """The journal lines about a subject, shown; gives all of them."""
+        lines = await self.lines(subject_id)
+        for line in lines[after:]:
+            cause = f", {line.cause}" if line.cause else ""
+            self.console.print(
+                f"    [dim]journal {line.at:%H:%M:%S.%f}[/dim] {line.kind} "
+                f"[bold]{line.transition}[/bold]: {line.state}{cause} {line.rule.id}",
+                highlight=False,
+            )
+        return lines
+
+    async def health(self) -> Mapping[str, Any]:
+        """The app's own word on how it is, with detail."""
+        headers = {"x-watch-key": self.stage.environment["LOCAL_KEY"]}
+        async with (
+            aiohttp.ClientSession(trust_env=False) as session,
+            session.get(f"{self.stage.host.url}/api/health", headers=headers) as answer,
+        ):
+            detail: Mapping[str, Any] = await answer.json()
+            return detail
+
+    async def settled(self) -> None:
+        """Wait until Graph has delivered everything and no queue message waits to be worked on at once."""
+        await self.stage.control.settle(PATIENCE)
+
+    async def state_of(self, user_id: str) -> str:
+        """The user's state in the ledger; empty if it has no record."""
+        records = await self.ledger.user_records([user_id])
+        return str(records[user_id].verdict.state) if user_id in records else ""

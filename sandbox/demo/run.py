@@ -1,0 +1,108 @@
+"""Runs the demo: builds the stage, plays the scenes, says where everything lies, leaves nothing running."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from sandbox.azurite import AzuriteError
+from sandbox.demo.play import Play, Unexpected
+from sandbox.demo.scenes import SCENES
+from sandbox.graph.tenant import generate
+from sandbox.host.errors import HostError
+from sandbox.stage import APP, Ports, PortTaken, Stage
+
+FOLDER = APP / ".sandbox" / "demo"
+SETTINGS = {
+    "PASSWORD_WRITEBACK": "on",
+    # In the report a new user shows up hours later; here everybody counts from the first second.
+    "SSPR_SCOPE": "all",
+}
+
+
+async def run(users: int, seed: int, base_port: int, console: Console) -> int:
+    """Play the demo; the exit code: 0, or 1 with the reason said."""
+    began = time.monotonic()
+    try:
+        ports = Ports.starting_at(base_port)
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        FOLDER.mkdir(parents=True)
+        await _play(users, seed, ports, console)
+    except (PortTaken, AzuriteError, HostError) as fault:
+        console.print(f"[red]The demo can't start.[/red] {fault}", highlight=False)
+        return 1
+    except Unexpected as fault:
+        console.print(f"[red]The story did not go as it should:[/red] {fault}", highlight=False)
+        console.print(f"The host's log: {FOLDER / 'host.log'}", highlight=False)
+        return 1
+    console.print(
+        f"\n[bold green]Done[/bold green] in {time.monotonic() - began:.0f} seconds.", highlight=False
+    )
+    return 0
+
+
+async def _play(users: int, seed: int, ports: Ports, console: Console) -> None:
+    console.print("[bold]SSPR License Watch[/bold]: a tenant on your laptop.", highlight=False)
+    console.print(
+        "Real: Microsoft's Python runtime, Azurite, msgraph-sdk, the managed-identity credential. "
+        "Simulated: the tenant and Teams.",
+        highlight=False,
+    )
+    with console.status("Starting Azurite, the simulated tenant, Teams and the Functions host ..."):
+        stage = Stage(
+            generate(users, seed),
+            ports=ports,
+            settings=SETTINGS,
+            storage_folder=FOLDER / "azurite",
+            log_path=FOLDER / "host.log",
+        )
+        await stage.__aenter__()
+    try:
+        play = Play(stage, console)
+        await play.open()
+        try:
+            for scene in SCENES:
+                await scene(play)
+            await _close(play)
+        finally:
+            await play.close()
+    finally:
+        await stage.__aexit__(None, None, None)
+
+
+async def _close(play: Play) -> None:
+    """How the app is, and where to look."""
+    health = await play.health()
+    play.scene(len(SCENES) + 1, "Where everything lies")
+    play.check(f"the app says of itself: {health['status']}; {play.shown} cards in all")
+    if health["status"] != "ok":
+        raise Unexpected(f"health is {health['status']}: {health['problems']}")
+    journal, ledger = await export(play, FOLDER)
+    cards = [posted.card for posted in play.stage.teams.cards]
+    (FOLDER / "cards.json").write_text(json.dumps(cards, indent=1))
+    manifest = await play.ledger.manifest()
+    place = f"{manifest.tenant_id}/{manifest.epoch}" if manifest else ""
+    play.say(f"journal  container alerts, {place}/<book>/<seq>.ndjson: {journal} blobs")
+    play.say(f"ledger   container ledger, {place}/users/<shard> and /tenant: {ledger} blobs")
+    play.say(f"copies   {FOLDER / 'alerts'} and {FOLDER / 'ledger'}")
+    play.say(f"log      {FOLDER / 'host.log'}")
+
+
+async def export(play: Play, folder: Path) -> tuple[int, int]:
+    """Copy journal and ledger to files, unpacked, for people to open; how many of each."""
+    counts = []
+    for container, name in ((play.storage.alerts, "alerts"), (play.storage.ledger, "ledger")):
+        number = 0
+        async for listed in container.names(""):
+            stored = await container.read(listed.name)
+            if stored is None or not stored.data:
+                continue
+            suffix = "" if listed.name.endswith(".ndjson") else ".json"
+            path = folder / name / f"{listed.name}{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(stored.data)
+            number += 1
+        counts.append(number)
+    return counts[0], counts[1]

@@ -1,0 +1,168 @@
+"""The whole sandbox on one laptop: Azurite, the simulated tenant, the Teams sink and the real app.
+
+Used by `python -m sandbox up` and `demo`, and by the tests that run the app as a process.
+"""
+
+import contextlib
+import secrets
+import socket
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sandbox.azurite import Azurite
+from sandbox.graph.control import Control
+from sandbox.graph.server import serve
+from sandbox.graph.world import World
+from sandbox.host.process import HostProcess
+from sandbox.teams import Posted, TeamsSink
+
+APP = Path(__file__).resolve().parent.parent
+
+QUICK = {
+    "CONFIRM_AFTER": "2s",
+    "GROUP_WAIT": "1s",
+    "GROUP_WAIT_MAX": "5s",
+    "SECOND_LOOK": "3s",
+    "FACTS_AT_MOST_EVERY": "1s",
+    "TELLING_SCHEDULE": "* * * * * *",
+    "RECONCILE_SCHEDULE": "*/2 * * * * *",
+    "SUBSCRIPTIONS_SCHEDULE": "*/5 * * * * *",
+    # The Functions host reads settings of this form over host.json.
+    "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01",
+    "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.200",
+}
+"""Settings that turn minutes into seconds; the defaults are for a tenant, not for a demo."""
+
+
+class PortTaken(Exception):
+    """A port that the sandbox wants is in use; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where everything listens; 0 lets the system choose."""
+
+    host: int = 0
+    graph: int = 0
+    teams: int = 0
+    blob: int = 0
+    queue: int = 0
+    table: int = 0
+
+    @classmethod
+    def starting_at(cls, base: int) -> Self:
+        """Six ports in a row. Raises `PortTaken` naming every one that is in use."""
+        names = ("host", "graph", "teams", "blob", "queue", "table")
+        wanted = {name: base + offset for offset, name in enumerate(names)}
+        taken = [f"{port} ({name})" for name, port in wanted.items() if in_use(port)]
+        if taken:
+            raise PortTaken(
+                f"Taken on this machine: port {', '.join(taken)}. Is another demo running? "
+                f"Stop it, or choose other ports: make demo PORTS={base + 100}"
+            )
+        return cls(**wanted)
+
+
+def in_use(port: int) -> bool:
+    """Whether something listens on this loopback port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
+
+
+class Stage:
+    """Everything running: `async with Stage(world) as stage`.
+
+    `settings` go over the app's environment. `storage` is the connection string of a storage account to use
+    instead of an Azurite of its own. `on_card` is called with each card that shows in the channel. Raises
+    what Azurite, the servers or the host raise when they can't start; whatever had started is stopped.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        ports: Ports | None = None,
+        settings: Mapping[str, str] | None = None,
+        storage: str = "",
+        storage_folder: Path | None = None,
+        log_path: Path | None = None,
+        on_card: Callable[[Posted], None] | None = None,
+    ) -> None:
+        self.world = world
+        self._ports = ports or Ports()
+        self._settings = dict(settings or {})
+        self._log_path = log_path
+        self.teams = TeamsSink(self._ports.teams, posting_delay=0.0, on_card=on_card)
+        self.storage = storage
+        self._storage_folder = storage_folder
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            if not self.storage:
+                azurite = await stack.enter_async_context(self._azurite())
+                self.storage = azurite.connection_string
+            self.graph = await stack.enter_async_context(await serve(self.world, port=self._ports.graph))
+            await stack.enter_async_context(self.teams)
+            self.control = await stack.enter_async_context(Control(self.graph.url))
+            self.host_port = self._ports.host or free_port()
+            self.environment = self._app_settings()
+            self.host = self.another_host(port=self.host_port)
+            await self.host.start()
+            stack.push_async_callback(self._stop_host)
+            self._stack = stack.pop_all()
+        return self
+
+    def another_host(self, *, port: int = 0, only: Collection[str] | None = None) -> HostProcess:
+        """A host of the same app and settings, not started yet; a dead one hides messages for 2 s."""
+        return HostProcess(APP, self.environment, port=port, only=only, lease=2, log_path=self._log_path)
+
+    async def restart_host(self) -> None:
+        """Start a new host where the old one was; the old one has ended, or is ended now."""
+        await self.host.stop()
+        self.host = self.another_host(port=self.host_port)
+        await self.host.start()
+
+    async def _stop_host(self) -> None:
+        await self.host.stop()
+
+    def _azurite(self) -> Azurite:
+        ports = self._ports
+        return Azurite(
+            self._storage_folder, blob_port=ports.blob, queue_port=ports.queue, table_port=ports.table
+        )
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def _app_settings(self) -> dict[str, str]:
+        """The app's environment: all it needs to believe that this is Azure."""
+        return {
+            **self.graph.environment,
+            "WATCH_STORAGE": self.storage,
+            "AzureWebJobsStorage": self.storage,
+            "NOTIFICATION_BASE_URL": f"http://127.0.0.1:{self.host_port}",
+            "CLIENT_STATE": secrets.token_urlsafe(48),
+            "TEAMS_WORKFLOW_URL": self.teams.url,
+            "LOCAL_KEY": secrets.token_urlsafe(24),
+            **QUICK,
+            **self._settings,
+        }
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

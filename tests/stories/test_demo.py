@@ -1,0 +1,77 @@
+"""The demo as a new user runs it: it ends with 0, twice in a row, and says so when ports are taken."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox.stage import in_use
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+
+STORY = [
+    "1,000 users read",
+    "lacks the licence for password writeback",
+    "Seats free",
+    "Fixed",
+    "Field engineers",
+    "nothing in the journal, nothing told",
+    "opened and resolved within the confirm time",
+    "no read, no write, no card",
+    "the app says of itself: ok; 4 cards in all",
+    "container alerts",
+    "container ledger",
+    "Done",
+]
+
+
+def free_base() -> int:
+    """The first of six free ports in a row."""
+    return next(base for base in range(20_000, 60_000, 10) if not any(map(in_use, range(base, base + 6))))
+
+
+def demo(base: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox", "demo", "--ports", str(base)],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+        yield
+
+
+def test_the_demo_tells_its_story_twice_in_a_row_and_leaves_nothing_behind() -> None:
+    base = free_base()
+    for _ in range(2):
+        ended = demo(base)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        missing = [text for text in STORY if text not in ended.stdout]
+        assert not missing, ended.stdout
+        assert not any(in_use(port) for port in range(base, base + 6))
+    journal = list((ROOT / ".sandbox" / "demo" / "alerts").rglob("*.ndjson"))
+    assert journal, "the demo says that copies of the journal lie there"
+
+
+def test_taken_ports_are_named_with_what_to_do() -> None:
+    base = free_base()
+    with taken(base + 1), taken(base + 3):
+        ended = demo(base)
+    assert ended.returncode == 1
+    said = " ".join(ended.stdout.split())
+    assert f"port {base + 1} (graph), {base + 3} (blob)" in said
+    assert f"make demo PORTS={base + 100}" in said
