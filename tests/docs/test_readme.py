@@ -1,0 +1,118 @@
+"""What the README and the docs show is true: commands run, links lead somewhere, named files are there."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.stories.test_demo import free_base
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+COMMANDS = {
+    "make demo": "test_make_demo_is_the_demo_that_the_stories_run",
+    "make test": "test_make_test_runs_linters_types_and_every_test",
+    "python -m sandbox up": "test_up_keeps_the_sandbox_running_until_interrupted",
+}
+"""Every command that the pages show in a block, and the test that runs it."""
+
+
+def shown_commands() -> set[str]:
+    blocks = [
+        block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
+    ]
+    return {line for block in blocks for line in block.strip().splitlines()}
+
+
+def test_every_command_shown_has_a_test_that_runs_it() -> None:
+    assert shown_commands() == set(COMMANDS)
+    assert all(name in globals() for name in COMMANDS.values())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_and_picture_leads_to_a_file(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text())
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_named_in_code_marks_exists(page: Path) -> None:
+    named = re.findall(
+        r"`((?:shared|functions|sandbox|tests|docs|tools)/[\w./-]*|\w+\.(?:py|json))`", page.read_text()
+    )
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def recipe(target: str) -> str:
+    """What make would run, everything being set up."""
+    made = subprocess.run(
+        [
+            "make",
+            "-n",
+            target,
+            "-o",
+            "setup",
+            "-o",
+            ".venv/.installed",
+            "-o",
+            "sandbox/node_modules/.installed",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return made.stdout
+
+
+def test_make_demo_is_the_demo_that_the_stories_run() -> None:
+    assert "python -m sandbox demo" in recipe("demo")
+
+
+def test_make_test_runs_linters_types_and_every_test() -> None:
+    made = recipe("test")
+    for part in ("ruff check .", "ruff format --check .", "mypy", 'pytest -m "not real"', "pytest -m real"):
+        assert part in made, part
+
+
+@pytest.mark.real
+@pytest.mark.timeout(120)
+def test_up_keeps_the_sandbox_running_until_interrupted() -> None:
+    base = free_base()
+    assert shutil.which("node")
+    with subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "up", "--users", "60", "--ports", str(base)],
+        cwd=ROOT,
+        env=dict(os.environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        assert running.stdout
+        first = running.stdout.readline()
+        assert first.startswith("app "), first
+        assert health(base) in ("starting", "ok")
+        os.kill(running.pid, signal.SIGINT)
+        assert running.wait(30) == 0
+
+
+def health(port: int) -> str:
+    for _ in range(50):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=10) as answer:
+                found = re.search(r'"status": "(\w+)"', answer.read().decode())
+                return found[1] if found else ""
+        except urllib.error.HTTPError:
+            time.sleep(0.2)
+    return ""
