@@ -4,7 +4,9 @@
 element of an array makes a mutant without it. A mutant is killed if the loader refuses it or a test fails;
 one that survives is data that nothing needs, or a promise that nothing tests. The working tree is never
 touched: each worker works in a copy of its own, and each mutant is tried in a forked process that has pytest
-loaded and nothing of the product. Exit code 0: all killed; 1: survivors, listed; 2: the tests fail unmutated.
+loaded and nothing of the product. Mutants are spelt anew (same values, no comments, one line a table), so a
+test that fails on the whole files in that spelling is no witness and is left out. Exit code 0: all killed;
+1: survivors, listed; 2: the tests fail unmutated.
 """
 
 import argparse
@@ -39,6 +41,7 @@ TESTS = ("tests/rules", "tests/judgement", "tests/findings", "tests/notify/test_
 LOADER = "shared.rules.loader"
 LEFT_OUT = (".git", "node_modules", ".venv", "venv", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 PATIENCE = 300
+QUIETLY = ("-q", "-p", "no:cacheprovider", "-m", "not real")
 # Found under these names in the working tree, not in the copy.
 NOT_OURS_TO_LOAD = (
     "__main__",
@@ -69,11 +72,6 @@ class Mutant:
         keys = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
         return f"{self.file}: {keys.lstrip('.')}"
 
-    @property
-    def family(self) -> str:
-        """Mutants of one family are mostly killed by the same test file."""
-        return f"{self.file}:{self.path[0]}:{len(self.path)}"
-
 
 @dataclass
 class Verdict:
@@ -86,10 +84,10 @@ class Verdict:
 
 @dataclass
 class Tree:
-    """A copy of the project that one worker may change, and the test files that killed last, by family."""
+    """A copy of the project that one worker may change, and the test files that have killed, latest first."""
 
     root: Path
-    killers: dict[str, str] = field(default_factory=dict)
+    killers: dict[str, list[str]] = field(default_factory=dict)
 
 
 # --- the mutants -------------------------------------------------------------------------------------------
@@ -160,20 +158,20 @@ def _quoted(text: str) -> str:
 
 
 class Witness:
-    """A pytest plugin that remembers the first test or module that failed."""
+    """A pytest plugin that remembers the tests and modules that failed."""
 
     def __init__(self) -> None:
-        self.name = ""
+        self.names: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test ended."""
-        if report.failed and not self.name:
-            self.name = report.nodeid
+        if report.failed:
+            self.names.append(report.nodeid)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A module was collected."""
-        if report.failed and not self.name:
-            self.name = report.nodeid
+        if report.failed:
+            self.names.append(report.nodeid)
 
 
 class Child:
@@ -232,21 +230,35 @@ def refusals(mutants: Sequence[Mutant], root: Path, loader: str) -> str:
     return json.dumps(said)
 
 
-def run_tests(tests: Sequence[str]) -> str:
-    """In a child: `passed`, or what failed first."""
+def run_tests(tests: Sequence[str], unfit: Sequence[str]) -> str:
+    """In a child, all but the unfit: `passed`, or what failed first."""
     witness = Witness()
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not real"]
-    code = pytest.main([*options, *tests], plugins=[witness])
+    code = pytest.main([*QUIETLY, "-x", *(f"--deselect={name}" for name in unfit), *tests], plugins=[witness])
     # 5: no test collected; a witness that finds nothing to run has noticed nothing.
-    return "passed" if code in (0, 5) else witness.name or f"pytest ended with {code}"
+    return "passed" if code in (0, 5) else next(iter(witness.names), f"pytest ended with {code}")
 
 
 def run_unmutated(tests: Sequence[str], root: Path) -> str:
-    """In a child: JSON of how the tests end, and of the packages that they have loaded."""
-    said = run_tests(tests)
+    """In a child: JSON of the tests that fail, and of the packages that they have loaded."""
+    witness = Witness()
+    code = pytest.main([*QUIETLY, *tests], plugins=[witness])
+    failed = witness.names or ([] if code in (0, 5) else [f"pytest ended with {code}"])
     homes = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
     loaded = [name for name, home in homes.items() if home and not Path(home).is_relative_to(root)]
-    return json.dumps((said, loaded))
+    return json.dumps((failed, loaded))
+
+
+def unmutated(tree: Tree, tests: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Run the tests on a tree as it stands: those that fail, and the packages that they load."""
+    answer = Child(tree.root, partial(run_unmutated, tests, tree.root), PATIENCE).answer()
+    failed, loaded = json.loads(answer) if answer else (["the process ended early"], [])
+    return failed, loaded
+
+
+def respell(root: Path) -> None:
+    """Write every rules file with the same values as mutants are written."""
+    for path in (root / RULES).rglob("*.toml"):
+        path.write_text(as_toml(tomllib.loads(path.read_text(encoding="utf-8"))), encoding="utf-8")
 
 
 def warm_up(names: Sequence[str]) -> None:
@@ -271,18 +283,19 @@ def deleted(mutant: Mutant, root: Path) -> Iterator[None]:
 
 
 class Trial:
-    """One mutant in one tree: first with the test file that killed the last of its family, then with all."""
+    """One mutant in one tree: first with the test file that killed last, then with those that ever did, then
+    with all."""
 
-    def __init__(self, mutant: Mutant, tree: Tree, tests: Sequence[str]) -> None:
-        self.mutant, self.tree = mutant, tree
-        killer = tree.killers.get(mutant.family)
-        self.rounds: list[Sequence[str]] = [(killer,), tests] if killer else [tests]
+    def __init__(self, mutant: Mutant, tree: Tree, tests: Sequence[str], unfit: Sequence[str]) -> None:
+        self.mutant, self.tree, self.unfit = mutant, tree, unfit
+        killers = tree.killers.setdefault(mutant.file, [])
+        self.rounds = [some for some in (killers[:1], killers[1:], list(tests)) if some]
         self.mutated = contextlib.ExitStack()
         self.mutated.enter_context(deleted(mutant, tree.root))
         self.child = self._start()
 
     def _start(self) -> Child:
-        return Child(self.tree.root, partial(run_tests, self.rounds.pop(0)), PATIENCE)
+        return Child(self.tree.root, partial(run_tests, self.rounds.pop(0), self.unfit), PATIENCE)
 
     def advance(self) -> Verdict | None:
         """After the child has answered: the verdict, with the file restored; None if another child runs."""
@@ -293,8 +306,10 @@ class Trial:
         self.mutated.close()
         if said == "passed":
             return Verdict(self.mutant, "survived")
-        if ".py" in said:
-            self.tree.killers[self.mutant.family] = said.partition("::")[0]
+        killer = said.partition("::")[0]
+        if killer.endswith(".py"):
+            killers = self.tree.killers[self.mutant.file]
+            killers[:] = [killer, *(other for other in killers if other != killer)]
         return Verdict(self.mutant, "failed", said)
 
 
@@ -321,7 +336,12 @@ def sieve(mutants: Sequence[Mutant], trees: Sequence[Tree], loader: str) -> Iter
 
 
 def hunt(
-    mutants: Sequence[Mutant], trees: Sequence[Tree], tests: Sequence[str], loader: str, console: Console
+    mutants: Sequence[Mutant],
+    trees: Sequence[Tree],
+    tests: Sequence[str],
+    unfit: Sequence[str],
+    loader: str,
+    console: Console,
 ) -> list[Verdict]:
     """Try every mutant, one at a time in each tree. No threads: the process forks."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -337,7 +357,7 @@ def hunt(
                 queue.append(mutant)
         while queue or running.get_map():
             while queue and idle:
-                trial = Trial(queue.pop(0), idle.pop(), tests)
+                trial = Trial(queue.pop(0), idle.pop(), tests, unfit)
                 running.register(trial.child.pipe, selectors.EVENT_READ, trial)
             ready = [key for key, _ in running.select(timeout=5)]
             for key in list(running.get_map().values()):
@@ -407,14 +427,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tests = options.tests or [name for name in TESTS if (root / name).exists()]
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         trees = [Tree(copied(root, Path(place) / f"tree{n}")) for n in range(max(1, options.workers))]
-        answer = Child(trees[0].root, partial(run_unmutated, tests, trees[0].root), PATIENCE).answer()
-        said, packages = json.loads(answer) if answer else ("the process ended early", [])
-        if said != "passed":
-            console.print(f"unmutated, the tests fail already: {said}", style="red", markup=False)
+        failed, packages = unmutated(trees[0], tests)
+        if failed:
+            console.print(f"unmutated, the tests fail already: {failed[0]}", style="red", markup=False)
             return 2
+        for tree in trees:
+            respell(tree.root)
+        unfit, _ = unmutated(trees[0], tests)
+        if any("::" not in name for name in unfit):
+            console.print(f"no test can run on files spelt anew: {unfit}", style="red", markup=False)
+            return 2
+        console.print(f"{len(unfit)} tests read the files' spelling and are no witnesses", markup=False)
+        if options.killers:
+            console.print("\n".join(unfit), markup=False)
         warm_up(packages)
         start = time.monotonic()
-        verdicts = hunt(mutants, trees, tests, options.loader, console)
+        verdicts = hunt(mutants, trees, tests, unfit, options.loader, console)
     if options.killers:
         for verdict in verdicts:
             console.print(f"{verdict.outcome}: {verdict.mutant.place} by {verdict.witness}", markup=False)

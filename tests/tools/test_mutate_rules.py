@@ -95,6 +95,18 @@ def test_entries_that_the_loader_or_a_test_misses_are_killed(tmp_path: Path) -> 
     assert "10 mutants" in done.stdout
 
 
+def test_a_test_that_reads_the_spelling_is_no_witness(tmp_path: Path) -> None:
+    spelling = """
+
+def test_spelling() -> None:
+    assert "[fruit.plum]" in Path("shared/rules/toy.toml").read_text()
+"""
+    done = run(toy(tmp_path, FORGETS_PLUMS + spelling))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 tests read the files' spelling and are no witnesses" in done.stdout
+    assert "survived: toy.toml: fruit.plum  (blue)" in done.stdout
+
+
 def test_the_working_tree_is_left_as_it_was(tmp_path: Path) -> None:
     place = toy(tmp_path, FORGETS_PLUMS)
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
