@@ -52,3 +52,7 @@ clean:
 .PHONY: pictures
 pictures: demo
 	$(BIN)/python -m tools.draw_pictures
+
+.PHONY: rules-page
+rules-page: setup
+	$(BIN)/python -m tools.write_rules_page

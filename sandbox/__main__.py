@@ -10,34 +10,41 @@ import typer
 from rich.console import Console
 
 from sandbox import teams as teams_room
+from sandbox.azurite import AzuriteError
 from sandbox.demo import run as demo_room
 from sandbox.graph.server import serve
 from sandbox.graph.tenant import generate
 from sandbox.host import commands
-from sandbox.stage import APP, Ports, PortTaken, Stage
+from sandbox.host.errors import HostError
+from sandbox.stage import APP, BASE_PORT, STORY, Ports, PortTaken, Stage
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
 Users = Annotated[int, typer.Option(help="How many users the simulated tenant has.", min=40)]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same tenant.")]
-BASE_PORT = 7170
+Base = Annotated[int, typer.Option(help="The first of six ports in a row.", min=1, max=65_530)]
+Port = Annotated[int, typer.Option(help="0 lets the system choose.", min=0, max=65_535)]
 
 
 @app.command()
 def demo(
     users: Users = 1000,
     seed: Seed = 1,
-    ports: Annotated[int, typer.Option(help="The first of six ports in a row.")] = BASE_PORT,
+    ports: Base = BASE_PORT,
 ) -> None:
     """Tell the story: a licence goes and comes back, a group runs out of seats, a call is forged."""
-    raise typer.Exit(asyncio.run(demo_room.run(users, seed, ports, Console())))
+    try:
+        raise typer.Exit(asyncio.run(demo_room.run(users, seed, ports, Console())))
+    except KeyboardInterrupt:
+        print("Stopped; nothing is left running.", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 @app.command()
 def up(
     users: Users = 1000,
     seed: Seed = 1,
-    ports: Annotated[int, typer.Option(help="The first of six ports in a row.")] = BASE_PORT,
+    ports: Base = BASE_PORT,
 ) -> None:
     """Start everything and keep it running until Ctrl-C; cards show as they come."""
     raise typer.Exit(_until_interrupted(_up(users, seed, ports)))
@@ -47,21 +54,21 @@ def up(
 def graph(
     users: Users = 1000,
     seed: Seed = 1,
-    port: Annotated[int, typer.Option(help="0 lets the system choose.")] = BASE_PORT + 1,
+    port: Port = BASE_PORT + 1,
 ) -> None:
     """Only the simulated tenant: Graph, the managed-identity endpoint and the control API."""
     raise typer.Exit(_until_interrupted(_graph(users, seed, port)))
 
 
 @app.command()
-def teams(port: Annotated[int, typer.Option(help="0 lets the system choose.")] = BASE_PORT + 2) -> None:
+def teams(port: Port = BASE_PORT + 2) -> None:
     """Only the Teams channel: checks each message as Workflows and Teams would, and shows the card."""
     raise typer.Exit(_until_interrupted(teams_room.serve(port)))
 
 
 @app.command()
 def host(
-    port: Annotated[int, typer.Option(help="0 lets the system choose.")] = BASE_PORT,
+    port: Port = BASE_PORT,
     split: Annotated[bool, typer.Option(help="A process for HTTP, for timers and for each queue.")] = False,
     listing: Annotated[
         bool, typer.Option("--list", help="Print functions and bindings, run nothing.")
@@ -75,14 +82,21 @@ def host(
 
 
 async def _up(users: int, seed: int, base_port: int) -> None:
-    def show(posted: teams_room.Posted) -> None:
-        print(teams_room.as_text(posted.card, colour=sys.stdout.isatty()), flush=True)
+    width = min(88, Console().width)
 
-    async with Stage(generate(users, seed), ports=Ports.starting_at(base_port), on_card=show) as stage:
-        print(f"app      {stage.host.url}/api/health (key {stage.environment['LOCAL_KEY']})")
+    def show(posted: teams_room.Posted) -> None:
+        print(teams_room.as_text(posted.card, width=width, colour=sys.stdout.isatty()), flush=True)
+
+    log = APP / ".sandbox" / "up" / "host.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    ports = Ports.starting_at(base_port)
+    world = generate(users, seed)
+    async with Stage(world, ports=ports, settings=STORY, log_path=log, on_card=show) as stage:
+        print(f"app      {stage.host.url}/api/health (header X-Watch-Key: {stage.environment['LOCAL_KEY']})")
         print(f"graph    {stage.graph.graph_url} (control: {stage.graph.url}/control)")
         print(f"teams    {stage.teams.base}/")
-        print(f"storage  {stage.storage}", flush=True)
+        print(f"storage  {stage.storage}")
+        print(f"log      {log.relative_to(APP)}", flush=True)
         await asyncio.Event().wait()
 
 
@@ -100,7 +114,7 @@ def _until_interrupted(work: Coroutine[Any, Any, None]) -> int:
         asyncio.run(work)
     except KeyboardInterrupt:
         return 0
-    except (OSError, PortTaken) as fault:
+    except (OSError, PortTaken, AzuriteError, HostError) as fault:
         print(fault, file=sys.stderr)
         return 1
     return 0

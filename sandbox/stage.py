@@ -37,6 +37,17 @@ QUICK = {
 """Settings that turn minutes into seconds; the defaults are for a tenant, not for a demo."""
 
 
+STORY = {
+    "PASSWORD_WRITEBACK": "on",
+    # In the report a new user shows up hours later; here everybody counts from the first second.
+    "SSPR_SCOPE": "all",
+}
+"""Settings of the tenant that the demo tells of."""
+
+BASE_PORT = 7170
+"""The first of six ports in a row, unless others are asked for."""
+
+
 class PortTaken(Exception):
     """A port that the sandbox wants is in use; the message says which and what to do."""
 
@@ -60,8 +71,8 @@ class Ports:
         taken = [f"{port} ({name})" for name, port in wanted.items() if in_use(port)]
         if taken:
             raise PortTaken(
-                f"Taken on this machine: port {', '.join(taken)}. Is another demo running? "
-                f"Stop it, or choose other ports: make demo PORTS={base + 100}"
+                f"Taken on this machine: port {', '.join(taken)}. Is another sandbox running? "
+                f"Stop it, or choose other ports: make demo PORTS={base + 100}, or --ports {base + 100}"
             )
         return cls(**wanted)
 

@@ -34,7 +34,7 @@ class SettingsError(Exception):
     def __init__(self, faults: tuple[str, ...]) -> None:
         self.faults = faults
         lines = "\n".join(f"  - {fault}" for fault in faults)
-        super().__init__(f"The watch cannot start: {len(faults)} setting(s) to mend.\n{lines}")
+        super().__init__(f"The watch cannot start. Settings to correct: {len(faults)}.\n{lines}")
 
 
 class StorageSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +153,11 @@ class _Reader:
         if not found:
             self.fault(name, "is not a length of time", "Write a number and a unit: 30s, 15m, 48h or 14d")
             return timedelta(0)
-        return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+        seconds = float(found[1]) * _UNITS[found[2]]
+        if seconds > 366 * _UNITS["d"]:
+            self.fault(name, "is longer than a year", "Write a number and a unit: 30s, 15m, 48h or 14d")
+            return timedelta(0)
+        return timedelta(seconds=seconds)
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
         value = self.text(name, str(default))
@@ -329,12 +333,15 @@ def _policy(read: _Reader) -> Policy:
 
 
 def _telling(read: _Reader) -> TellingSettings:
-    return TellingSettings(
+    telling = TellingSettings(
         confirm_after=read.duration("CONFIRM_AFTER", "15m"),
         group_wait=read.duration("GROUP_WAIT", "60s"),
         group_wait_max=read.duration("GROUP_WAIT_MAX", "10m"),
         names=read.choice("TEAMS_NAMES", "full", "full", "upn", "hidden"),
     )
+    if telling.group_wait_max < telling.group_wait:
+        read.fault("GROUP_WAIT_MAX", "is shorter than GROUP_WAIT", "Raise it, or leave both out")
+    return telling
 
 
 def _schedule(read: _Reader, name: str) -> None:

@@ -164,6 +164,23 @@ def test_http_is_accepted_on_loopback_only_and_so_is_the_local_key() -> None:
     assert settings.local_key == "k" * 40
 
 
-def test_the_example_file_is_accepted_as_it_stands() -> None:
-    example = json.loads((Path(__file__).parent.parent / "settings.example.json").read_text())
-    assert load(example["Values"]).policy.writeback == "unknown"
+PLACEHOLDERS = {"TENANT_ID", "NOTIFICATION_BASE_URL", "CLIENT_STATE", "TEAMS_WORKFLOW_URL"}
+
+
+def test_the_example_file_does_not_start_until_each_placeholder_is_filled() -> None:
+    example = json.loads((Path(__file__).parent.parent / "settings.example.json").read_text())["Values"]
+    assert {name for name, value in example.items() if value.startswith("<")} == PLACEHOLDERS
+    with pytest.raises(SettingsError) as caught:
+        load(example)
+    assert {fault.partition(":")[0] for fault in caught.value.faults} == PLACEHOLDERS
+    filled = {**example, **{name: GOOD[name] for name in PLACEHOLDERS}}
+    assert load(filled).policy.writeback == "unknown"
+
+
+def test_a_length_of_time_beyond_reason_is_refused() -> None:
+    assert any("CONFIRM_AFTER: is longer than a year" in one for one in faults(CONFIRM_AFTER="9" * 20 + "d"))
+
+
+def test_the_longest_group_wait_is_at_least_the_group_wait() -> None:
+    found = faults(GROUP_WAIT="5m", GROUP_WAIT_MAX="1m")
+    assert any(one.startswith("GROUP_WAIT_MAX: is shorter than GROUP_WAIT") for one in found)

@@ -7,7 +7,9 @@ from typing import Any
 
 import aiohttp
 from rich.console import Console
+from rich.padding import Padding
 from rich.rule import Rule
+from rich.table import Table
 from rich.text import Text
 
 from sandbox.card_text import as_text
@@ -55,11 +57,13 @@ class Play:
 
     def say(self, text: str) -> None:
         """One sentence of narration."""
-        self.console.print(f"  {text}", highlight=False)
+        self.console.print(Padding(Text(text), (0, 0, 0, 2)))
 
     def check(self, text: str) -> None:
         """Something that was seen to be so."""
-        self.console.print(f"  [green]✓[/green] {text}", highlight=False)
+        row = Table.grid(padding=(0, 1, 0, 0))
+        row.add_row(Text("✓", style="green"), Text(text))
+        self.console.print(Padding(row, (0, 0, 0, 2)))
 
     # --- what came of it -----------------------------------------------------------------------------------
 
@@ -86,7 +90,11 @@ class Play:
 
     async def no_card(self, seconds: float) -> None:
         """Nothing is told for that long. Raises `Unexpected` with the card that came."""
-        await asyncio.sleep(seconds)
+        if seconds > 2:
+            with self.console.status(f"Waiting {seconds:.0f} seconds: no card may come ..."):
+                await asyncio.sleep(seconds)
+        else:
+            await asyncio.sleep(seconds)
         if len(self.stage.teams.cards) > self.shown:
             extra = self.stage.teams.cards[self.shown]
             raise Unexpected("a card that nobody expected:\n" + as_text(extra.card))
@@ -112,12 +120,9 @@ class Play:
         """The journal lines about a subject, shown; gives all of them."""
         lines = await self.lines(subject_id)
         for line in lines[after:]:
-            cause = f", {line.cause}" if line.cause else ""
-            self.console.print(
-                f"    [dim]journal {line.at:%H:%M:%S.%f}[/dim] {line.kind} "
-                f"[bold]{line.transition}[/bold]: {line.state}{cause} {line.rule.id}",
-                highlight=False,
-            )
+            about = f"{line.at:%H:%M:%S}  {line.kind} {line.transition}: {line.state}"
+            because = ", ".join(part for part in (line.cause, line.rule.id) if part)
+            self.console.print(Text(f"    journal {about} ({because})", style="dim"), overflow="fold")
         return lines
 
     async def health(self) -> Mapping[str, Any]:

@@ -12,14 +12,9 @@ from sandbox.demo.play import Play, Unexpected
 from sandbox.demo.scenes import SCENES
 from sandbox.graph.tenant import generate
 from sandbox.host.errors import HostError
-from sandbox.stage import APP, Ports, PortTaken, Stage
+from sandbox.stage import APP, BASE_PORT, STORY, Ports, PortTaken, Stage
 
-FOLDER = APP / ".sandbox" / "demo"
-SETTINGS = {
-    "PASSWORD_WRITEBACK": "on",
-    # In the report a new user shows up hours later; here everybody counts from the first second.
-    "SSPR_SCOPE": "all",
-}
+FOLDER = APP / ".sandbox"
 
 
 async def run(users: int, seed: int, base_port: int, console: Console) -> int:
@@ -27,15 +22,17 @@ async def run(users: int, seed: int, base_port: int, console: Console) -> int:
     began = time.monotonic()
     try:
         ports = Ports.starting_at(base_port)
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        FOLDER.mkdir(parents=True)
-        await _play(users, seed, ports, console)
+        # A folder for each run of ports: two demos side by side keep out of each other's way.
+        folder = folder_of(base_port)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        await _play(users, seed, ports, folder, console)
     except (PortTaken, AzuriteError, HostError) as fault:
         console.print(f"[red]The demo can't start.[/red] {fault}", highlight=False)
         return 1
     except Unexpected as fault:
         console.print(f"[red]The story did not go as it should:[/red] {fault}", highlight=False)
-        console.print(f"The host's log: {FOLDER / 'host.log'}", highlight=False)
+        console.print(f"The host's log: {_shown(folder_of(base_port) / 'host.log')}", highlight=False)
         return 1
     console.print(
         f"\n[bold green]Done[/bold green] in {time.monotonic() - began:.0f} seconds.", highlight=False
@@ -43,7 +40,16 @@ async def run(users: int, seed: int, base_port: int, console: Console) -> int:
     return 0
 
 
-async def _play(users: int, seed: int, ports: Ports, console: Console) -> None:
+def folder_of(base_port: int) -> Path:
+    """Where a demo on these ports leaves its storage, its log and the copies of what it wrote."""
+    return FOLDER / (f"demo-{base_port}" if base_port != BASE_PORT else "demo")
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(APP))
+
+
+async def _play(users: int, seed: int, ports: Ports, folder: Path, console: Console) -> None:
     console.print("[bold]SSPR License Watch[/bold]: a tenant on your laptop.", highlight=False)
     console.print(
         "Real: Microsoft's Python runtime, Azurite, msgraph-sdk, the managed-identity credential. "
@@ -54,9 +60,9 @@ async def _play(users: int, seed: int, ports: Ports, console: Console) -> None:
         stage = Stage(
             generate(users, seed),
             ports=ports,
-            settings=SETTINGS,
-            storage_folder=FOLDER / "azurite",
-            log_path=FOLDER / "host.log",
+            settings=STORY,
+            storage_folder=folder / "azurite",
+            log_path=folder / "host.log",
         )
         await stage.__aenter__()
     try:
@@ -65,29 +71,29 @@ async def _play(users: int, seed: int, ports: Ports, console: Console) -> None:
         try:
             for scene in SCENES:
                 await scene(play)
-            await _close(play)
+            await _close(play, folder)
         finally:
             await play.close()
     finally:
         await stage.__aexit__(None, None, None)
 
 
-async def _close(play: Play) -> None:
+async def _close(play: Play, folder: Path) -> None:
     """How the app is, and where to look."""
     health = await play.health()
     play.scene(len(SCENES) + 1, "Where everything lies")
     play.check(f"the app says of itself: {health['status']}; {play.shown} cards in all")
     if health["status"] != "ok":
         raise Unexpected(f"health is {health['status']}: {health['problems']}")
-    journal, ledger = await export(play, FOLDER)
+    journal, ledger = await export(play, folder)
     cards = [posted.card for posted in play.stage.teams.cards]
-    (FOLDER / "cards.json").write_text(json.dumps(cards, indent=1))
-    manifest = await play.ledger.manifest()
-    place = f"{manifest.tenant_id}/{manifest.epoch}" if manifest else ""
-    play.say(f"journal  container alerts, {place}/<book>/<seq>.ndjson: {journal} blobs")
-    play.say(f"ledger   container ledger, {place}/users/<shard> and /tenant: {ledger} blobs")
-    play.say(f"copies   {FOLDER / 'alerts'} and {FOLDER / 'ledger'}")
-    play.say(f"log      {FOLDER / 'host.log'}")
+    (folder / "cards.json").write_text(json.dumps(cards, indent=1))
+    play.say(
+        f"journal: container alerts, <tenant>/<epoch>/<book>/<seq>.ndjson, {journal} blobs; ids, no names"
+    )
+    play.say(f"ledger: container ledger, <tenant>/<epoch>/users/<shard> and tenant, {ledger} blobs")
+    play.say(f"copies of both, unpacked: {_shown(folder)}/alerts and {_shown(folder)}/ledger")
+    play.say(f"the cards: {_shown(folder)}/cards.json; the app's log: {_shown(folder)}/host.log")
 
 
 async def export(play: Play, folder: Path) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import aiohttp
 
 from sandbox.demo.play import Play, Unexpected
 from sandbox.graph import skus
+from shared.rules.loader import load_rules
 
 SILENCE = 8.0
 """Long enough for a card that should not come: confirm time, group wait and the second look are over."""
@@ -20,11 +21,10 @@ async def the_tenant_is_read_once(play: Play) -> None:
     tenant = world.organization.display_name
     play.say(f"{tenant}: {len(world.users):,} accounts, cloud and synced, password writeback on.")
     play.say("The app reads SKUs, the registration report and every user. Whatever it finds: one card.")
+    play.say("Waiting times are seconds here; by default a finding must last 15 minutes before you are told.")
     await play.card("first reading")
     ended = await play.until("the baseline is in the ledger", lambda: _baseline(play))
-    play.check(
-        f"{ended.sweep.users:,} users read in {ended.sweep.pages} page(s); one card, not one for each user"
-    )
+    play.check(f"{ended.sweep.users:,} users read; one card, not one for each user")
 
 
 async def _baseline(play: Play) -> Any:
@@ -35,11 +35,11 @@ async def _baseline(play: Play) -> Any:
 async def a_licence_is_taken_away_and_given_back(play: Play) -> None:
     """A synced user loses EMS E3: covered no more where the password is written back."""
     user = play.stage.world.cast["synced_with_ems"]
-    ems, e3 = _sku(play, skus.EMS_E3), _sku(play, skus.O365_E3)
+    ems, e3 = _sku(skus.EMS_E3), _sku(skus.O365_E3)
     play.scene(2, "A licence is taken away, and given back")
     play.say(f"A synced user holds {e3} and {ems}. An administrator removes {ems}.")
     await play.stage.control.unassign(user, skus.EMS_E3)
-    await play.card("S5", "S7", "Seats free")
+    await play.card("S5", "S7", "writeback", "seats free")
     lines = await play.show_lines(user)
     _expect([line.transition for line in lines], ["opened"])
     play.check("Office 365 alone does not carry password writeback: told once, with rule and remedy")
@@ -54,9 +54,9 @@ async def a_licence_is_taken_away_and_given_back(play: Play) -> None:
 async def a_group_runs_out_of_seats(play: Play) -> None:
     """Group licensing fails for some members: one card for the group, none for its members."""
     control = play.stage.control
-    ems = _sku(play, skus.EMS_E3)
+    ems = _sku(skus.EMS_E3)
     play.scene(3, "A group runs out of seats")
-    play.say(f"Six new colleagues join a group that assigns {ems}. Two seats are free.")
+    play.say(f"Six new colleagues join a group that assigns {ems}; only two seats are left.")
     await control.set_free_seats(skus.EMS_E3, 2)
     newcomers = [
         await control.add_user(name, synced=True)
@@ -66,6 +66,8 @@ async def a_group_runs_out_of_seats(play: Play) -> None:
     await play.card("Field engineers", "Enterprise Mobility + Security E3", "eats")
     await play.no_card(SILENCE)
     await play.show_lines(group)
+    for user in newcomers:
+        await play.show_lines(user)
     states = [await play.state_of(user) for user in newcomers]
     play.check(
         f"{states.count('covered')} members covered, {states.count('uncovered')} not: the ledger knows each, "
@@ -78,7 +80,7 @@ async def a_change_that_matters_to_nobody(play: Play) -> None:
     """A cloud-only user goes from EMS E3 to Office 365 E3, which the page of 2017 accepts."""
     user = play.stage.world.cast["cloud_with_ems"]
     play.scene(4, "A change that matters to nobody")
-    play.say(f"A cloud-only user goes from {_sku(play, skus.EMS_E3)} to {_sku(play, skus.O365_E3)}.")
+    play.say(f"A cloud-only user goes from {_sku(skus.EMS_E3)} to {_sku(skus.O365_E3)}.")
     await play.stage.control.assign(user, skus.O365_E3, remove=[skus.EMS_E3])
     await play.no_card(SILENCE)
     _expect(await play.lines(user), [])
@@ -118,7 +120,12 @@ async def a_forged_notification(play: Play) -> None:
     }
     _expect(reads, {name: count for name, count in calls.items() if name in reads})
     await play.no_card(0)
+    await play.until("the app has counted it", lambda: _counted_as_forged(play))
     play.check("answered 202, counted as forged; no read, no write, no card")
+
+
+async def _counted_as_forged(play: Play) -> bool:
+    return "forged=1" in play.stage.host.log_text()
 
 
 async def _post_forged(play: Play, user: str) -> int:
@@ -139,9 +146,7 @@ async def _post_forged(play: Play, user: str) -> int:
         return answer.status
 
 
-def _sku(play: Play, sku_id: str) -> str:
-    from shared.rules.loader import load_rules
-
+def _sku(sku_id: str) -> str:
     return load_rules().skus.name(sku_id, sku_id)
 
 

@@ -21,7 +21,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = {
     "make demo": "test_make_demo_is_the_demo_that_the_stories_run",
     "make test": "test_make_test_runs_linters_types_and_every_test",
-    "python -m sandbox up": "test_up_keeps_the_sandbox_running_until_interrupted",
+    ".venv/bin/python -m sandbox up": "test_up_keeps_the_sandbox_running_until_interrupted",
 }
 """Every command that the pages show in a block, and the test that runs it."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sandbox.graph.tenant import generate
-from sandbox.stage import Stage
+from sandbox.stage import STORY, Stage
 from sandbox.storage_proxy import StorageProxy
 from sandbox.teams import Posted
 from sandbox.waiting import until
@@ -15,8 +15,6 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.records import UserRecord
 from shared.rules.loader import load_rules
 from shared.storage import Storage, StorageSettings
-
-SETTINGS = {"PASSWORD_WRITEBACK": "on", "SSPR_SCOPE": "all"}
 
 
 @dataclass
@@ -70,7 +68,7 @@ async def theatre(storage_account: str, settings: Mapping[str, str] | None = Non
                 call(posted)
 
         async with Stage(
-            world, storage=proxy.connection_string, settings={**SETTINGS, **(settings or {})}, on_card=show
+            world, storage=proxy.connection_string, settings={**STORY, **(settings or {})}, on_card=show
         ) as stage:
             storage = Storage.connect(StorageSettings(connection_string=storage_account))
             try:
