@@ -16,7 +16,7 @@ from sandbox.graph.server import serve
 from sandbox.graph.tenant import generate
 from sandbox.host import commands
 from sandbox.host.errors import HostError
-from sandbox.stage import APP, BASE_PORT, STORY, Ports, PortTaken, Stage
+from sandbox.stage import APP, BASE_PORT, QUICK_RATES, STORY, Ports, PortTaken, Stage
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
@@ -90,7 +90,7 @@ async def _up(users: int, seed: int, base_port: int) -> None:
     log = APP / ".sandbox" / "up" / "host.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     ports = Ports.starting_at(base_port)
-    world = generate(users, seed)
+    world = generate(users, seed, rates=QUICK_RATES)
     async with Stage(world, ports=ports, settings=STORY, log_path=log, on_card=show) as stage:
         print(f"app      {stage.host.url}/api/health (header X-Watch-Key: {stage.environment['LOCAL_KEY']})")
         print(f"graph    {stage.graph.graph_url} (control: {stage.graph.url}/control)")
@@ -101,7 +101,7 @@ async def _up(users: int, seed: int, base_port: int) -> None:
 
 
 async def _graph(users: int, seed: int, port: int) -> None:
-    async with await serve(generate(users, seed), port=port) as running:
+    async with await serve(generate(users, seed, rates=QUICK_RATES), port=port) as running:
         print(f"GRAPH READY {running.graph_url}")
         for name, value in running.environment.items():
             print(f"{name}={value}")

@@ -11,7 +11,7 @@ def page() -> str:
     """The page, from the editions as data."""
     parts = [
         "# The rules, as Microsoft words them\n\n"
-        "Written from `shared/rules/editions/` by `make rules-page`; an edition is one dated page of Microsoft's.\n"
+        "Written from `shared/rules/editions/` by `make rules-page`; an edition is one dated page.\n"
     ]
     for edition in load_rules().editions.values():
         parts.append(f"\n## {edition.id}: {edition.title}\n\n{edition.page}\n{edition.source}\n\n")

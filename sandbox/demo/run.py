@@ -12,7 +12,7 @@ from sandbox.demo.play import Play, Unexpected
 from sandbox.demo.scenes import SCENES
 from sandbox.graph.tenant import generate
 from sandbox.host.errors import HostError
-from sandbox.stage import APP, BASE_PORT, STORY, Ports, PortTaken, Stage
+from sandbox.stage import APP, BASE_PORT, QUICK_RATES, STORY, Ports, PortTaken, Stage
 
 FOLDER = APP / ".sandbox"
 
@@ -58,7 +58,7 @@ async def _play(users: int, seed: int, ports: Ports, folder: Path, console: Cons
     )
     with console.status("Starting Azurite, the simulated tenant, Teams and the Functions host ..."):
         stage = Stage(
-            generate(users, seed),
+            generate(users, seed, rates=QUICK_RATES),
             ports=ports,
             settings=STORY,
             storage_folder=folder / "azurite",

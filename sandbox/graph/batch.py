@@ -36,8 +36,11 @@ def _items(body: Any) -> list[dict[str, Any]]:
         raise GraphFault(400, "MaximumValueExceeded", text)
     for item in items:
         named = isinstance(item, dict) and all(isinstance(item.get(n), str) for n in ("id", "method", "url"))
-        if not named or urlsplit(item["url"]).scheme:
+        if not named or urlsplit(item["url"]).scheme or urlsplit(item["url"]).netloc:
             raise GraphFault(400, "BadRequest", "A batch request needs id, method and a relative url.")
+        parents = item.get("dependsOn") or []
+        if not isinstance(parents, list) or len(parents) > 1:
+            raise GraphFault(400, "BadRequest", "A batch request can depend on one other request only.")
     if len({item["id"] for item in items}) != len(items):
         raise GraphFault(400, "BadRequest", "Batch request ids must be unique.")
     return items
@@ -52,6 +55,7 @@ async def _answer_item(
 ) -> dict[str, Any]:
     headers = {name.lower(): str(value) for name, value in (item.get("headers") or {}).items()}
     parts = urlsplit(item["url"])
+    # The version is that of the batch: one in the item's own url is taken for a resource, which isn't there.
     path = normal_path(parts.path)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     inner = Incoming(item["method"].upper(), path, query, headers, item.get("body"), outer.base)
@@ -81,8 +85,6 @@ async def _answer(
 
 
 def normal_path(raw: str) -> str:
-    """A path as the routes know it: decoded, without version, trailing slash or call brackets (`delta()`)."""
+    """A path below the version as the routes know it: decoded, without trailing slash and call brackets."""
     segments = [unquote(segment) for segment in raw.split("/") if segment]
-    if segments and segments[0] == "v1.0":
-        segments = segments[1:]
     return "/" + "/".join(segment.removesuffix("()") for segment in segments)

@@ -136,8 +136,14 @@ def _premium(world: World) -> None:
 def list_registrations(request: GraphRequest, world: World) -> GraphAnswer:
     """The registration report as of its last refresh; the tenant needs P1 or P2 (graph.md §8)."""
     _premium(world)
+    odata.refuse(request, "$expand", "$search")
     if not world.rates.report_takes_top:
         odata.refuse(request, "$top")
+    if not world.rates.report_takes_select:
+        odata.refuse(request, "$select")
+    if "$orderby" in request.query:
+        # Refused aloud, so that nobody takes any order for the one that was asked for.
+        raise GraphFault(501, "notImplemented", "$orderby of the report is not simulated.")
     rows = world.report.rows
     sample: dict[str, Any] = next(iter(rows.values()), {})
     names = odata.selected(request, sample, tuple(sample), "userRegistrationDetails")

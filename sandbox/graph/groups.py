@@ -59,28 +59,28 @@ def _render(world: World, group: Group, names: tuple[str, ...]) -> dict[str, Any
 
 
 def in_error(world: World, group: Group) -> list[str]:
-    """Visible members on whom a licence of this group fails, sorted."""
+    """Members on whom a licence of this group fails, as a reader sees them, sorted."""
     return sorted(
         user_id
         for user_id in group.members
-        if world.visible(user_id)
-        and any(g == group.id and s.state == "Error" for (g, _), s in world.users[user_id].inherited.items())
+        if (user := world.seen(user_id)) is not None and user.fails(group.id)
     )
 
 
 def _wanted(request: GraphRequest, world: World) -> Callable[[str], bool]:
+    """The filter of a listing as a predicate over ids; those on licences are answered by the index."""
     text = request.query.get("$filter")
     if text is None:
         return lambda group_id: True
     plain = "".join(text.split())
     if plain == "hasMembersWithLicenseErrorseqtrue":
-        return lambda group_id: bool(in_error(world, world.groups[group_id]))
+        return lambda group_id: world.index.read(group_id).failing
     if plain == "assignedLicenses/$countne0":
         odata.advanced(request)
-        return lambda group_id: bool(world.groups[group_id].licences)
+        return lambda group_id: bool(world.index.read(group_id).sku_ids)
     sku_id = odata.holds_sku(text)
     if sku_id is not None:
-        return lambda group_id: sku_id in world.groups[group_id].licences
+        return lambda group_id: sku_id in world.index.read(group_id).sku_ids
     pair = odata.equals(text)
     if pair is None or pair[0] not in ("id", "displayName"):
         raise unsupported("Unsupported or invalid query filter clause specified.")
@@ -149,7 +149,7 @@ def _members(request: GraphRequest, world: World, people: list[str], nested: lis
         if hidden:
             # Without a permission on users only type and id are given, the rest is null (graph.md §10).
             return mark | dict.fromkeys(shown) | {"id": object_id}
-        return mark | users.render(world, world.users[object_id], shown)
+        return mark | users.render_seen(world, object_id, shown)
 
     ids = sorted(people + nested)
     body = odata.page(request, world, ids, lambda i: i in world.groups or world.visible(i), render)

@@ -6,7 +6,7 @@ recorded on the user and nobody is told; when seats free up nothing happens unti
 
 import heapq
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -93,6 +93,7 @@ class GroupLicensing:
             user = self._world.users.get(user_id)
             if user is not None:
                 self._settle(group, user)
+        self._world.index.note(group.id)
 
     def _settle(self, group: Group, user: User) -> None:
         """Bring one member to what the group gives: what is active stays, the rest comes whole or not."""
@@ -100,13 +101,14 @@ class GroupLicensing:
         wanted = group.licences if member else {}
         before = self._world.assigned(user)
         now = self._world.now()
+        self._world.replica.before_change(user)
         for key in [key for key in user.inherited if key[0] == group.id and key[1] not in wanted]:
             del user.inherited[key]
         missing = []
         for sku_id, disabled in wanted.items():
             held = user.inherited.get((group.id, sku_id))
             if held is not None and held.state == "Active":
-                held.disabled = disabled
+                user.inherited[(group.id, sku_id)] = replace(held, disabled=disabled)
             else:
                 missing.append(sku_id)
         errors = self._errors(group, user, tuple(missing))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 _USERS = ("User.Read.All", "Directory.Read.All")
 _GROUPS = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
 _ANY: tuple[str, ...] = ("*",)
+_SUBSCRIBING = ("User.Read.All", "Group.Read.All")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +62,20 @@ CALLS = (
         bucket="reports",
     ),
     Call("GET", "/policies/authorizationPolicy", ("Policy.Read.All",)),
-    Call("GET", "/subscriptions", _ANY, bucket="list-subscriptions"),
+    Call("GET", "/subscriptions", _SUBSCRIBING, bucket="list-subscriptions"),
     Call("POST", "/subscriptions", _ANY, bucket="write-subscriptions"),
-    Call("GET", "/subscriptions/{id}", _ANY, bucket="get-subscription"),
-    Call("PATCH", "/subscriptions/{id}", _ANY, bucket="write-subscriptions"),
-    Call("DELETE", "/subscriptions/{id}", _ANY, bucket="write-subscriptions"),
-    Call("POST", "/subscriptions/{id}/reauthorize", _ANY, bucket="reauthorize"),
+    Call("GET", "/subscriptions/{id}", _SUBSCRIBING, bucket="get-subscription"),
+    Call("PATCH", "/subscriptions/{id}", _SUBSCRIBING, bucket="write-subscriptions"),
+    Call("DELETE", "/subscriptions/{id}", _SUBSCRIBING, bucket="write-subscriptions"),
+    Call("POST", "/subscriptions/{id}/reauthorize", _SUBSCRIBING, bucket="reauthorize"),
 )
 """All calls that the simulator answers."""
 
-SUBSCRIPTION_ROLES = {"users": ("User.Read.All",), "groups": ("Group.Read.All",)}
-"""Roles for a subscription by the kind of resource; nothing higher, nothing lower serves (graph.md §1.3)."""
+SUBSCRIPTION_ROLES = {"users": "User.Read.All", "groups": "Group.Read.All"}
+"""The role for a subscription by the kind of resource: to create it, and for whatever is done with it later.
+
+Nothing higher, nothing lower serves (graph.md §1.3).
+"""
 
 MEMBER_ROLES = frozenset(_USERS)
 """Without one of these a group's members are shown by type and id alone (graph.md §10)."""

@@ -12,9 +12,13 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The knobs of the simulator. Times in seconds, ranges as (shortest, longest), rates from 0 to 1.
 
     What the documentation leaves open is a switch here: `licence_changes_notify` (graph.md §1.3, §12.1),
-    `report_takes_top` (whether the registration report takes `$top`, graph.md §8 names `$filter` only),
+    `report_takes_top` and `report_takes_select` (whether the registration report takes `$top` and `$select`;
+    graph.md §8 names `$filter` only),
     `sibling_error` (error code on the other SKUs of a group that failed as a whole: the same, or `Other`) and
     `batch_throttled_status` (outer status of a batch with a throttled item: 200 or 424, graph.md §9).
+
+    Nobody says how long readers lag: `replication_delay` holds back new users, `read_lag` every change of a
+    user, `index_lag` what the filters on licences of groups know.
     """
 
     notification_latency: tuple[Seconds, Seconds] = (0.05, 0.3)
@@ -32,8 +36,11 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     licensing_delay: tuple[Seconds, Seconds] = (0.1, 0.3)
     sibling_error: Literal["same", "Other"] = "same"
     replication_delay: Seconds = 0.5
+    read_lag: Seconds = 0.0
+    index_lag: Seconds = 0.2
     report_refresh: Seconds = 0.0
-    report_takes_top: bool = True
+    report_takes_top: bool = False
+    report_takes_select: bool = False
     report_page_size: Annotated[int, msgspec.Meta(ge=1, le=999)] = 100
     token_lifetime: Annotated[int, msgspec.Meta(ge=1)] = 3600
     page_token_lifetime: Seconds = 3600.0

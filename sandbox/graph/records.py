@@ -103,6 +103,12 @@ class User:
     deleted_at: datetime | None = None
     visible_from: datetime | None = None
 
+    def fails(self, group_id: str) -> bool:
+        """Whether a licence of this group ended in an error on the user; never on a deleted one."""
+        return self.deleted_at is None and any(
+            giver == group_id and held.state == "Error" for (giver, _), held in self.inherited.items()
+        )
+
 
 @dataclass(slots=True)
 class Group:

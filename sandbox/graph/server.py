@@ -151,7 +151,7 @@ async def _incoming(request: web.Request) -> Incoming:
             body = msgspec.Raw(raw)
     return Incoming(
         request.method,
-        normal_path(raw_path),
+        normal_path(raw_path.removeprefix("/v1.0")),
         dict(parse_qsl(raw_query, keep_blank_values=True)),
         {name.lower(): value for name, value in request.headers.items()},
         body,

@@ -171,8 +171,10 @@ class Simulator:
 
     @property
     def quiet(self) -> bool:
-        """Nothing to deliver and no licensing job."""
-        return not self.outbound.pending and not self.world.licensing.pending
+        """Nothing to deliver, no licensing job, and readers and filters know what there is to know."""
+        world = self.world
+        waiting = self.outbound.pending or world.licensing.pending
+        return not (waiting or world.replica.behind or world.index.behind)
 
     async def settle(self, timeout_seconds: float) -> bool:
         """Wait until it is quiet; False if it isn't in time."""

@@ -144,7 +144,7 @@ async def create(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
 
 async def update(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
     """`PATCH /subscriptions/{id}`: expiry and URL only; a new URL is validated (graph.md §1.1)."""
-    held = simulator.subscriptions.get(request.params["id"], request.now)
+    held = _held(request, simulator)
     body = _object(request)
     if not body or not set(body) <= _UPDATABLE:
         raise bad_request("Only expirationDateTime and notificationUrl can be updated.", "ValidationError")
@@ -160,9 +160,11 @@ async def update(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
 
 
 async def list_all(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
-    """`GET /subscriptions`: without client states."""
+    """`GET /subscriptions`: those whose role the token has, without client states; 403 with neither role."""
     app_id = request.caller.app_id
-    rows = [render(h, app_id, request.base, reveal=False) for h in simulator.subscriptions.live(request.now)]
+    live = simulator.subscriptions.live(request.now)
+    mine = [held for held in live if _role(held.resource) in request.caller.roles]
+    rows = [render(held, app_id, request.base, reveal=False) for held in mine]
     for row in rows:
         del row["@odata.context"]
     return GraphAnswer(200, {"@odata.context": f"{request.base}/$metadata#subscriptions", "value": rows})
@@ -170,21 +172,28 @@ async def list_all(request: GraphRequest, simulator: "Simulator") -> GraphAnswer
 
 async def get(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
     """`GET /subscriptions/{id}`: without client state; 404 when gone."""
-    held = simulator.subscriptions.get(request.params["id"], request.now)
+    held = _held(request, simulator)
     return GraphAnswer(200, render(held, request.caller.app_id, request.base, reveal=False))
 
 
 async def delete(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
     """`DELETE /subscriptions/{id}`: 204. What is under way is still delivered."""
-    held = simulator.subscriptions.get(request.params["id"], request.now)
+    held = _held(request, simulator)
     simulator.subscriptions.remove(held.id)
     return GraphAnswer(204)
 
 
 async def reauthorize(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
     """`POST /subscriptions/{id}/reauthorize`: no body, and no later expiry (graph.md §1.1)."""
-    simulator.subscriptions.get(request.params["id"], request.now)
+    _held(request, simulator)
     return GraphAnswer(204)
+
+
+def _held(request: GraphRequest, simulator: "Simulator") -> Subscription:
+    """The subscription of the path; 404 if it is gone, 403 without the role of its resource."""
+    held = simulator.subscriptions.get(request.params["id"], request.now)
+    _has_role(held.resource, request.caller.roles)
+    return held
 
 
 def _object(request: GraphRequest) -> Mapping[str, Any]:
@@ -206,8 +215,16 @@ def _permitted(resource: str, roles: frozenset[str]) -> None:
     below = {"users": 2, "groups": 3}.get(parts[0], 0)
     if not below or len(parts) > below or (len(parts) == 3 and parts[2] not in ("members", "owners")):
         raise bad_request(f"Invalid resource '{resource}'.", "ValidationError")
-    if roles.isdisjoint(SUBSCRIPTION_ROLES[parts[0]]):
-        raise GraphFault(403, "ExtensionError", "Operation: Create; Exception: [Status Code: Forbidden]")
+    _has_role(resource, roles)
+
+
+def _role(resource: str) -> str:
+    return SUBSCRIPTION_ROLES[resource.partition("/")[0]]
+
+
+def _has_role(resource: str, roles: frozenset[str]) -> None:
+    if _role(resource) not in roles:
+        raise GraphFault(403, "ExtensionError", "Operation failed; Exception: [Status Code: Forbidden]")
 
 
 def _client_state(body: Mapping[str, Any]) -> str | None:

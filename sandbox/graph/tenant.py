@@ -26,7 +26,8 @@ class Segment:
     """A kind of account. `share` of all users; `synced` is the share among them that comes from a directory.
 
     `direct` are SKUs assigned directly; `group` is the SKU of the licensing group they are members of. `off`
-    are plans switched off in the direct ones. `kind`: person, admin, guest, disabled, room or phone.
+    are plans switched off in the direct ones. `kind`: person, admin, guest, pending-guest, pending-member,
+    disabled, room or phone.
     """
 
     name: str
@@ -47,7 +48,9 @@ SEGMENTS = (
     Segment("cloud-ems", 0.01, direct=(skus.EMS_E3,)),
     Segment("cloud-o365", 0.01, direct=(skus.O365_E3,)),
     Segment("admin", 0.005, direct=(skus.ENTRA_P2,), kind="admin"),
-    Segment("guest", 0.025, kind="guest"),
+    Segment("guest", 0.023, kind="guest"),
+    Segment("pending-guest", 0.001, kind="pending-guest"),
+    Segment("pending-member", 0.001, kind="pending-member"),
     Segment("left", 0.025, 0.9, direct=(skus.O365_E3,), kind="disabled"),
     Segment("room", 0.015, direct=(skus.TEAMS_ROOMS_PRO,), kind="room"),
     Segment("phone", 0.003, direct=(skus.PHONE_RESOURCE,), kind="phone"),
@@ -84,8 +87,9 @@ def generate(
     """A tenant of so many users (at least 40, so that every kind occurs).
 
     `world.cast` names: `synced_with_ems` (synced, Office 365 E3 and EMS E3 directly), `cloud_with_ems`
-    (cloud-only, EMS E3 alone), `admin`, `guest`, `room`, `left`, `sync_account`, `emergency`, the groups
-    `group_m365_e3`, `group_sspr` (nested: holds the departments) and `group_emergency`.
+    (cloud-only, EMS E3 alone), `admin`, `guest`, `pending_guest` and `pending_member` (invitations not
+    accepted), `room`, `left`, `sync_account`, `emergency`, the groups `group_m365_e3`, `group_sspr` (nested:
+    holds the departments) and `group_emergency`.
     """
     if users < 40:
         raise ValueError("a generated tenant has at least 40 users")
@@ -145,6 +149,8 @@ class _Builder:
             user = self._resource(segment, created)
         elif segment.kind == "guest":
             user = self._guest(created)
+        elif segment.kind.startswith("pending-"):
+            user = self._pending(created, segment.kind.removeprefix("pending-").capitalize())
         else:
             user = self._person(created)
             user.synced = True if first and segment.synced else (rng.random() < segment.synced or None)
@@ -166,8 +172,8 @@ class _Builder:
 
     def _remember(self, segment: Segment, user: User) -> None:
         parts = {"o365-and-ems": "synced_with_ems", "cloud-ems": "cloud_with_ems"}
-        part = parts.get(segment.name, segment.name)
-        if part in (*parts.values(), "admin", "guest", "room", "left"):
+        part = parts.get(segment.name, segment.name.replace("-", "_"))
+        if part in (*parts.values(), "admin", "guest", "pending_guest", "pending_member", "room", "left"):
             self._cast[part] = user.id
 
     def _person(self, created: datetime) -> User:
@@ -195,6 +201,17 @@ class _Builder:
         user.creation_type, user.external_user_state = "Invitation", "Accepted"
         user.identities = ({"signInType": "federated", "issuer": home, "issuerAssignedId": None},)
         user.usage_location, user.methods = None, ()
+        return user
+
+    def _pending(self, created: datetime, user_type: str) -> User:
+        """Invited and not come yet: until the invitation is redeemed there is no identity of another home.
+
+        learn: Properties of a Microsoft Entra B2B collaboration user.
+        """
+        user = self._guest(created)
+        user.user_type, user.external_user_state = user_type, "PendingAcceptance"
+        own = {"signInType": "userPrincipalName", "issuer": DOMAIN, "issuerAssignedId": user.upn}
+        user.identities = (own,)
         return user
 
     def _resource(self, segment: Segment, created: datetime) -> User:

@@ -114,40 +114,50 @@ def render(world: World, user: User, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: PROPERTIES[name](world, user) for name in names}
 
 
+def render_seen(world: World, user_id: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """A user of a listing, as a reader sees it; the listing has already left out who isn't seen."""
+    return render(world, world.seen(user_id) or world.users[user_id], names)
+
+
 def wanted(request: GraphRequest, world: World) -> Callable[[str], bool]:
     """The filter of a listing as a predicate over ids; 400 for one that isn't supported."""
     text = request.query.get("$filter")
     if text is None:
         return world.visible
+
+    def seen(fits: Callable[[User], bool]) -> Callable[[str], bool]:
+        return lambda user_id: (user := world.seen(user_id)) is not None and fits(user)
+
     sku_id = odata.holds_sku(text)
     if sku_id is not None:
-        return lambda user_id: world.visible(user_id) and sku_id in world.assigned(world.users[user_id])
+        return seen(lambda user: sku_id in world.assigned(user))
     if "".join(text.split()) == "assignedLicenses/$counteq0":
         odata.advanced(request)
-        return lambda user_id: world.visible(user_id) and not world.assigned(world.users[user_id])
+        return seen(lambda user: not world.assigned(user))
     pair = odata.equals(text)
     if pair is None or pair[0] not in ("id", "userPrincipalName", "accountEnabled"):
         raise unsupported("Unsupported or invalid query filter clause specified.")
     name, value = pair
     given: Any = odata.boolean(value) if name == "accountEnabled" else value
-    return lambda user_id: world.visible(user_id) and PROPERTIES[name](world, world.users[user_id]) == given
+    return seen(lambda user: bool(PROPERTIES[name](world, user) == given))
 
 
 def list_users(request: GraphRequest, world: World) -> GraphAnswer:
     """`GET /users`: `$select`, `$top`, `$filter`, next links."""
     names = odata.selected(request, PROPERTIES, DEFAULT, "user")
     keep = wanted(request, world)
-    body = odata.page(request, world, world.user_order, keep, lambda i: render(world, world.users[i], names))
+    body = odata.page(request, world, world.user_order, keep, lambda i: render_seen(world, i, names))
     return GraphAnswer(200, {"@odata.context": f"{request.base}/$metadata#users", **body})
 
 
 def get_user(request: GraphRequest, world: World) -> GraphAnswer:
     """`GET /users/{id or UPN}`: 404 once deleted, and for a short while after creation (graph.md §3.1)."""
     given = request.params["id"]
-    user = world.users.get(given.lower())
-    if user is None and "@" in given:
-        user = next((u for u in world.users.values() if u.upn.lower() == given.lower()), None)
-    if user is None or not world.visible(user.id):
+    user_id = given.lower()
+    if "@" in given:
+        user_id = next((u.id for u in world.users.values() if u.upn.lower() == user_id), "")
+    user = world.seen(user_id)
+    if user is None:
         raise not_found(given)
     names = odata.selected(request, PROPERTIES, DEFAULT, "user")
     context = f"{request.base}/$metadata#users/$entity"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sandbox.graph.lag import GroupIndex, Replica
 from sandbox.graph.licensing import GroupLicensing
 from sandbox.graph.rates import Rates
 from sandbox.graph.records import Change, Commerce, Direct, Group, Organization, Sku, User
@@ -60,6 +61,8 @@ class World:
         self.admins_may_reset = True
         self.prohibited_locations = frozenset({"CU", "IR", "KP", "SY"})
         self.licensing = GroupLicensing(self)
+        self.replica = Replica(self)
+        self.index = GroupIndex(self)
         self.report = RegistrationReport(self)
         self._listeners: list[Callable[[Change], None]] = []
 
@@ -69,12 +72,16 @@ class World:
         """Have every later change told to `listener`."""
         self._listeners.append(listener)
 
-    def visible(self, user_id: str) -> bool:
-        """Whether a reader sees the user: not deleted, and replicated (graph.md §3.1)."""
-        user = self.users.get(user_id)
+    def seen(self, user_id: str) -> User | None:
+        """The user as a reader sees it, changes late; None if deleted or not replicated (graph.md §3.1)."""
+        user = self.replica.read(user_id)
         if user is None or user.deleted_at is not None:
-            return False
-        return user.visible_from is None or user.visible_from <= self.now()
+            return None
+        return user if user.visible_from is None or user.visible_from <= self.now() else None
+
+    def visible(self, user_id: str) -> bool:
+        """Whether a reader sees the user at all."""
+        return self.seen(user_id) is not None
 
     def assigned(self, user: User) -> dict[str, frozenset[str]]:
         """SKU id to disabled plans: a plan is off only if every active source turns it off."""
@@ -148,6 +155,8 @@ class World:
                 self.users[user_id].groups.add(group.id)
         self.user_order = sorted(self.users)
         self.group_order = sorted(self.groups)
+        for group_id in self.groups:
+            self.index.note(group_id, always=True)
         self.report.refresh()
 
     # --- users ---------------------------------------------------------------------------------------------
@@ -170,6 +179,7 @@ class World:
         user = self.user(user_id)
         if user.deleted_at is not None:
             raise Refused(f"user {user_id} is deleted")
+        self.replica.before_change(user)
         for name, value in fields.items():
             setattr(user, name, value)
         self._tell(Change("user", user_id, self.now()))
@@ -179,21 +189,21 @@ class World:
         """Delete a user, restorable: told as `updated`, gone for readers, seats freed, memberships kept."""
         user = self.user(user_id)
         before = self.assigned(user)
-        user.deleted_at = self.now()
+        self._delete(user, self.now())
         self._count(user, before)
         self._tell(Change("user", user_id, self.now()))
 
     def restore(self, user_id: str) -> None:
         """Undo a soft delete. Not documented for notifications (graph.md §1.3), so nobody is told."""
         user = self.user(user_id)
-        user.deleted_at = None
+        self._delete(user, None)
         self._count(user, {})
 
     def purge(self, user_id: str) -> None:
         """Delete a user for good: told as `deleted` (graph.md §1.3)."""
         user = self.user(user_id)
         before = self.assigned(user)
-        user.deleted_at = self.now()
+        self._delete(user, self.now())
         self._count(user, before)
         for group_id in user.groups:
             self.groups[group_id].members.discard(user_id)
@@ -221,6 +231,7 @@ class World:
             self.sku(sku_id)
             if sku_id not in before and self.free_seats(sku_id) <= 0:
                 raise Refused(f"Subscription with SKU {sku_id} does not have any available licenses.")
+        self.replica.before_change(user)
         for sku_id in remove:
             del user.direct[sku_id]
         for sku_id, disabled in add.items():
@@ -271,6 +282,7 @@ class World:
         for sku_id in licences:
             self.sku(sku_id)
         group.licences = {sku_id: frozenset(disabled) for sku_id, disabled in licences.items()}
+        self.index.note(group_id)
         self.licensing.request(group_id)
         self._tell(Change("group", group_id, self.now()))
 
@@ -324,6 +336,13 @@ class World:
         self.scope = scope
 
     # --- within --------------------------------------------------------------------------------------------
+
+    def _delete(self, user: User, at: datetime | None) -> None:
+        """Delete or (None) restore; a group that failed on the user may no longer, or again."""
+        self.replica.before_change(user)
+        user.deleted_at = at
+        for group_id in {giver for (giver, _), held in user.inherited.items() if held.state == "Error"}:
+            self.index.note(group_id)
 
     def _membership(self, group: Group, added: tuple[str, ...] = (), removed: tuple[str, ...] = ()) -> None:
         if not added and not removed:

@@ -12,7 +12,7 @@ from aiohttp import web
 from azure.core.credentials import AccessToken
 
 from shared.graph.retry import Patience
-from shared.graph.session import GraphSession
+from shared.graph.session import Answer, GraphSession, asking
 from shared.settings import GraphSettings
 
 TENANT = "11111111-1111-4111-8111-111111111111"
@@ -38,6 +38,10 @@ class Reply:
     def content(self) -> bytes:
         """The bytes of the body; JSON unless it is bytes already."""
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+ANY = Reply({"value": []})
+"""An answer that says nothing."""
 
 
 def error(status: int, code: str, message: str = "secret text with ada@contoso.com", **headers: str) -> Reply:
@@ -205,3 +209,8 @@ async def bench(patience: Patience | None = None) -> AsyncIterator[Bench]:
     finally:
         await session.aclose()
         await runner.cleanup()
+
+
+async def ask(on: Bench) -> Answer:
+    """Send one reading, of no matter what."""
+    return await on.session.send(on.session.client.subscribed_skus.to_get_request_information(asking()))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sandbox.graph.tenant import generate
-from sandbox.stage import STORY, Stage
+from sandbox.stage import QUICK_RATES, STORY, Stage
 from sandbox.storage_proxy import StorageProxy
 from sandbox.teams import Posted
 from sandbox.waiting import until
@@ -60,7 +60,7 @@ class Theatre:
 async def theatre(storage_account: str, settings: Mapping[str, str] | None = None) -> AsyncIterator[Theatre]:
     """Open one on an empty storage account."""
     async with StorageProxy(storage_account) as proxy:
-        world = generate(60)
+        world = generate(60, rates=QUICK_RATES)
         on_card: list[Callable[[Posted], None]] = []
 
         def show(posted: Posted) -> None:

@@ -16,6 +16,7 @@ QUICK = Rates(
     notification_latency=(0.0, 0.02),
     licensing_delay=(0.0, 0.02),
     replication_delay=0.0,
+    index_lag=0.0,
     batch_window=0.0,
     retry_base=0.02,
     handshake_timeout=0.5,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROWS = tomllib.loads((HERE / "contract.toml").read_text("utf-8"))["behaviour"]
-PROVING = ("users", "licensing", "groups", "directory", "subscriptions", "service", "sdk")
+PROVING = ("users", "licensing", "groups", "lag", "directory", "subscriptions", "service", "sdk")
 
 
 def _tests() -> set[str]:

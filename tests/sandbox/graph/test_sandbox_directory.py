@@ -89,13 +89,13 @@ async def test_the_writeback_flag_is_never_available_app_only(calls: Calls) -> N
 
 
 async def _rows(calls: Calls, query: str = "") -> list[str]:
-    return (await calls.get(f"{REPORT}?$top=999{query}")).ids
+    return (await calls.get(f"{REPORT}{query}")).ids
 
 
 async def test_the_report_omits_disabled_users_and_is_as_old_as_its_refresh(
     calls: Calls, control: Control
 ) -> None:
-    await control.set_rates(throttling=False)
+    await control.set_rates(throttling=False, report_page_size=999)
     disabled = {user.id for user in calls.graph.world.users.values() if not user.account_enabled}
     assert disabled
     assert not disabled & set(await _rows(calls))
@@ -114,13 +114,13 @@ async def test_the_report_omits_disabled_users_and_is_as_old_as_its_refresh(
 async def test_the_report_follows_the_scope_after_a_refresh_and_nesting_counts(
     calls: Calls, control: Control
 ) -> None:
-    await control.set_rates(throttling=False)
+    await control.set_rates(throttling=False, report_page_size=999)
     world = calls.graph.world
     member, outsider = world.cast["synced_with_ems"], world.cast["room"]
     await control.do(ops.SetScope(scope=world.cast["group_sspr"]))
-    assert outsider in await _rows(calls, "&$filter=isSsprEnabled%20eq%20true")
+    assert outsider in await _rows(calls, "?$filter=isSsprEnabled%20eq%20true")
     await control.do(service.RefreshReport())
-    enabled = await _rows(calls, "&$filter=isSsprEnabled%20eq%20true")
+    enabled = await _rows(calls, "?$filter=isSsprEnabled%20eq%20true")
     assert member in enabled
     assert outsider not in enabled
     assert world.cast["guest"] not in enabled
@@ -131,10 +131,20 @@ async def test_the_report_follows_the_scope_after_a_refresh_and_nesting_counts(
 
 async def test_the_report_takes_a_page_size_or_refuses_it(calls: Calls, control: Control) -> None:
     assert len((await calls.get(REPORT)).body["value"]) == 100
-    assert len((await calls.get(f"{REPORT}?$top=150")).body["value"]) == 150
-    await control.set_rates(report_takes_top=False, report_page_size=70)
     assert (await calls.get(f"{REPORT}?$top=150")).status == 400
+    await control.set_rates(report_takes_top=True, report_page_size=70)
+    assert len((await calls.get(f"{REPORT}?$top=150")).body["value"]) == 150
     assert len((await calls.get(REPORT)).body["value"]) == 70
+
+
+async def test_the_report_takes_select_or_refuses_it(calls: Calls, control: Control) -> None:
+    await control.set_rates(throttling=False)
+    assert (await calls.get(f"{REPORT}?$select=id,isAdmin")).status == 400
+    assert (await calls.get(f"{REPORT}?$expand=user")).status == 400
+    await control.set_rates(report_takes_select=True)
+    rows = (await calls.get(f"{REPORT}?$select=id,isAdmin")).body["value"]
+    assert rows[0].keys() == {"id", "isAdmin"}
+    assert (await calls.get(f"{REPORT}?$orderby=id")).status == 501
 
 
 async def test_one_row_takes_no_query_options(calls: Calls) -> None:

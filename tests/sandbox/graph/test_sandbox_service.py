@@ -131,6 +131,33 @@ async def test_items_need_roles_too_and_a_failed_parent_fails_its_child(calls: C
     assert {r["id"]: r["status"] for r in answer.body["responses"]} == {"a": 403, "b": 424, "c": 400}
 
 
+async def test_an_item_with_a_version_of_its_own_finds_nothing(calls: Calls) -> None:
+    user_id = calls.graph.world.cast["admin"]
+    urls = (f"/v1.0/users/{user_id}", f"v1.0/users/{user_id}", f"/users/{user_id}", f"users/{user_id}")
+    rows = [{"id": str(n), "method": "GET", "url": url} for n, url in enumerate(urls)]
+    answer = await calls.send("POST", "/$batch", {"requests": rows})
+    assert answer.status == 200
+    assert {r["id"]: r["status"] for r in answer.body["responses"]} == {
+        "0": 400,
+        "1": 400,
+        "2": 200,
+        "3": 200,
+    }
+    whole = [{"id": "a", "method": "GET", "url": f"{calls.graph.graph_url}/users"}]
+    assert (await calls.send("POST", "/$batch", {"requests": whole})).status == 400
+    other = [{"id": "a", "method": "GET", "url": "//elsewhere.example/users"}]
+    assert (await calls.send("POST", "/$batch", {"requests": other})).status == 400
+
+
+async def test_an_item_depends_on_one_other_at_most(calls: Calls) -> None:
+    rows = [{"id": name, "method": "GET", "url": "/organization"} for name in "abc"]
+    one = [*rows[:2], {**rows[2], "dependsOn": ["a"]}]
+    assert (await calls.send("POST", "/$batch", {"requests": one})).status == 200
+    two: list[dict[str, Any]] = [*rows[:2], {**rows[2], "dependsOn": ["a", "b"]}]
+    refused = await calls.send("POST", "/$batch", {"requests": two})
+    assert (refused.status, refused.code) == (400, "BadRequest")
+
+
 # --- throttling and faults ----------------------------------------------------------------------------------
 
 

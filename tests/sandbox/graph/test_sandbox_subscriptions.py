@@ -138,6 +138,44 @@ async def test_each_resource_needs_its_own_read_permission(calls: Calls, endpoin
         ).status == 201
 
 
+async def test_whoever_handles_a_subscription_needs_the_role_of_its_resource(
+    calls: Calls, endpoint: Endpoint
+) -> None:
+    writing = ("User.ReadWrite.All", "Group.ReadWrite.All", "Directory.Read.All", "GroupMember.Read.All")
+    for resource, right, other in (
+        ("users", "User.Read.All", "Group.Read.All"),
+        ("groups", "Group.Read.All", "User.Read.All"),
+    ):
+        path = f"/subscriptions/{(await calls.subscribe(endpoint.url, resource=resource)).body['id']}"
+        uses: tuple[tuple[str, str, Any, int], ...] = (
+            ("GET", path, None, 200),
+            ("PATCH", path, _until(calls, 60), 200),
+            ("POST", f"{path}/reauthorize", None, 204),
+            ("DELETE", path, None, 204),
+        )
+        for method, where, body, status in uses:
+            for roles in ((), writing, (other, *writing)):
+                token = token_of(calls.graph, *roles)
+                assert (await calls.send(method, where, body, token=token)).status == 403
+            token = token_of(calls.graph, right)
+            assert (await calls.send(method, where, body, token=token)).status == status
+
+
+async def test_the_list_shows_the_subscriptions_whose_role_the_token_has(
+    calls: Calls, endpoint: Endpoint
+) -> None:
+    users = (await calls.subscribe(endpoint.url)).body["id"]
+    groups = (await calls.subscribe(endpoint.url, resource="groups")).body["id"]
+    for roles, shown in (
+        (("User.Read.All",), [users]),
+        (("Group.Read.All",), [groups]),
+        (("User.Read.All", "Group.Read.All"), [users, groups]),
+    ):
+        assert (await calls.get("/subscriptions", token=token_of(calls.graph, *roles))).ids == shown
+    for role in ("User.ReadWrite.All", "Directory.Read.All"):
+        assert (await calls.get("/subscriptions", token=token_of(calls.graph, role))).status == 403
+
+
 async def test_the_hundred_and_first_subscription_is_403(calls: Calls, endpoint: Endpoint) -> None:
     for number in range(100):
         assert (await calls.subscribe(endpoint.url, resource=f"users/{number}")).status == 201

@@ -51,6 +51,9 @@ def test_the_size_is_kept_and_everybody_in_the_cast_fits_the_part(size: int) -> 
     assert set(world.assigned(cloud)) == {skus.EMS_E3}
     assert world.users[world.cast["admin"]].is_admin
     assert world.users[world.cast["guest"]].external_user_state == "Accepted"
+    for part, user_type in (("pending_guest", "Guest"), ("pending_member", "Member")):
+        pending = world.users[world.cast[part]]
+        assert (pending.user_type, pending.external_user_state) == (user_type, "PendingAcceptance")
     assert not world.users[world.cast["left"]].account_enabled
     assert world.users[world.cast["sync_account"]].upn.startswith("Sync_")
     assert world.cast["emergency"] in world.groups[world.cast["group_emergency"]].members

@@ -100,6 +100,19 @@ async def test_count_needs_the_consistency_level(calls: Calls) -> None:
     assert (counted.status, counted.body) == (200, "300")
 
 
+async def test_who_has_not_accepted_an_invitation_has_an_identity_of_this_tenant_alone(calls: Calls) -> None:
+    names = "userType,creationType,externalUserState,identities,userPrincipalName"
+    for part, user_type in (("pending_guest", "Guest"), ("pending_member", "Member")):
+        row = (await calls.get(f"/users/{calls.graph.world.cast[part]}?$select={names}")).body
+        marks = (row["userType"], row["creationType"], row["externalUserState"])
+        assert marks == (user_type, "Invitation", "PendingAcceptance")
+        assert [one["issuer"] for one in row["identities"]] == [calls.graph.world.organization.domains[0]]
+        assert "#EXT#" in row["userPrincipalName"]
+    guest = (await calls.get(f"/users/{calls.graph.world.cast['guest']}?$select={names}")).body
+    assert guest["externalUserState"] == "Accepted"
+    assert [one["issuer"] for one in guest["identities"]] == ["supplier.example"]
+
+
 async def test_a_plan_is_off_only_if_every_source_turns_it_off(calls: Calls, control: Control) -> None:
     user_id = calls.graph.world.cast["synced_with_ems"]
     off = skus.PLAN_IDS["AAD_PREMIUM"]
