@@ -48,8 +48,9 @@ async def evaluate_users(watch: Watch, changed: Changed) -> None:
         return
     answers = await read_users(watch.graph, due)
     looks = {key: Look(user, answers.observed_at[key]) for key, user in answers.users.items()}
-    await judge_and_commit(watch, looks, records)
+    # First: if this ends in between, those committed are not due at the next try and would lose their second.
     await _look_again(watch, changed, looks, answers.missing, answers.throttled)
+    await judge_and_commit(watch, looks, records)
     if answers.failed:
         reasons = ", ".join(f"{count} x {name}" for name, count in sorted(answers.codes.items()))
         raise Incomplete(f"{len(answers.failed)} of {len(due)} users could not be read: {reasons}")
@@ -113,7 +114,6 @@ async def _judge(
             observed_at=look.observed_at,
             judged_by=by,
             findings=found,
-            gone_cause=findings.resolution_cause(judged.verdict),
             baseline=baseline,
             edition=policy.edition,
             evidence=evidence,

@@ -45,12 +45,18 @@ async def refresh(watch: Watch) -> TenantFacts:
     async with watch.ledger.lock("facts", _LOCK_SECONDS) as held:
         if not held:
             return await _wait_for_the_reader(watch)
-        known = (await watch.ledger.read_tenant()).record.facts
-        if known and _younger_than(watch.settings.facts_at_most_every, watch, known):
+        if known := await _young(watch):
             return known
+        known = (await watch.ledger.read_tenant()).record.facts
         at = watch.now()
         read = await read_tenant(watch.graph, known, at)
         return await _commit(watch, read, await watch.ledger.totals(), at)
+
+
+async def _young(watch: Watch) -> TenantFacts | None:
+    """The committed facts, if it is too early to read them again."""
+    facts = (await watch.ledger.read_tenant()).record.facts
+    return facts if facts and _younger_than(watch.settings.facts_at_most_every, watch, facts) else None
 
 
 def _younger_than(age: timedelta, watch: Watch, facts: TenantFacts) -> bool:
@@ -70,6 +76,9 @@ async def _wait_for_the_reader(watch: Watch) -> TenantFacts:
         now = (await watch.ledger.read_tenant()).record.facts
         if now and (before is None or now.generation > before.generation):
             return now
+        # Whoever holds the lock may only have found, as we do, that somebody else has just read.
+        if young := await _young(watch):
+            return young
     if before is None:
         raise TimeoutError("another worker has been reading the tenant facts for too long")
     return before

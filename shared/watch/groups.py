@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.graph.errors import Throttled
 from shared.graph.groups import member_ids, read_group
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import LicensingGroup
@@ -22,21 +23,34 @@ _LOOKS = 2
 
 
 async def evaluate_groups(watch: Watch, changed: Changed) -> None:
-    """Look at the groups of a message; those that assign no licence and never did are dropped."""
+    """Look at the groups of a message; those that assign no licence and never did are dropped.
+
+    One that Graph wants asked about later goes back on the queue with its delay. Raises other `GraphError`s.
+    """
     facts = await facts_room.present(watch)
     for group_id in changed.groups:
+        try:
+            await _evaluate(watch, changed, group_id, facts.groups.get(group_id))
+        except Throttled as problem:
+            for text in write_changed(changed.at, groups=[group_id], look=changed.look):
+                await watch.storage.changed_users.send(text, delay=problem.retry_after)
+
+
+async def _evaluate(watch: Watch, changed: Changed, group_id: str, known: LicensingGroup | None) -> None:
+    at = watch.now()
+    group = await read_group(watch.graph, group_id, at, known)
+    if group is None and known is None:
+        return
+    if group and group.errors and group.errors != (known.errors if known else ()):
+        # Who is short of what is a question of seats: they are read anew before anyone is told. That reading
+        # takes groups from the directory's index, which may be behind: so this one is read once more.
+        await facts_room.refresh(watch)
         at = watch.now()
-        known = facts.groups.get(group_id)
         group = await read_group(watch.graph, group_id, at, known)
-        if group is None and known is None:
-            continue
-        if group and group.errors and group.errors != (known.errors if known else ()):
-            # Who is short of what is a question of seats: they are read anew before anyone is told.
-            await facts_room.refresh(watch)
-        await _commit(watch, group_id, group, at)
-        if group is not None:
-            await _send_members(watch, group, await member_ids(watch.graph, group_id), at)
-            await _look_again(watch, changed, group)
+    await _commit(watch, group_id, group, at)
+    if group is not None:
+        await _send_members(watch, group, await member_ids(watch.graph, group_id), at)
+        await _look_again(watch, changed, group)
 
 
 async def _commit(watch: Watch, group_id: str, group: LicensingGroup | None, at: datetime) -> None:
@@ -64,10 +78,12 @@ async def _send_members(watch: Watch, group: LicensingGroup, members: frozenset[
     stored = await watch.storage.evidence.read(name)
     before = frozenset(msgspec.json.decode(stored.data, type=list[str])) if stored else None
     failing = {user_id for error in group.errors for user_id in error.sample}
+    came_or_went = members ^ before if before is not None else frozenset[str]()
+    for text in write_changed(at, users=sorted(failing | came_or_went)):
+        await watch.storage.changed_users.send(text)
+    # Only now: after a crash in between the difference must still be there.
     if before != members:
         await watch.storage.evidence.put(name, msgspec.json.encode(sorted(members)))
-    for text in write_changed(at, users=sorted(failing | (members ^ before if before else set()))):
-        await watch.storage.changed_users.send(text)
 
 
 async def _look_again(watch: Watch, changed: Changed, group: LicensingGroup) -> None:

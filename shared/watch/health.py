@@ -87,9 +87,8 @@ def _reading_problems(record: TenantRecord, settings: Settings, now: datetime) -
     problems = []
     if now - facts.observed_at > LATE * settings.facts_every:
         problems.append(f"tenant facts were last read at {facts.observed_at:%Y-%m-%d %H:%M} UTC")
-    for name in ("skus", "registration"):
-        piece = facts.evidence_of(name)
-        if piece.permission:
+    for name, piece in facts.evidence.items():
+        if piece.permission and name != "admin-policy":  # That one is optional.
             problems.append(f"{name} cannot be read: the app lacks the Graph permission {piece.permission}")
     sweep = record.sweep
     if sweep and not sweep.ended_at and now - (sweep.touched_at or sweep.started_at) > timedelta(minutes=30):

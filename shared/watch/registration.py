@@ -114,9 +114,11 @@ async def _store(watch: Watch, read: _Read) -> list[str]:
 
 def _rows(before: Mapping[str, Standing], ids: list[str], read: _Read) -> dict[str, Standing]:
     """The new rows of a shard; what could not be read stays as it was."""
+    groups_read = read.evidence.get("scope-groups", Evidence()).read_at is not None
+    absent = Standing(in_scope_group=False if groups_read else None)
     rows: dict[str, Standing] = {}
     for user_id in {*ids, *before}:
-        old = before.get(user_id, Standing())
+        old = before.get(user_id, absent)
         row = Standing(
             registration=old.registration if read.report is None else read.report.get(user_id),
             in_scope_group=old.in_scope_group if read.scope is None else user_id in read.scope,

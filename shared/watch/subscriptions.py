@@ -20,14 +20,21 @@ RESOURCES = ("users", "groups")
 _LOCK_SECONDS = 60
 
 
+class Busy(Exception):
+    """Another worker is looking after the subscriptions just now. The queue tries the message again."""
+
+
 async def keep(watch: Watch, *, renew_now: bool = False) -> None:
     """Create what is missing, renew what is past half its life; `renew_now` renews all (one PATCH each).
 
     One run at a time; what could not be done is remembered for `health`. Where notifications may have been
-    lost meanwhile, everybody is read again.
+    lost meanwhile, everybody is read again. Raises `Busy` if it is to renew now and another run is at work,
+    which may not renew at all.
     """
     async with watch.ledger.lock("subscriptions", _LOCK_SECONDS) as held:
         if not held:
+            if renew_now:
+                raise Busy("the subscriptions are being looked after by another worker")
             return
         now = watch.now()
         before = await recall(watch)
@@ -39,13 +46,14 @@ async def keep(watch: Watch, *, renew_now: bool = False) -> None:
         except GraphError as fault:
             settled = Settled(records=records, failed=[f"list: {fault}"])
         problems = (*settled.failed, *settled.reports)
+        # Before they are remembered: a run that ends in between finds them unrecorded and starts over.
+        if settled.lost:
+            await sweep.start_again(watch)
         await remember(watch, Kept(at=now, records=settled.records, problems=problems))
     for done in settled.done:
         log.info("subscription %s", done)
     for problem in problems:
         log.error("subscription %s", problem)
-    if settled.lost:
-        await sweep.start_again(watch)
 
 
 def _due(record: Record, now: datetime) -> Record:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared.graph.errors import Gone410
+from shared.graph.ids import as_guid
 from shared.graph.users import user_pages
 from shared.ledger.records import Posting, Sweep, TenantRecord
 from shared.watch.evaluation import Look, judge_and_commit
@@ -93,7 +94,10 @@ async def _pages(watch: Watch, link: str) -> tuple[dict[str, Look], int, str]:
     while pages < PAGES_A_STEP:
         page = await user_pages(watch.graph, following)
         looks.update((user.id, Look(user, page.observed_at)) for user in page.users)
-        for text in write_changed(watch.now(), users=page.unreadable):
+        named = [one for one in map(as_guid, page.unreadable) if one]
+        if len(named) < len(page.unreadable):
+            log.error("%d rows of a page have no id", len(page.unreadable) - len(named))
+        for text in write_changed(watch.now(), users=named):
             await watch.storage.changed_users.send(text)
         pages += 1
         following = page.next_link
@@ -103,12 +107,18 @@ async def _pages(watch: Watch, link: str) -> tuple[dict[str, Look], int, str]:
 
 
 async def _checkpoint(watch: Watch, sweep: Sweep, *, users: int, pages: int, link: str) -> None:
-    """Advance the sweep; its end is the end of the baseline, with the first sums over users."""
+    """Advance the sweep; its end is the end of the baseline, with the first sums over users.
+
+    If another worker took this very step meanwhile, the next one has been asked for already.
+    """
     now = watch.now()
     totals = await watch.ledger.totals() if not link else None
+    ours = False
 
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
-        if record.sweep is None or record.sweep.id != sweep.id or record.sweep.step != sweep.step:
+        nonlocal ours
+        ours = record.sweep is not None and (record.sweep.id, record.sweep.step) == (sweep.id, sweep.step)
+        if record.sweep is None or not ours:
             return record, ()
         advanced = msgspec.structs.replace(
             record.sweep,
@@ -130,5 +140,5 @@ async def _checkpoint(watch: Watch, sweep: Sweep, *, users: int, pages: int, lin
 
     await watch.ledger.commit_tenant(change, now)
     log.info("sweep step %d: %d users in %d pages", sweep.step, users, pages)
-    if link:
+    if link and ours:
         await watch.storage.sweeps.send(write_sweep(sweep.id, sweep.step + 1))

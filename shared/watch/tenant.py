@@ -20,17 +20,24 @@ _READ_ELSEWHERE = ("registration", "scope-groups", "emergency-group")
 def merge(known: TenantFacts | None, read: TenantFacts, policy: str) -> TenantFacts:
     """The facts to commit: what was read, what other jobs read, the next generation.
 
-    A licensing job that was running before and still is keeps the time at which it was first seen.
+    A licensing job that was running before and still is keeps the time at which it was first seen. A group
+    that was looked at by itself after this reading began stays as it was seen then: a reading of all groups
+    takes them from the directory's index, which may be behind.
     """
     evidence = dict(read.evidence)
     groups = dict(read.groups)
     if known:
         evidence |= {name: item for name, item in known.evidence.items() if name in _READ_ELSEWHERE}
         groups = {key: still_processing(known.groups.get(key), group) for key, group in groups.items()}
+        groups |= {key: group for key, group in known.groups.items() if _later(group, read)}
     generation = (known.generation if known else 0) + 1
     return msgspec.structs.replace(
         read, evidence=evidence, groups=groups, generation=generation, policy=policy
     )
+
+
+def _later(group: LicensingGroup, read: TenantFacts) -> bool:
+    return bool(group.observed_at and read.observed_at and group.observed_at > read.observed_at)
 
 
 def still_processing(known: LicensingGroup | None, read: LicensingGroup) -> LicensingGroup:

@@ -1,0 +1,275 @@
+"""A scene: the simulated tenant, the storage account, and as many workers (`Watch`) as a test wants."""
+
+import functools
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from aiohttp import web
+
+from sandbox.graph.control import Control
+from sandbox.graph.rates import Rates
+from sandbox.graph.server import Running, serve
+from sandbox.graph.world import World
+from sandbox.storage_proxy import StorageProxy
+from shared.graph.notifications import handshake
+from shared.graph.retry import Patience
+from shared.graph.session import GraphSession
+from shared.ledger.journal import JournalLine
+from shared.ledger.records import TenantRecord, UserRecord
+from shared.model import Evidence, TenantFacts
+from shared.settings import Settings, load
+from shared.storage import Queue, Storage
+from shared.watch import evaluation, facts, groups, subscriptions, sweep
+from shared.watch.messages import Changed, SweepStep, read_changed, read_sweep
+from shared.watch.parts import Watch
+from shared.watch.tenant import with_evidence
+
+QUICK = Rates(
+    notification_latency=(0.0, 0.0),
+    licensing_delay=(0.0, 0.0),
+    replication_delay=0.0,
+    retry_base=0.01,
+    # Tests let months pass; the identity client keeps its token by the real clock.
+    token_lifetime=400 * 24 * 3600,
+    index_lag=0.0,
+    report_takes_top=True,
+    report_page_size=999,
+)
+SETTINGS = {
+    "NOTIFICATION_BASE_URL": "http://127.0.0.1:9",
+    "CLIENT_STATE": "the-secret-of-these-tests-0123456789",
+    "TEAMS_WORKFLOW_URL": "http://127.0.0.1:9/workflow",
+    "TELLING_SCHEDULE": "0 * * * * *",
+    "RECONCILE_SCHEDULE": "0 */5 * * * *",
+    "SUBSCRIPTIONS_SCHEDULE": "0 0 * * * *",
+    "PASSWORD_WRITEBACK": "on",
+    "SSPR_SCOPE": "all",
+}
+LEDGER = r"^ledger/.*/(users/|tenant$)"
+
+
+class Clock:
+    """The time of day that everybody in a scene goes by: the real one, and what a test let pass besides."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def pass_by(self, **length: float) -> None:
+        """Let hours, minutes, days pass at once."""
+        self._ahead += timedelta(**length)
+
+
+class Post(Queue):
+    """A queue that remembers what this worker sent, with its delay; everything really is sent."""
+
+    def __init__(self, queue: Queue) -> None:
+        super().__init__(queue._client)
+        self.sent: list[tuple[str, float]] = []
+
+    async def send(self, text: str, delay: float = 0.0) -> None:
+        await super().send(text, delay)
+        self.sent.append((text, delay))
+
+
+class Worker(Watch):
+    """A process's watch: its own clients and caches, the scene's clock, and little patience with Graph."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        super().__init__(settings)
+        self._clock = clock
+        self.changed_users = Post(self.storage.changed_users)
+        self.sweeps = Post(self.storage.sweeps)
+        self.storage.changed_users, self.storage.sweeps = self.changed_users, self.sweeps
+
+    @functools.cached_property
+    def graph(self) -> GraphSession:
+        patience = Patience(attempts=2, first_backoff=0.01, longest_wait=5.0)
+        return GraphSession(self.settings.graph, now=self.now, patience=patience)
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self.graph.aclose()
+        await self.notifier.close()
+        await self.storage.close()
+
+    def changed(self) -> list[Changed]:
+        """What it put on `changed-users` since it was last asked."""
+        sent, self.changed_users.sent = self.changed_users.sent, []
+        return [read_changed(text) for text, _ in sent]
+
+    def steps(self) -> list[SweepStep]:
+        """What it put on `sweeps` since it was last asked."""
+        sent, self.sweeps.sent = self.sweeps.sent, []
+        return [read_sweep(text) for text, _ in sent]
+
+    async def tenant(self) -> TenantRecord:
+        """The tenant's record as committed."""
+        return (await self.ledger.read_tenant()).record
+
+    async def facts(self) -> TenantFacts:
+        """The tenant's facts as committed."""
+        found = (await self.tenant()).facts
+        assert found is not None
+        return found
+
+    async def record(self, user_id: str) -> UserRecord:
+        """A user's record."""
+        return (await self.ledger.user_records([user_id]))[user_id]
+
+    async def lines(self, subject_id: str) -> list[JournalLine]:
+        """The journal's lines about a user, a group or the tenant."""
+        return [
+            line
+            for book in await self.ledger.books()
+            async for _, lines in self.ledger.read_journal(book)
+            for line in lines
+            if line.subject.id == subject_id
+        ]
+
+
+class Scene:
+    """Everything of one test. `watch` is the first worker; `calls` counts Graph calls by name."""
+
+    def __init__(
+        self,
+        running: Running,
+        control: Control,
+        clock: Clock,
+        proxy: StorageProxy,
+        settings: Mapping[str, str],
+        stack: AsyncExitStack,
+    ) -> None:
+        self.running, self.control, self.clock, self.proxy = running, control, clock, proxy
+        self.world = running.world
+        self._settings = settings
+        self._stack = stack
+        self.watch = self.another()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def another(self, **settings: str) -> Worker:
+        """Another worker on the same storage and tenant, perhaps set up differently."""
+        worker = Worker(load({**self._settings, **settings}), self.clock)
+        self._stack.push_async_callback(worker.close)
+        return worker
+
+    async def ready(self) -> Worker:
+        """The first worker, with facts read and the registration report as if read, not yet any user."""
+        await self.watch.ready()
+        await facts.refresh(self.watch)
+        at = self.clock.now()
+        read = {"registration": Evidence(read_at=at, tried_at=at)}
+        await self.watch.ledger.commit_tenant(
+            lambda record: (
+                msgspec.structs.replace(record, facts=with_evidence(record.facts, read))
+                if record.facts
+                else record,
+                (),
+            ),
+            at,
+        )
+        return self.watch
+
+    async def begin(self) -> None:
+        """Make `watch` ready and read everybody once: the baseline has ended, nothing is left to do."""
+        watch = await self.ready()
+        await subscriptions.keep(watch)
+        assert await sweep.start_if_due(watch)
+        await self.run_sweep()
+        await self.empty_queues()
+        assert (await watch.tenant()).baseline_ended_at
+
+    async def run_sweep(self) -> int:
+        """Take the steps of the sweep until none is asked for; how many."""
+        taken = 0
+        while steps := self.watch.steps():
+            for step in steps:
+                await sweep.take_step(self.watch, step)
+                taken += 1
+        return taken
+
+    async def empty_queues(self) -> None:
+        """Forget what is on the queues, here and in storage."""
+        self.watch.changed()
+        self.watch.steps()
+        for queue in (self.watch.storage.changed_users, self.watch.storage.sweeps):
+            for message in await queue.receive(32):
+                await queue.delete(message)
+
+    async def look_at(self, *users: str, look: int = 2, worker: Worker | None = None) -> None:
+        """A message about these users, worked on at once."""
+        message = Changed(at=self.clock.now(), users=users, look=look)
+        await evaluation.evaluate_users(worker or self.watch, message)
+
+    async def look_at_group(self, group_id: str, look: int = 2) -> None:
+        """A message about this group, worked on at once."""
+        message = Changed(at=self.clock.now(), groups=(group_id,), look=look)
+        await groups.evaluate_groups(self.watch, message)
+
+    async def calls(self, *names: str) -> int:
+        """Graph calls so far, those in batches included; all, or those with these names."""
+        counted = await self.control.calls()
+        return sum(count for name, count in counted.items() if not names or name in names)
+
+    async def requests(self) -> int:
+        """HTTP requests to Graph so far: a batch is one."""
+        return sum((await self.control.state())["requests"].values())
+
+    def ledger_writes(self) -> int:
+        """Requests so far that wrote a book of the ledger."""
+        return len(self.proxy.seen("PUT", LEDGER))
+
+    @property
+    def storage(self) -> Storage:
+        """The first worker's storage."""
+        return self.watch.storage
+
+
+async def listening(world: World, clock: Clock, proxy: StorageProxy, settings: Mapping[str, str]) -> Scene:
+    """Start Graph and the address that it calls for handshakes and notifications."""
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(await serve(world))
+        control = await stack.enter_async_context(Control(running.url))
+        address = await _notification_address(stack)
+        environment = {
+            **SETTINGS,
+            **running.environment,
+            "NOTIFICATION_BASE_URL": address,
+            "WATCH_STORAGE": proxy.connection_string,
+            **settings,
+        }
+        return Scene(running, control, clock, proxy, environment, stack.pop_all())
+
+
+async def _notification_address(stack: AsyncExitStack) -> str:
+    """A server that answers the handshake and takes every call, as the function app would."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if "validationToken" in request.query:
+            shake = handshake(request.query["validationToken"])
+            return web.Response(status=shake.status, body=shake.body.encode(), headers=dict(shake.headers))
+        return web.Response(status=202)
+
+    app = web.Application()
+    app.router.add_post("/{tail:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return f"http://127.0.0.1:{runner.addresses[0][1]}"

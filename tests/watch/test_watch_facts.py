@@ -1,0 +1,209 @@
+"""Tenant facts: read once however many ask, not too often, again when due (design §4.2, §4.6)."""
+
+import asyncio
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from sandbox.graph import skus
+from sandbox.graph.faults import Fault
+from sandbox.graph.operations import SetSku
+from sandbox.graph.simulator import Simulator
+from shared.graph.tenant import read_tenant
+from shared.ledger.records import Posting, TenantRecord
+from shared.model import Evidence, EvidenceStatus, LicensingGroup
+from shared.watch import facts
+from shared.watch.tenant import with_evidence
+from tests.watch.scene import Scene
+
+pytestmark = pytest.mark.real
+
+SKUS = "GET /subscribedSkus"
+
+
+async def test_the_tenant_is_read_once_however_many_ask_at_the_same_time(scene: Scene) -> None:
+    one, two = await scene.watch.ready(), await scene.another().ready()
+    await scene.control.fault(Fault(path="/subscribedSkus", kind="delay", seconds=0.5))
+    read = await asyncio.gather(*(facts.refresh(watch) for watch in (one, two, one, two)))
+    assert await scene.calls(SKUS) == 1
+    assert [each.generation for each in read] == [1, 1, 1, 1]
+
+
+async def test_those_who_wait_for_a_reader_get_newer_facts_too(scene: Scene) -> None:
+    one, two = await scene.watch.ready(), await scene.another().ready()
+    await facts.refresh(one)
+    scene.clock.pass_by(minutes=2)
+    await scene.control.fault(Fault(path="/subscribedSkus", kind="delay", seconds=0.5))
+    read = await asyncio.gather(*(facts.refresh(watch) for watch in (one, two)))
+    assert await scene.calls(SKUS) == 2
+    assert [each.generation for each in read] == [2, 2]
+
+
+async def test_nobody_waits_for_a_worker_that_finds_the_facts_young(scene: Scene) -> None:
+    watch = await scene.watch.ready()
+    await facts.refresh(watch)
+    async with watch.ledger.lock("facts", 60) as held:
+        assert held
+        async with asyncio.timeout(3):
+            assert (await facts.refresh(watch)).generation == 1
+
+
+async def test_who_waited_too_long_goes_on_with_the_facts_there_are(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(facts, "_LOCK_SECONDS", 15)
+    watch = await scene.watch.ready()
+    await facts.refresh(watch)
+    scene.clock.pass_by(minutes=2)
+    async with watch.ledger.lock("facts", 15):
+        assert (await facts.refresh(watch)).generation == 1
+    assert (await facts.refresh(watch)).generation == 2
+
+
+async def test_facts_are_read_at_most_once_a_minute(scene: Scene) -> None:
+    watch = await scene.watch.ready()
+    assert (await facts.present(watch)).generation == 1
+    scene.clock.pass_by(seconds=50)
+    assert (await facts.refresh(watch)).generation == 1
+    scene.clock.pass_by(seconds=11)
+    assert (await facts.refresh(watch)).generation == 2
+    assert await scene.calls(SKUS) == 2
+
+
+async def test_facts_are_read_again_when_an_hour_is_over_and_not_before(scene: Scene) -> None:
+    watch = await scene.watch.ready()
+    assert await facts.refresh_if_due(watch)
+    scene.clock.pass_by(minutes=59)
+    assert not await facts.refresh_if_due(watch)
+    scene.clock.pass_by(minutes=2)
+    assert await facts.refresh_if_due(watch)
+    assert [(await watch.facts()).generation, await scene.calls(SKUS)] == [2, 2]
+
+
+async def test_facts_are_read_at_once_when_the_policy_changed(scene: Scene) -> None:
+    await facts.refresh(await scene.watch.ready())
+    other = await scene.another(PASSWORD_WRITEBACK="off").ready()
+    assert await facts.refresh_if_due(other)
+    assert (await other.facts()).generation == 2
+    assert (await other.facts()).policy == other.policy_fingerprint != scene.watch.policy_fingerprint
+
+
+async def test_evidence_read_by_the_registration_job_survives_a_reading_of_facts(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = await scene.watch.ready()
+    await facts.refresh(watch)
+    scene.clock.pass_by(minutes=2)
+    read = Evidence(status=EvidenceStatus.OK, read_at=watch.now(), tried_at=watch.now())
+    original = read_tenant
+
+    async def with_registration_meanwhile(*given: object) -> object:
+        found = await original(*given)  # type: ignore[arg-type]  # passed on as they came
+
+        def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
+            assert record.facts is not None
+            return msgspec.structs.replace(
+                record, facts=with_evidence(record.facts, {"registration": read})
+            ), ()
+
+        await watch.ledger.commit_tenant(change, watch.now())
+        return found
+
+    monkeypatch.setattr(facts, "read_tenant", with_registration_meanwhile)
+    now = await facts.refresh(watch)
+    assert now.generation == 3
+    assert now.evidence_of("registration") == read
+    assert now.evidence_of("skus").status == EvidenceStatus.OK
+
+
+async def test_a_group_keeps_the_time_since_when_its_job_runs(scene: Scene) -> None:
+    watch = await scene.watch.ready()
+    await scene.control.set_rates(licensing_delay=(3600, 3600))
+    user = scene.world.cast["synced_with_ems"]
+    group = await scene.control.add_licensing_group("Slow", [skus.M365_E5], [user])
+    first = (await facts.refresh(watch)).groups[group].processing_since
+    assert first is not None
+    scene.clock.pass_by(minutes=30)
+    again = (await facts.refresh(watch)).groups[group]
+    assert again.processing_since == first
+    assert again.observed_at is not None
+    assert again.observed_at > first
+    scene.clock.pass_by(hours=1)
+    scene.world.licensing.run(scene.clock.now())
+    scene.clock.pass_by(hours=1)
+    scene.world.licensing.run(scene.clock.now())
+    assert (await facts.refresh(watch)).groups[group].processing_since is None
+
+
+async def test_sums_over_users_follow_every_reading_once_the_baseline_has_ended(known: Scene) -> None:
+    before = (await known.watch.tenant()).totals
+    assert before is not None
+    await known.control.unassign(known.world.cast["synced_with_ems"], skus.EMS_E3)
+    await known.look_at(known.world.cast["synced_with_ems"])
+    known.clock.pass_by(minutes=2)
+    await facts.refresh(known.watch)
+    after = (await known.watch.tenant()).totals
+    assert after is not None
+    assert after.users == before.users == 60
+    assert after.states["writeback-uncovered"] == before.states["writeback-uncovered"] + 1
+
+
+async def test_a_subscription_that_ends_opens_a_finding_of_the_tenant_and_closes_it(known: Scene) -> None:
+    tenant = known.watch.settings.tenant_id
+    before = {line.id for line in await known.watch.lines(tenant)}
+    for status in ("Suspended", "Enabled"):
+        await known.control.do(SetSku(sku=skus.M365_E3, status=status))
+        known.clock.pass_by(minutes=2)
+        await facts.refresh(known.watch)
+    news = [line for line in await known.watch.lines(tenant) if line.id not in before]
+    about = [line for line in news if line.subject.about == skus.M365_E3]
+    assert [line.transition for line in about][:1] == ["opened"]
+    assert [line.transition for line in about][-1:] == ["resolved"]
+    assert {line.cause for line in about if line.transition == "resolved"} == {"fixed"}
+
+
+async def test_a_group_looked_at_during_a_reading_is_not_overwritten_by_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = await scene.watch.ready()
+    await facts.refresh(watch)
+    scene.clock.pass_by(minutes=2)
+    fresh = LicensingGroup(
+        id="0a0a0a0a-0000-4000-8000-000000000001",
+        sku_ids=(skus.M365_E5,),
+        observed_at=watch.now() + timedelta(seconds=1),
+    )
+    original = read_tenant
+
+    async def with_group_meanwhile(*given: object) -> object:
+        found = await original(*given)  # type: ignore[arg-type]  # passed on as they came
+
+        def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
+            assert record.facts is not None
+            groups = {**record.facts.groups, fresh.id: fresh}
+            changed = msgspec.structs.replace(record.facts, groups=groups)
+            return msgspec.structs.replace(record, facts=changed), ()
+
+        await watch.ledger.commit_tenant(change, watch.now())
+        return found
+
+    monkeypatch.setattr(facts, "read_tenant", with_group_meanwhile)
+    assert (await facts.refresh(watch)).groups[fresh.id] == fresh
+    monkeypatch.setattr(facts, "read_tenant", original)
+    scene.clock.pass_by(minutes=2)
+    assert fresh.id not in (await facts.refresh(watch)).groups
+
+
+async def test_where_everything_fails_the_last_facts_stay_in_force(known: Scene) -> None:
+    before = await known.watch.facts()
+    known.clock.pass_by(minutes=2)
+    simulator: Simulator = known.running.simulator
+    simulator.faults.put(Fault(method="GET", status=503, count=100))
+    after = await facts.refresh(known.watch)
+    simulator.faults.clear()
+    assert (after.skus, after.groups, after.country) == (before.skus, before.groups, before.country)
+    assert after.evidence_of("skus").status == EvidenceStatus.FAILED
+    assert after.evidence_of("skus").read_at == before.evidence_of("skus").read_at
+    assert after.evidence_of("skus").tried_at == after.observed_at
