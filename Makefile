@@ -31,10 +31,10 @@ types: setup
 	$(BIN)/mypy
 
 fast: setup
-	$(BIN)/python -m pytest -m "not real"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not real"
 
 real: setup
-	$(BIN)/python -m pytest -m real
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m real
 
 mutate-rules: setup
 	$(BIN)/python tools/mutate_rules.py

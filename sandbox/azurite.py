@@ -22,7 +22,7 @@ from typing import IO, Self
 HERE = Path(__file__).resolve().parent
 SCRIPT = HERE / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
 GUARD = HERE / "azurite_guard.cjs"
-OLDEST_NODE = 20
+OLDEST_NODE = 18
 
 # Azurite's documented account: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
 WELL_KNOWN_ACCOUNT = "devstoreaccount1"

@@ -46,7 +46,7 @@ STORY = {
 """Settings of the tenant that the demo tells of."""
 
 QUICK_RATES = Rates(report_page_size=999)
-"""How large a page of the registration report is by default, nobody documents; by 100 rows it takes 20 seconds."""
+"""How large a page of the registration report is, nobody documents; by 100 rows it takes 20 seconds."""
 
 BASE_PORT = 7170
 """The first of six ports in a row, unless others are asked for."""

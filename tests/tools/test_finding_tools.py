@@ -65,12 +65,20 @@ def test_without_node_it_says_what_is_missing_and_how_to_get_it(bare: Path) -> N
 
 
 def test_with_node_but_without_npm_only_npm_is_named(bare: Path) -> None:
-    script(bare, "node", "exit 0")
+    script(bare, "node", "echo v18.19.0")
     assert "Missing: npm." in run("find-node", bare).stderr
 
 
+def test_an_older_node_is_named_with_its_version(bare: Path) -> None:
+    script(bare, "node", "echo v16.20.2")
+    script(bare, "npm", "exit 0")
+    ended = run("find-node", bare)
+    assert ended.returncode == 1
+    assert "Missing: node 18 or later (found: v16.20.2)." in ended.stderr
+
+
 def test_with_both_it_says_nothing(bare: Path) -> None:
-    script(bare, "node", "exit 0")
+    script(bare, "node", "echo v18.19.0")
     script(bare, "npm", "exit 0")
     ended = run("find-node", bare)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
