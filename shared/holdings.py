@@ -257,20 +257,26 @@ class SkuReader:
         return worth
 
     def _unclassed(self, sku_id: str, sku: Sku | None) -> Worth:
-        """Step 5: not in our table. Without the tenant's plans it might be anything."""
-        unknown = (Because(kind="sku-unknown", about=sku_id),)
+        """Step 5: not in our table. Without the tenant's plans it might be anything.
+
+        Where the tenant's SKUs were never read, that is what is missing, not a row of our table.
+        """
         if sku is None:
             return Worth(
                 answer=UNDETERMINED,
                 tier=Tier.P1,
                 writeback=UNDETERMINED,
                 reason="sku-unknown",
-                because=unknown,
+                because=(Because(kind="evidence-missing", about="skus"),),
             )
         if self._table.office_plans.isdisjoint(sku.plans):
             return _nothing("not-office")
         return Worth(
-            answer=UNDETERMINED, tier=Tier.CLOUD, writeback=NO, reason="sku-unknown", because=unknown
+            answer=UNDETERMINED,
+            tier=Tier.CLOUD,
+            writeback=NO,
+            reason="sku-unknown",
+            because=(Because(kind="sku-unknown", about=sku_id),),
         )
 
     def _answered(self, answer: Answer, reason: str, sku_id: str) -> Worth:

@@ -9,8 +9,8 @@ from datetime import datetime
 
 import msgspec
 
-from shared.holdings import ASSIGNED, NO, YES, SkuReader, held
-from shared.model import Judged, Registration, Sku, Standing, TenantFacts, Tier, User, Verdict
+from shared.holdings import SkuReader, held
+from shared.model import Judged, Registration, Standing, TenantFacts, User, Verdict
 from shared.reach import Population, Reach
 from shared.rules.editions import Edition
 from shared.rules.loader import Rules
@@ -70,6 +70,10 @@ class Judge:
                     licences, reach, synced=user.synced, administrator=administrator
                 )
         raise KeyError(f"no edition {edition}")
+
+    def row_in_force(self, standing: Standing, at: datetime) -> Registration | None:
+        """The user's row of the registration report, if the report still counts at that time."""
+        return self._population.row_in_force(standing, at)
 
     def _judge(
         self, user: User, holder: "_Holder", reaches: tuple[Reach, ...], administrator: bool
@@ -155,20 +159,6 @@ def judge_editions(
 ) -> Judged:
     """The governing edition's verdict on one user, and the states of the others. Raises `KeyError`."""
     return Judge(rules, policy, facts).judged(user, standing, at)
-
-
-def satisfies(sku: Sku, rules: Rules, policy: Policy, *, possibly: bool = False) -> Tier:
-    """What an active assignment of this SKU gives an ordinary person by the governing edition.
-
-    Its state, class and trial count; free seats do not. `possibly`: what is undetermined (contested, an
-    unclassed SKU, a trial that cannot be told) is taken at its best; without it, as nothing.
-    """
-    edition = rules.edition(policy.edition)
-    contested = _option(edition, policy, "contested")
-    reader = SkuReader(edition, rules.skus, {sku.sku_id: sku}, contested, policy.developer_skus)
-    holding = reader.read(sku.sku_id, frozenset(), ASSIGNED).holding
-    counts = holding.reset != NO if possibly else holding.reset == YES
-    return holding.tier if counts else Tier.NONE
 
 
 def _option(edition: Edition, policy: Policy, name: str) -> str:

@@ -1,5 +1,6 @@
 """Who is in reach of self-service password reset (judgement.md §3). Pure; each reason has a name."""
 
+import re
 from datetime import datetime
 
 import msgspec
@@ -54,6 +55,8 @@ NO_SCOPE_GROUPS = _unknown("scope-groups")
 NO_AUDIT = _unknown("audit")
 
 _SYNC_NAME = "on-premises directory synchronization service account"
+_SYNC_UPN = re.compile(r"(sync_[^@]+_[0-9a-f]{12}|adtoaadsyncserviceaccount)@", re.IGNORECASE)
+"""Entra Connect names its account after its server and twelve hex digits; cloud sync has one name."""
 
 
 class Population:
@@ -119,9 +122,14 @@ class Population:
         """External by its marks, unless every issuer of its identities is a domain of this tenant.
 
         A guest has a principal name under our domain beside the identity of its home; an account that was
-        invited once and has since been converted has ours alone. userType decides nothing.
+        invited once and has since been converted has ours alone. So has, until it is redeemed, an invitation
+        that is pending: only its state tells it apart. userType decides nothing.
         """
-        if not user.external_user_state and (user.creation_type or "").casefold() != "invitation":
+        state = (user.external_user_state or "").casefold()
+        invited = (user.creation_type or "").casefold() == "invitation"
+        if invited and state == "pendingacceptance":
+            return True
+        if not state and not invited:
             return False
         issuers = [one.issuer.casefold() for one in user.identities if one.issuer]
         return not (self._domains and issuers) or any(issuer not in self._domains for issuer in issuers)
@@ -163,13 +171,14 @@ class Population:
 
 
 def is_sync_account(user: User) -> bool:
-    """Whether it is an account of Entra Connect or cloud sync: by the pattern of its UPN or its name."""
+    """Whether it is an account of Entra Connect or cloud sync, by the pattern of its UPN or its name.
+
+    `Sync_<server>_<12 hex digits>@`, `ADToAADSyncServiceAccount@`, or the display name that both are given.
+    """
     upn, name = user.user_principal_name, user.display_name
     # The first letter spares nearly all users the whole comparison.
-    if upn and upn[0] in "SsAa":
-        alias, at, _ = upn.casefold().partition("@")
-        if at and (alias.startswith("sync_") or alias == "adtoaadsyncserviceaccount"):
-            return True
+    if upn and upn[0] in "SsAa" and _SYNC_UPN.match(upn):
+        return True
     return name is not None and len(name) >= len(_SYNC_NAME) and name.strip().casefold() == _SYNC_NAME
 
 

@@ -8,12 +8,11 @@ gives the transitions. What kinds there are, how severe and with what remedy, is
 from shared.findings.fingerprints import fingerprint
 from shared.findings.groups import of_group
 from shared.findings.tenant import of_tenant
-from shared.findings.transitions import REOPEN_WITHIN, STILL_BROKEN, Advance, advance, resolution_cause
+from shared.findings.transitions import REOPEN_WITHIN, Advance, advance, resolution_cause
 from shared.findings.users import of_user
 
 __all__ = [
     "REOPEN_WITHIN",
-    "STILL_BROKEN",
     "Advance",
     "advance",
     "fingerprint",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from shared.holdings import WORKING
+from shared.holdings import WORKING, YES, paid
 from shared.judgement import Judge
 from shared.model import AssignedLicense, Holding, Sku, Standing, TenantFacts, Tier, User
 from shared.rules.loader import Rules
@@ -17,6 +17,12 @@ from shared.rules.policy import Policy
 
 _ANYTIME = datetime(2000, 1, 1, tzinfo=UTC)
 """The probe is judged whatever the time: nothing about a SKU itself depends on it."""
+
+GIVEN_AWAY = 500_000
+"""Seats from which on a SKU is taken for one that is given away: such pools hold half a million and more."""
+
+_UNCLASSED = 9
+"""The place among offers of a SKU that our table does not class: after all that it does."""
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -36,6 +42,7 @@ class Licences:
         self.facts = facts
         self._without: dict[frozenset[str], Judge] = {}
         self._covering: dict[Tier, tuple[Sku, ...]] = {}
+        self._offers: dict[Tier, tuple[Sku, ...]] = {}
 
     @functools.cached_property
     def judge(self) -> Judge:
@@ -76,13 +83,33 @@ class Licences:
         return sku_id not in self.facts.skus or (reading is not None and reading.reset != "no")
 
     def covering(self, need: Tier) -> tuple[Sku, ...]:
-        """The tenant's SKUs that give `need` now: no more than needed first, then the most free seats."""
+        """The tenant's SKUs that give `need` now, in the order in which one would offer them."""
         found = self._covering.get(need)
         if found is None:
             skus = [sku for key, sku in self.facts.skus.items() if self.tier(key) >= need]
-            found = tuple(sorted(skus, key=lambda sku: (self.tier(sku.sku_id), -sku.free, sku.sku_id)))
-            self._covering[need] = found
+            found = self._covering[need] = tuple(sorted(skus, key=self._place))
         return found
+
+    def offers(self, need: Tier) -> tuple[Sku, ...]:
+        """Those that a remedy may offer, smallest first; never what is given away, or lent for a trial."""
+        found = self._offers.get(need)
+        if found is None:
+            found = self._offers[need] = tuple(sku for sku in self.covering(need) if self._offered(sku))
+        return found
+
+    def _place(self, sku: Sku) -> tuple[Tier, int, bool, int, str]:
+        """No more than needed first: level, size of the product, P1 before P2; then the most free seats."""
+        entry = self.rules.skus.get(sku.sku_id)
+        size = entry.sku_class.offer if entry else _UNCLASSED
+        reading = self.now[sku.sku_id]
+        return (reading.tier, size, reading.reason == "p2", -sku.free, sku.sku_id)
+
+    def _offered(self, sku: Sku) -> bool:
+        entry = self.rules.skus.get(sku.sku_id)
+        if entry is not None and not entry.sku_class.offer:
+            return False
+        one_more, _ = paid(sku.subscriptions, sku.consumed + 1)
+        return sku.usable < GIVEN_AWAY and one_more == YES
 
     @functools.cached_property
     def groups_of(self) -> Mapping[str, tuple[str, ...]]:

@@ -120,8 +120,8 @@ def _low(licences: Licences, sku: Sku, totals: Totals) -> Iterator[Finding]:
 
 def _short(licences: Licences, totals: Totals) -> Iterator[Finding]:
     """Who needs P1 is served first; what is left of it serves those whom a cloud level would do."""
-    p1 = list(licences.covering(Tier.P1))
-    cloud = [sku for sku in licences.covering(Tier.CLOUD) if licences.tier(sku.sku_id) is Tier.CLOUD]
+    p1 = list(licences.offers(Tier.P1))
+    cloud = [sku for sku in licences.offers(Tier.CLOUD) if licences.tier(sku.sku_id) is Tier.CLOUD]
     free, held = _free(p1), _held(p1, totals)
     yield from _short_of(licences, totals, Tier.P1, p1, totals.need_p1, free, held)
     left = max(0, free - totals.need_p1)
@@ -140,7 +140,7 @@ def _short(licences: Licences, totals: Totals) -> Iterator[Finding]:
 def _short_of(
     licences: Licences, totals: Totals, tier: Tier, skus: list[Sku], needs: int, free: int, held: int
 ) -> Iterator[Finding]:
-    """`held`: seats that disabled or out-of-reach accounts hold."""
+    """`held`: seats of accounts that are disabled or out of reach."""
     if needs <= free:
         return
     buy = max(0, needs - free - held)

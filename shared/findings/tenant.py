@@ -99,13 +99,15 @@ def _where_to_get(licences: Licences, need: Tier) -> tuple[str, Circumstances]:
         for sku_id, sku in sorted(licences.facts.skus.items())
         if sku.consumed > 0 and licences.tier_in_order(sku_id) >= need > licences.tier(sku_id)
     ]
-    offers = seats_to_assign(licences.covering(need), licences.groups_of)
+    offers = seats_to_assign(licences.offers(need), licences.groups_of)
     so: dict[str, list[dict[str, Any]]] = {"seat-is-free": offers, "subscription-ended": ended}
     if ended:
         return "ended", so
     if offers:
         return "not-assigned", so
-    return "not-owned", {"nothing-owned": [{"tier": TIER_NAMES[need], "seats": 1}]}
+    # What is owned, but not to be offered (a trial, say), is still there.
+    cause = "not-assigned" if licences.covering(need) else "not-owned"
+    return cause, {"nothing-owned": [{"tier": TIER_NAMES[need], "seats": 1}]}
 
 
 def _unread_skus(licences: Licences) -> list[Finding]:
@@ -197,7 +199,7 @@ def _places(licences: Licences, totals: Totals) -> list[Finding]:
                 "directory-location-missing",
                 "missing",
                 facts={"users": totals.no_location},
-                so={"missing": [{}]},
+                so={"missing": [{"users": totals.no_location}]},
             )
         )
     return found

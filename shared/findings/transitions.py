@@ -1,20 +1,44 @@
 """How findings live in time (judgement.md §5): what opened, what changed, what was resolved. Pure."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 
 from shared.findings.fingerprints import fingerprint
-from shared.model import ClosedFinding, Finding, Moment, OpenFinding, State, Transition, Verdict
+from shared.model import ClosedFinding, Finding, Moment, OpenFinding, State, Tier, Transition, Verdict
 from shared.rules.loader import Rules
 
 REOPEN_WITHIN = timedelta(days=14)
 """How long a resolved finding is remembered: back within it and unchanged, it is the same finding again."""
 
+LICENSED = "licensed"
+"""Cause of a resolution: a licence that was missing is in place. Of a user's, only this is called fixed."""
+
 STILL_BROKEN = "still-broken"
-"""Cause of a resolution where this finding went and the user is not in order: another finding says how."""
+"""This finding went and the user is not in order: another finding says how."""
+
+RULE_CHANGED = "rule-changed"
+"""The user was judged by other settings or rules than before."""
+
+ADMINISTRATOR_FREE = "administrator-free"
+"""The user holds no licence for it, and as an administrator needs none in the cloud."""
+
+COVERED_OTHERWISE = "covered-otherwise"
+"""The failed licence does not work, and the user is covered by another."""
+
+NO_LONGER_SYNCED = "no-longer-synced"
+"""The account is not synchronised any more, and what it held before is enough for a cloud-only one."""
+
+FACT_KNOWN = "fact-known"
+"""What was missing to judge the user is known, and what it held before covers it."""
+
+NOT_REGISTERED = "not-registered"
+"""The report, if there is one in force, does not say any more that the resource account is registered."""
+
+GoneCause = Callable[[Finding], str]
+"""Why a finding that is no longer found is gone, by how it last stood."""
 
 
 class Advance(msgspec.Struct, frozen=True):
@@ -33,16 +57,16 @@ def advance(
     closed: Mapping[str, ClosedFinding],
     found: tuple[Finding, ...],
     at: datetime,
-    gone_cause: str,
+    gone_cause: str | GoneCause,
     rules: Rules,
     baseline: bool = False,
 ) -> Advance:
     """Bring a subject's findings up to what was found at `at`.
 
     What is new opens, with `baseline` marked as the first reading's; what differs in its fingerprint changes,
-    in anything else is replaced silently; what was not found is resolved because of `gone_cause`. A finding
-    that comes back with the same fingerprint within `REOPEN_WITHIN` continues: same id, same `opened_at`,
-    `reopened` one higher. Raises `ValueError` if two of `found` have one key.
+    in anything else is replaced silently; what was not found is resolved because of `gone_cause`, one for all
+    or asked for each. A finding that comes back with the same fingerprint within `REOPEN_WITHIN` continues:
+    same id, same `opened_at`, `reopened` one higher. Raises `ValueError` if two of `found` have one key.
     """
     wanted = {finding.key: finding for finding in found}
     if len(wanted) != len(found):
@@ -69,21 +93,52 @@ def advance(
         if key in wanted:
             continue
         memory[key] = _closed(known, at)
-        transitions.append(_Step(known, Moment.RESOLVED, gone_cause, _before(known)).transition(at))
+        cause = gone_cause if isinstance(gone_cause, str) else gone_cause(known.finding)
+        transitions.append(_Step(known, Moment.RESOLVED, cause, _before(known)).transition(at))
     return Advance(standing, memory, tuple(transitions))
 
 
-def resolution_cause(verdict: Verdict) -> str:
-    """Why findings that a user no longer has are gone, as far as the new verdict can tell.
+def resolution_cause(verdict: Verdict, gone: Finding, *, synced: bool, rule_changed: bool) -> str:
+    """Why a user's finding is gone, by the new verdict; `gone` is how it last stood.
 
-    `licensed` (the only one called fixed), `left-reach: <reason>`, or `still-broken`. A caller that knows
-    better says `deleted` or `rule-changed` instead.
+    `synced`: whether the user is now. `rule_changed`: the new verdict rests on other settings or rules than
+    the record did. One of the causes above, or `left-reach: <reason>`. A verdict still with its holdings is
+    needed to tell whether a failed licence works.
     """
-    if verdict.state is State.COVERED:
-        return "licensed"
+    if rule_changed:
+        return RULE_CHANGED
+    if gone.kind == "not-a-person-licence" and verdict.cause == "resource-account":
+        return NOT_REGISTERED
     if verdict.state is State.NOT_IN_REACH:
         return f"left-reach: {verdict.cause}"
-    return STILL_BROKEN
+    if gone.kind == "assignment-error" and _works(gone, verdict):
+        return LICENSED
+    if verdict.state is not State.COVERED:
+        return STILL_BROKEN
+    if verdict.cause == "administrator-free":
+        return ADMINISTRATOR_FREE
+    if gone.kind == "assignment-error":
+        return COVERED_OTHERWISE
+    if set(verdict.counted) <= set(gone.facts.get("held", ())):
+        if gone.state == State.UNDETERMINED:
+            return FACT_KNOWN
+        if gone.facts.get("synced") and not synced:
+            return NO_LONGER_SYNCED
+    return LICENSED
+
+
+def _works(gone: Finding, verdict: Verdict) -> bool:
+    """Whether that very licence counts now.
+
+    One that gives nothing itself was told for what its group would bring along: then that must count.
+    """
+    if gone.about in verdict.counted:
+        return True
+    mended = any(
+        one.sku_id == gone.about and one.tier is Tier.NONE and one.reason != "assignment-failed"
+        for one in verdict.holdings
+    )
+    return mended and any(sku_id in verdict.counted for sku_id in gone.facts.get("group_skus", ()))
 
 
 class _Step(msgspec.Struct, frozen=True):

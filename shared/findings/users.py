@@ -9,6 +9,7 @@ import msgspec
 from shared.findings import failures
 from shared.findings.licences import Licences, licences_of
 from shared.findings.making import TIER_NAMES, make, seats_to_assign
+from shared.holdings import held
 from shared.model import (
     BROKEN,
     AssignedLicense,
@@ -58,7 +59,7 @@ def of_user(
         return (_coverage(user, verdict, standing, licences, errors), *errors)
     if verdict.state is State.COVERED:
         return _ends_soon(user, verdict, standing, licences_of(rules, policy, facts), at)
-    return _not_a_person(user, verdict, standing, rules, policy)
+    return _not_a_person(user, verdict, standing, licences_of(rules, policy, facts), at)
 
 
 # --- coverage ------------------------------------------------------------------------------------------
@@ -196,16 +197,16 @@ def _seats(user: User, verdict: Verdict, need: Tier, licences: Licences) -> dict
     """Another licence that would cover; a plan that is merely off needs none."""
     if verdict.cause == "plan-off":
         return {}
-    held = {one.sku_id for one in user.assigned_licenses}
-    covering = [sku for sku in licences.covering(need) if sku.sku_id not in held]
-    offers = seats_to_assign(covering, licences.groups_of)
+    assigned = {one.sku_id for one in user.assigned_licenses}
+    wanted = [sku for sku in licences.offers(need) if sku.sku_id not in assigned]
+    offers = seats_to_assign(wanted, licences.groups_of)
     if offers:
         so: dict[str, list[dict[str, Any]]] = {"seat-is-free": offers}
         if not user.usage_location:
             so["location-blank"] = [{"directory": licences.facts.country or ""}]
         return so
-    if covering:
-        return {"no-seat-is-free": [{"sku": covering[0].sku_id, "seats": 1}]}
+    if wanted:
+        return {"no-seat-is-free": [{"sku": wanted[0].sku_id, "seats": 1}]}
     return {"nothing-owned": [{"tier": TIER_NAMES[need], "seats": 1}]}
 
 
@@ -245,10 +246,17 @@ def _all_or_none(
 
 
 def _as_if_assigned(user: User, sku_ids: frozenset[str]) -> User:
+    """The user as mended: these SKUs assigned, with what their failing sources would switch on."""
     others = tuple(one for one in user.license_assignment_states if one.sku_id not in sku_ids)
     working = tuple(LicenseAssignmentState(sku_id=sku_id) for sku_id in sorted(sku_ids))
-    held = {one.sku_id for one in user.assigned_licenses}
-    licences = tuple(AssignedLicense(sku_id=sku_id) for sku_id in sorted(sku_ids - held))
+    assigned = {one.sku_id for one in user.assigned_licenses}
+    failing = held(user)
+    licences = tuple(
+        AssignedLicense(
+            sku_id=sku_id, disabled_plans=tuple(sorted(failing[sku_id][0])) if sku_id in failing else ()
+        )
+        for sku_id in sorted(sku_ids - assigned)
+    )
     return msgspec.structs.replace(
         user,
         assigned_licenses=(*user.assigned_licenses, *licences),
@@ -312,8 +320,8 @@ def _ends_soon(
         state = licences.judge_without(frozenset(ended)).judged(user, standing, at).verdict.state
         if state not in BROKEN:
             continue
-        held = {one.sku_id for one in user.assigned_licenses}
-        lasting = (sku for sku in licences.covering(_need(user, licences)) if sku.sku_id not in held)
+        assigned = {one.sku_id for one in user.assigned_licenses}
+        lasting = (sku for sku in licences.offers(_need(user, licences)) if sku.sku_id not in assigned)
         offers = [sku for sku in lasting if sku.sku_id not in licences.endings]
         return (
             make(
@@ -344,15 +352,16 @@ def _ends_soon(
 
 
 def _not_a_person(
-    user: User, verdict: Verdict, standing: Standing, rules: Rules, policy: Policy
+    user: User, verdict: Verdict, standing: Standing, licences: Licences, at: datetime
 ) -> tuple[Finding, ...]:
-    row = standing.registration
+    """Only while the report that says so is in force."""
+    row = licences.judge.row_in_force(standing, at)
     if verdict.cause != "resource-account" or row is None or not row.is_sspr_registered:
         return ()
     return (
         make(
-            rules,
-            policy,
+            licences.rules,
+            licences.policy,
             "not-a-person-licence",
             "registered",
             cause=verdict.cause,

@@ -6,6 +6,7 @@ as just read and what is to be committed.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -24,9 +25,9 @@ _SCOPED = frozenset({"scope-group", "outside-scope-group", "not-capable", "not-u
 class UserReading(Facts, frozen=True, kw_only=True):
     """One user as read and judged, to be committed.
 
-    `observed_at`: our clock just before the request was sent. `gone_cause`: why findings that are no longer
-    found vanished. `baseline`: the first complete reading of all users has not ended. `edition`: the
-    governing one. `evidence`: when other facts behind the verdict were read, by name, in ISO 8601.
+    `judged` still has its holdings. `observed_at`: our clock just before the request was sent. `baseline`:
+    the first complete reading of all users has not ended. `edition`: the governing one. `evidence`: when
+    other facts behind the verdict were read, by name, in ISO 8601.
     """
 
     user: User
@@ -34,7 +35,6 @@ class UserReading(Facts, frozen=True, kw_only=True):
     observed_at: datetime
     judged_by: JudgedBy
     findings: tuple[Finding, ...]
-    gone_cause: str
     edition: str
     standing: Standing = Standing()
     baseline: bool = False
@@ -123,7 +123,12 @@ def _take(
         known.closed if known else {},
         reading.findings,
         at,
-        reading.gone_cause,
+        partial(
+            findings.resolution_cause,
+            reading.judged.verdict,
+            synced=user.synced,
+            rule_changed=known is not None and known.judged_by.policy != reading.judged_by.policy,
+        ),
         rules,
         baseline=reading.baseline,
     )

@@ -9,6 +9,9 @@ from shared.model import State, Totals
 _SAMPLE = 20
 """Ids named of a number that may be large: the first in order, so that any grouping gives the same."""
 
+_KEEP_THEIR_SEATS = ("not-yet-reported", "emergency")
+"""Reasons to be out of reach that say nothing of a need: of newcomers, and of emergency accounts."""
+
 
 def totals_of(records: Iterable[UserRecord]) -> Totals:
     """The sums over these users. `hanging` counts a user once for each finding of the tenant it awaits."""
@@ -25,7 +28,7 @@ def totals_of(records: Iterable[UserRecord]) -> Totals:
         differing.update(edition for edition, state in record.others.items() if state != verdict.state)
         hanging.update({_key(one.kind, one.about) for one in verdict.because if not one.subject})
         if verdict.state is State.NOT_IN_REACH:
-            if verdict.reach != "not-yet-reported":
+            if verdict.reach not in _KEEP_THEIR_SEATS:
                 for sku_id in record.skus:
                     holders.setdefault(sku_id, []).append(record.id)
             continue

@@ -90,8 +90,9 @@ class Moment(enum.StrEnum):
 class Transition(Facts, frozen=True):
     """One step in a finding's life. `finding` is how it stands after it (for `resolved`: how it last stood).
 
-    `cause` of a resolution: `licensed`, `left-reach: <reason>`, `deleted`, `rule-changed`, or for tenant and
-    group findings `fixed`. `previous` is the state and fingerprint before, empty when opened anew.
+    `cause` of a resolution: of a user's findings those of `shared/findings/transitions.py` (of which only
+    `licensed` is called fixed) or `deleted`, of the tenant's and groups' `fixed`. `previous` is the state and
+    fingerprint before, empty when opened anew.
     """
 
     moment: Moment

@@ -147,9 +147,10 @@ class Totals(Facts, frozen=True):
 
     `states` counts users by state; `hanging` by `kind|about` of their `because` towards the tenant;
     `differing` by edition. `need_p1` and `need_cloud`: uncovered users in reach whom only P1 or better would
-    cover, or already a cloud level. `reclaimable`: SKU id to seats held by disabled or out-of-reach accounts,
-    `reclaimable_sample` at most 20 of their ids. `no_location`: users in reach with a blank usage location.
-    `scope_mismatch`: users, not administrators, on whom the configured scope groups and the report disagree.
+    cover, or already a cloud level. `reclaimable`: SKU id to seats held by accounts that are disabled or out
+    of reach, emergency accounts left out; `reclaimable_sample` at most 20 of their ids. `no_location`: users
+    in reach with a blank usage location. `scope_mismatch`: users, not administrators, on whom the configured
+    scope groups and the report disagree.
     """
 
     users: int = 0

@@ -293,7 +293,7 @@ def _with_delays(messages: Sequence[Message], table: Table) -> tuple[Message, ..
     )
 
 
-def _importance(item: Item) -> tuple[int, int, int, datetime, str]:
+def _importance(item: Item) -> tuple[int, int, int, datetime, str, str]:
     """What broke before what ended, the tenant before groups before users, high before low, then by age."""
     entry = item.entry
     return (
@@ -301,6 +301,7 @@ def _importance(item: Item) -> tuple[int, int, int, datetime, str]:
         _SUBJECTS.index(entry.subject_type),
         _SEVERITIES.index(entry.severity),
         entry.since,
+        entry.subject_id,
         entry.id,
     )
 

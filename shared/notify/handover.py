@@ -24,7 +24,7 @@ def offered(table: Table, messages: Iterable[Message], at: datetime) -> Table:
     for message in messages:
         for item in message.items:
             entry = entries.get(item.entry.id)
-            if entry and entry.doubt is None and item.moment is not Moment.RESOLVED:
+            if entry and entry.doubt is None:
                 entries[entry.id] = msgspec.structs.replace(entry, doubt=_told(item, at, message))
     return msgspec.structs.replace(table, entries=entries)
 

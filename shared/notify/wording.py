@@ -19,9 +19,6 @@ from shared.texts.plain import plain
 LISTED = 5
 """So many names stand in a sentence; the rest is a number."""
 
-FIXED = ("licensed", "fixed")
-"""Resolutions that are called fixed: a user got a licence, or a tenant's or group's trouble is over."""
-
 OFFER = "assign-free-seat"
 """The step of which a remedy has one for each product with a free seat."""
 
@@ -33,8 +30,12 @@ VARIANTS = {
     "buy-licence": ("seats", "buy-licence", "buy-licence-uncounted"),
     "view-error-details": ("code", "view-error-details", "view-error-details-uncoded"),
     "set-usage-location": ("directory", "set-usage-location-inherited", "set-usage-location"),
+    "fix-usage-location": ("group", "fix-usage-location-by-group", "fix-usage-location"),
 }
 """Steps that read differently with and without a value: the value, the text with it, the text without."""
+
+INSTEAD_OF = {"buy-seats": ("free-seats", "reclaim-seats")}
+"""Steps that are another way to the same seats: after one of those for the same product they say Or."""
 
 _LONG_CODE = 60
 
@@ -228,9 +229,10 @@ class Wording(msgspec.Struct, frozen=True):
         """The remedy's steps as sentences, in order; products with a free seat are one: any of them does."""
         offers = [step for step in entry.remedy if step.step == OFFER]
         sentences: dict[str, None] = {}
-        for step in entry.remedy:
+        for number, step in enumerate(entry.remedy):
             several = step.step == OFFER and len(offers) > 1
-            sentences.setdefault(self._any_of(offers) if several else self.step(step))
+            instead = _instead(step, entry.remedy[:number])
+            sentences.setdefault(self._any_of(offers) if several else self.step(step, instead=instead))
         return list(sentences)
 
     def _any_of(self, offers: Sequence[Step]) -> str:
@@ -241,8 +243,8 @@ class Wording(msgspec.Struct, frozen=True):
             shown.append(self.texts.text("format", form, **values))
         return self.texts.text("format", "assign_any_of", offers="; ".join(shown))
 
-    def step(self, step: Step) -> str:
-        """One step of a remedy as a sentence."""
+    def step(self, step: Step, *, instead: bool = False) -> str:
+        """One step of a remedy as a sentence; `instead`: it is another way to what an earlier one does."""
         values = {name: self.value(name, value) for name, value in step.values.items()}
         if "group" in values and not values["group"]:
             values["group"] = self.texts.text("format", "direct")
@@ -251,7 +253,7 @@ class Wording(msgspec.Struct, frozen=True):
             value, given, empty = VARIANTS[code]
             code = given if step.values.get(value) else empty
         try:
-            return self.texts.text("steps", code, **values)
+            return self.texts.text("alternatives" if instead else "steps", code, **values)
         except MissingText:
             return self.texts.text("format", "unknown_code", code=plain(step.step, _LONG_CODE))
 
@@ -267,6 +269,11 @@ class Wording(msgspec.Struct, frozen=True):
         return self.texts.find(*path) or self.texts.text(
             "format", "unknown_code", code=plain(code, _LONG_CODE)
         )
+
+
+def _instead(step: Step, earlier: Iterable[Step]) -> bool:
+    ways = INSTEAD_OF.get(step.step, ())
+    return any(one.step in ways and one.values.get("sku") == step.values.get("sku") for one in earlier)
 
 
 def is_fixed(entry: Entry) -> bool:

@@ -29,13 +29,18 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One sentence of the page. `follows`: the rules of an older edition that it succeeds."""
+    """One sentence of the page. `follows`: the rules of an older edition that it succeeds.
+
+    `table_row`: the quotation is no sentence but a row of the page's table, its name and the columns ticked.
+    `source` is the edition's unless the sentence stands in another version of the page.
+    """
 
     id: str
     level: str
     quote: str
     source: str
     follows: tuple[str, ...] = ()
+    table_row: bool = False
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +98,9 @@ class Edition(msgspec.Struct, frozen=True, kw_only=True):
 class _Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     level: str
     quote: str
+    source: str = ""
     follows: tuple[str, ...] = ()
+    table_row: bool = False
 
 
 class _Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -186,7 +193,14 @@ def _rule(key: str, raw: object, source: str, file: str) -> Rule:
     one_of(read.level, LEVELS, file, f"rules.{key}.level")
     if not read.quote:
         raise RulesError(file, f"rules.{key}.quote", "it is empty", "quote the sentence of the page, shortly")
-    return Rule(id=key, level=read.level, quote=read.quote, source=source, follows=read.follows)
+    return Rule(
+        id=key,
+        level=read.level,
+        quote=read.quote,
+        source=read.source or source,
+        follows=read.follows,
+        table_row=read.table_row,
+    )
 
 
 def _reading(key: str, raw: object, rules: Mapping[str, Rule], file: str) -> Reading:

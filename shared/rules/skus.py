@@ -20,11 +20,15 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class SkuClass(msgspec.Struct, frozen=True, kw_only=True):
-    """One class of SKUs: its step of judgement.md §2 and the reason code that a verdict gives."""
+    """One class of SKUs: its step of judgement.md §2 and the reason code that a verdict gives.
+
+    `offer`: its place when a remedy offers licences, smallest products first; 0: never offered.
+    """
 
     name: str
     step: Literal["not-a-person", "developer", "paid", "never"]
     reason: str
+    offer: int
     about: str
 
 
@@ -37,11 +41,6 @@ class SkuEntry(msgspec.Struct, frozen=True, kw_only=True):
     sku_class: SkuClass
     entra_plans: tuple[str, ...] = ()
 
-    @property
-    def entra_tier(self) -> str:
-        """The best Entra plan inside: p2, p1, basic, basic-edu, or empty."""
-        return self.entra_plans[0] if self.entra_plans else ""
-
 
 class SkuTable(msgspec.Struct, frozen=True, kw_only=True):
     """All of `skus.toml`. `plans` maps a service plan's id to its key; `office_plans` are ids."""
@@ -49,7 +48,6 @@ class SkuTable(msgspec.Struct, frozen=True, kw_only=True):
     entries: Mapping[str, SkuEntry]
     classes: Mapping[str, SkuClass]
     plans: Mapping[str, str]
-    plan_names: Mapping[str, str]
     office_plans: frozenset[str]
 
     def get(self, sku_id: str) -> SkuEntry | None:
@@ -75,6 +73,7 @@ class _Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Class(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     step: str
     reason: str
+    offer: int
     about: str
 
 
@@ -111,7 +110,6 @@ def load_skus(path: Path) -> SkuTable:
         entries=entries,
         classes=classes,
         plans={plan.id: key for key, plan in plans.items()},
-        plan_names={key: plan.name for key, plan in plans.items()},
         office_plans=_office(table(raw, file, "office-plans"), file, {plan.id for plan in plans.values()}),
     )
 
@@ -148,12 +146,10 @@ def _class(name: str, raw: object, file: str) -> SkuClass:
     if not read.reason or not read.about:
         fix = "give a reason code and a line that says what is in the class"
         raise RulesError(file, key, "reason or about is empty", fix)
-    return row(
-        SkuClass,
-        {"name": name, "step": read.step, "reason": read.reason, "about": read.about},
-        file,
-        key,
-    )
+    if read.offer < 0:
+        fix = "give its place among the offers, 1 for the smallest products, or 0: never offered"
+        raise RulesError(file, f"{key}.offer", f"no place: {read.offer}", fix)
+    return row(SkuClass, {"name": name, **msgspec.structs.asdict(read)}, file, key)
 
 
 def _sku(raw: object, sku_class: SkuClass, file: str, key: str) -> SkuEntry:

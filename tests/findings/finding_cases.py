@@ -87,7 +87,7 @@ class Case:
     def _sku(self, raw: Mapping[str, Any]) -> Sku:
         sku_id = self.id(raw["sku"])
         entry = self.rules.skus.get(sku_id)
-        keys = entry.entra_plans if entry else ()
+        keys = raw.get("plans", entry.entra_plans if entry else ())
         plans = tuple(plan for plan, key in self.rules.skus.plans.items() if key in keys)
         if raw.get("office"):
             plans = (*plans, min(self.rules.skus.office_plans))
@@ -178,6 +178,7 @@ class Case:
             LicenseAssignmentState(
                 sku_id=self.id(one["sku"]),
                 assigned_by_group=one.get("group"),
+                disabled_plans=tuple(by_key[key] for key in one.get("plan_off", ())),
                 state=one.get("state", "Error"),
                 error=one.get("error"),
             )

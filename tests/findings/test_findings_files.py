@@ -146,7 +146,7 @@ def test_kinds_that_do_not_fit_the_editions_or_the_code_are_refused(
 
 
 def test_a_kind_that_nothing_finds_is_refused(tmp_path: Path) -> None:
-    row = KIND.partition("\n\n")[2].replace("no-licence", "bad-weather").replace("mend", "set-country")
+    row = KIND.partition("\n\n")[2].replace("no-licence", "bad-weather").replace("mend", "check-health")
     path = tmp_path / "findings.toml"
     path.write_text((HERE / "findings.toml").read_text() + row)
     with pytest.raises(RulesError, match="nothing finds this kind"):

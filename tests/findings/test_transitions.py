@@ -8,17 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.findings import REOPEN_WITHIN, STILL_BROKEN, Advance, advance, resolution_cause
+from shared.findings import REOPEN_WITHIN, Advance, advance
 from shared.model import (
     ClosedFinding,
     Finding,
     Moment,
     OpenFinding,
-    Part,
     Severity,
-    State,
     Transition,
-    Verdict,
 )
 from shared.rules.loader import load_rules
 
@@ -161,21 +158,23 @@ def test_two_findings_of_one_key_are_refused() -> None:
         step(NOTHING, BARE, SEATS, at=AT)
 
 
-@pytest.mark.parametrize(
-    ("state", "cause", "expected"),
-    [
-        (State.COVERED, "p1", "licensed"),
-        (State.NOT_IN_REACH, "account-disabled", "left-reach: account-disabled"),
-        (State.NOT_IN_REACH, "cannot-reset", "left-reach: cannot-reset"),
-        (State.UNCOVERED, "nothing-held", STILL_BROKEN),
-        (State.WRITEBACK_UNCOVERED, "plan-off", STILL_BROKEN),
-        (State.UNDETERMINED, "contested", STILL_BROKEN),
-    ],
-)
-def test_only_a_covered_user_is_called_licensed(state: State, cause: str, expected: str) -> None:
-    part = Part(answer="yes")
-    verdict = Verdict(state=state, rule="S4", cause=cause, reach="report", reset=part, writeback=part)
-    assert resolution_cause(verdict) == expected
+def test_each_finding_may_be_gone_for_a_reason_of_its_own() -> None:
+    first = step(NOTHING, BARE, FAILED, at=AT)
+    gone = advance(
+        TENANT,
+        "user",
+        USER,
+        first.open,
+        first.closed,
+        (),
+        AT + HOUR,
+        lambda finding: f"{finding.kind} {finding.cause}",
+        load_rules(),
+    )
+    assert [one.cause for one in gone.transitions] == [
+        "coverage nothing-held",
+        "assignment-error CountViolation",
+    ]
 
 
 # --- any life ----------------------------------------------------------------------------------------------

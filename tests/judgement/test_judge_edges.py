@@ -9,10 +9,9 @@ import pytest
 import shared.holdings
 import shared.judgement
 from shared.holdings import error_code, held
-from shared.judgement import Judge, judge, satisfies
+from shared.judgement import Judge, judge
 from shared.model import (
     AssignedLicense,
-    CommerceSubscription,
     LicenseAssignmentState,
     Sku,
     Standing,
@@ -25,8 +24,6 @@ from shared.rules.loader import Rules, load_rules
 from shared.rules.policy import Policy
 from tests.judgement.strategies import (
     A1,
-    AAD_P2,
-    BUSINESS_STANDARD,
     DEVELOPER,
     EDITIONS,
     EMS,
@@ -77,42 +74,6 @@ def altered(edition: str, **changes: Any) -> Rules:
 )
 def test_an_error_code_is_shown_as_it_is_and_no_error_is_empty(error: str | None, code: str) -> None:
     assert error_code(error) == code
-
-
-# By the governing edition: the surest and the best that an active assignment gives.
-WORTH = {
-    EMS: (Tier.P1, Tier.P1),
-    AAD_P2: (Tier.P1, Tier.P1),
-    BUSINESS_STANDARD: (Tier.CLOUD, Tier.CLOUD),
-    OFFICE_E3: (Tier.NONE, Tier.CLOUD),
-    A1: (Tier.NONE, Tier.CLOUD),
-    UNCLASSED: (Tier.NONE, Tier.CLOUD),
-    DEVELOPER: (Tier.P1, Tier.P1),
-    ROOM: (Tier.NONE, Tier.NONE),
-    FREE: (Tier.NONE, Tier.NONE),
-    TRIAL: (Tier.NONE, Tier.NONE),
-}
-
-
-@pytest.mark.parametrize("sku_id", WORTH)
-def test_satisfies_tells_what_a_sku_gives_surely_and_at_best(sku_id: str) -> None:
-    sku = Sku(sku_id=sku_id, enabled=5, consumed=5, plans=SKUS[sku_id])
-    policy = Policy(edition="2025-03-04")
-    assert satisfies(sku, RULES, policy) is WORTH[sku_id][0]
-    assert satisfies(sku, RULES, policy, possibly=True) is WORTH[sku_id][1]
-
-
-def test_a_sku_in_no_working_state_satisfies_nothing_and_a_full_one_still_does() -> None:
-    sku = Sku(sku_id=EMS, enabled=5, consumed=9, plans=SKUS[EMS])
-    assert satisfies(sku, RULES, Policy()) is Tier.P1
-    for broken in ({"enabled": 0}, {"status": "Suspended"}, {"status": "LockedOut"}):
-        assert satisfies(msgspec.structs.replace(sku, **broken), RULES, Policy()) is Tier.NONE
-
-
-def test_a_trial_satisfies_nothing_where_cover_rests_on_paid() -> None:
-    trial = (CommerceSubscription(id="s", status="Enabled", is_trial=True, total=5),)
-    sku = Sku(sku_id=OFFICE_E3, enabled=5, plans=SKUS[OFFICE_E3], subscriptions=trial)
-    assert satisfies(sku, RULES, Policy()) is Tier.NONE
 
 
 def test_each_licence_is_explained_by_the_step_that_decided() -> None:

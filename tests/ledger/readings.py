@@ -28,7 +28,7 @@ UNCOVERED = Finding(
     severity=Severity.HIGH,
     rule="S4",
     cause="nothing-held",
-    facts={"held": 0},
+    facts={"held": []},
 )
 CANNOT_WRITE_BACK = Finding(
     kind="coverage",
@@ -96,7 +96,6 @@ def reading(
         observed_at=after(seen),
         judged_by=JudgedBy(generation=generation, policy="policy"),
         findings=found,
-        gone_cause="licensed" if verdict.state is State.COVERED else "still-broken",
         edition=EDITION,
         evidence={"skusAt": START.isoformat()},
     )

@@ -124,13 +124,14 @@ def test_users_are_counted_on_whom_groups_and_report_disagree() -> None:
     assert totals_of([record(1, mismatch=True), record(2, State.UNCOVERED)]).scope_mismatch == 1
 
 
-def test_seats_can_be_had_back_from_accounts_out_of_reach_but_not_from_newcomers() -> None:
+def test_seats_are_counted_of_accounts_out_of_reach_but_not_of_newcomers_or_for_an_emergency() -> None:
     totals = totals_of(
         [
             record(1, State.NOT_IN_REACH, reach="account-disabled", skus=("sku-1", "sku-2")),
             record(2, State.NOT_IN_REACH, reach="resource-account", skus=("sku-1",)),
             record(3, State.NOT_IN_REACH, reach="not-yet-reported", skus=("sku-1",)),
             record(4, State.COVERED, skus=("sku-1",)),
+            record(5, State.NOT_IN_REACH, reach="emergency", skus=("sku-1",)),
         ]
     )
     assert totals.reclaimable == {"sku-1": 2, "sku-2": 1}

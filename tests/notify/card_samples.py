@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 
 from shared.model import Finding, Moment, Step, SubjectType
 from shared.notify.cards import Backdrop, card
@@ -23,6 +24,9 @@ USER_ID = "11111111-1111-4111-8111-111111111111"
 GROUP_ID = "22222222-2222-4222-8222-222222222222"
 TEXTS = catalogue()
 BACKDROP = Backdrop(edition="2017-10-24", differing={"2025-03-04": 7}, users=1000)
+
+BY_STATE = [(kind, state) for kind, row in RULES.kinds.items() for state in row.states]
+"""Every kind of finding in each of its states."""
 
 VALUES: Mapping[str, Any] = {
     "sku": EMS_E3,
@@ -203,3 +207,27 @@ def schema_faults(payload: Mapping[str, Any]) -> list[str]:
     validator = jsonschema.Draft6Validator(json.loads(path.read_text()))
     content = {key: value for key, value in payload["attachments"][0]["content"].items() if key != "msteams"}
     return [fault.message for fault in validator.iter_errors(content)]
+
+
+def many(count: int, moment: Moment = Moment.OPENED, name: str = "u", **fields: Any) -> tuple[Item, ...]:
+    """So many findings of different users."""
+    return tuple(
+        Item(moment=moment, entry=entry(id=f"{name}{n}", subject_id=f"{name}-{n:06}", **fields))
+        for n in range(count)
+    )
+
+
+def size(payload: Mapping[str, Any]) -> int:
+    """Bytes of a payload as it is sent."""
+    return len(msgspec.json.encode(payload))
+
+
+def facts_of(payload: Mapping[str, Any]) -> dict[str, str]:
+    """The facts of a card by title; of two with one title the last."""
+    body = payload["attachments"][0]["content"]["body"]
+    return {fact["title"]: fact["value"] for one in body if one["type"] == "FactSet" for fact in one["facts"]}
+
+
+def text_of(payload: Mapping[str, Any]) -> str:
+    """Everything that people may see, a line each."""
+    return "\n".join(all_texts(payload))

@@ -72,8 +72,9 @@ def user(**fields: Any) -> User:
     return User(**(values | fields))
 
 
-def found(one: User, facts: TenantFacts = FACTS) -> dict[str, Finding]:
-    standing = Standing(registration=Registration(id=one.id, is_sspr_enabled=True))
+def found(one: User, facts: TenantFacts = FACTS, *, administrator: bool = False) -> dict[str, Finding]:
+    row = Registration(id=one.id, is_sspr_enabled=True, is_admin=administrator)
+    standing = Standing(registration=row)
     judged = judge_editions(one, standing, facts, RULES, POLICY, AT)
     return {f.kind: f for f in findings.of_user(one, judged, standing, facts, RULES, POLICY, AT)}
 
@@ -91,8 +92,17 @@ def test_a_synced_user_with_office_only_gets_both_rules_the_cause_and_the_free_s
     assert finding.state == "writeback-uncovered"
     text = shown(finding, "user", USER_ID)
     assert "S5, S7 — Microsoft's page of 24 October 2017" in text
-    assert "the licences held cover reset in the cloud only" in text
+    assert "State\nNot covered: a cloud licence alone is not enough for a synchronised user" in text
+    assert "it needs Entra ID P1 or better" in text
     assert "Step 1: Assign Enterprise Mobility + Security E3. Seats free: 15." in text
+
+
+def test_a_synced_administrator_who_holds_nothing_is_not_told_of_licences_held() -> None:
+    finding = found(user(assigned_licenses=()), administrator=True)["coverage"]
+    assert (finding.state, finding.cause) == ("writeback-uncovered", "cloud-level-only")
+    text = shown(finding, "user", USER_ID)
+    assert "neither a cloud licence nor an administrator's role is enough" in text
+    assert "licences held" not in text.lower()
 
 
 def test_a_user_without_a_licence_and_without_a_location_is_told_both_steps() -> None:

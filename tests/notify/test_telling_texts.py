@@ -7,9 +7,9 @@ import pytest
 
 from shared.findings.failures import CODES, NO_CODE
 from shared.model import EVIDENCE, State
-from shared.notify.wording import VARIANTS
+from shared.notify.wording import INSTEAD_OF, VARIANTS
 from shared.texts.catalogue import Catalogue, MissingText, catalogue, fill
-from tests.notify.card_samples import TEXTS
+from tests.notify.card_samples import BY_STATE, TEXTS
 from tests.notify.story import RULES
 
 REACH = [
@@ -74,10 +74,10 @@ OTHER_CAUSES = [
     "no-seat",
     "not-synchronised",
 ]
-ENDS = ["licensed", "fixed", "deleted", "rule-changed", "still-broken"]
+ENDS = ["licensed", "fixed", "deleted", "rule-changed", "still-broken", "administrator-free"]
+ENDS += ["covered-otherwise", "no-longer-synced", "fact-known", "not-registered"]
 EVIDENCES = [*EVIDENCE, "registration-rows", "audit", "trial", "is-trial"]
 
-BY_STATE = [(kind, state) for kind, row in RULES.kinds.items() for state in row.states]
 VARIANTS_OF = {code: {given, empty} for code, (_, given, empty) in VARIANTS.items()}
 
 
@@ -105,6 +105,13 @@ def test_every_step_of_a_remedy_asks_only_for_values_it_gets(kind: str) -> None:
     for row in RULES.kinds[kind].remedy:
         for code in VARIANTS_OF.get(row.step, {row.step}):
             assert TEXTS.places("steps", code) <= set(row.values), code
+
+
+def test_a_step_that_is_another_way_asks_for_the_same_values_as_alone() -> None:
+    worded = set().union(*(VARIANTS_OF[code] for code in INSTEAD_OF))
+    assert TEXTS.codes("alternatives") == worded
+    for code in worded:
+        assert TEXTS.places("alternatives", code) == TEXTS.places("steps", code), code
 
 
 def test_no_step_has_words_and_no_row() -> None:

@@ -110,6 +110,19 @@ def test_a_quotation_is_short_and_tells_where_it_stands(edition: str) -> None:
     assert read.date.isoformat() == edition
 
 
+@pytest.mark.parametrize(("edition", "rows"), [(OLD, set()), (NEW, {"T1", "T2", "T3"})])
+def test_a_row_of_the_pages_table_is_not_passed_off_as_a_sentence(edition: str, rows: set[str]) -> None:
+    rules = load_rules().editions[edition].rules
+    assert {rule.id for rule in rules.values() if rule.table_row} == rows
+
+
+def test_a_sentence_of_another_version_of_the_page_says_of_which() -> None:
+    for edition in load_rules().editions.values():
+        others = {rule.id: rule.source for rule in edition.rules.values() if rule.source != edition.source}
+        assert set(others) == ({"T6"} if edition.id == NEW else set())
+        assert all("commit 0c9da9d, ms.date 01/06/2025" in source for source in others.values())
+
+
 def test_every_rule_of_2017_that_decides_a_verdict_has_a_successor_in_2025() -> None:
     editions = load_rules().editions
     decided = {cell.rule for cell in editions[OLD].cells.values() if cell.rule}
@@ -171,18 +184,39 @@ def test_a_sku_is_named_for_people_by_our_table_else_by_the_tenant_else_by_its_i
     assert skus.name("c0000000-0000-0000-0000-000000000001") == "c0000000-0000-0000-0000-000000000001"
 
 
-def test_an_entry_knows_its_best_entra_plan() -> None:
+def test_an_entry_knows_its_entra_plans_best_first() -> None:
     skus = load_rules().skus
-    tiers = {
-        "84a661c4-e949-4bd2-a560-ed7766fcaf2b": "p2",
-        "67ffe999-d9ca-49e1-9d2c-03fb28aa7a48": "p2",
-        "4b590615-0888-425a-a965-b3bf7789848d": "p1",
-        "2b9c8e7c-319c-43a2-a2a0-48c5c6161de7": "basic",
-        "94763226-9b3c-4e75-a931-5c89701abe66": "basic-edu",
-        "6fd2c87f-b296-42f0-b197-1e91e994b900": "",
+    plans = {
+        "84a661c4-e949-4bd2-a560-ed7766fcaf2b": ("p2", "p1"),
+        "67ffe999-d9ca-49e1-9d2c-03fb28aa7a48": ("p2",),
+        "4b590615-0888-425a-a965-b3bf7789848d": ("p1", "basic-edu"),
+        "2b9c8e7c-319c-43a2-a2a0-48c5c6161de7": ("basic",),
+        "94763226-9b3c-4e75-a931-5c89701abe66": ("basic-edu",),
+        "6fd2c87f-b296-42f0-b197-1e91e994b900": (),
     }
-    assert {sku_id: skus.entries[sku_id].entra_tier for sku_id in tiers} == tiers
-    assert skus.entries["67ffe999-d9ca-49e1-9d2c-03fb28aa7a48"].entra_plans == ("p2",)
+    assert {sku_id: skus.entries[sku_id].entra_plans for sku_id in plans} == plans
+
+
+# The place of each class where a remedy offers licences: smallest products first, 0 is never.
+OFFERS = {
+    "identity": 1,
+    "standalone-workload": 2,
+    "suite-business": 3,
+    "suite-paid": 3,
+    "student-use-benefit": 0,
+    "developer": 0,
+    "free-education": 0,
+    "free": 0,
+    "trial": 0,
+    "not-office": 0,
+    "room-or-device": 0,
+    "unattended": 0,
+    "resource-account": 0,
+}
+
+
+def test_what_can_be_bought_for_anybody_is_offered_and_nothing_else() -> None:
+    assert {name: one.offer for name, one in load_rules().skus.classes.items()} == OFFERS
 
 
 def test_skus_stand_in_the_file_one_a_line() -> None:

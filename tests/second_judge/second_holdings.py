@@ -131,7 +131,7 @@ def worth(seen: Row, tenant: Row, policy: Row, edition: str) -> Row:
         return NOTHING | {"reason": "edition-no" if edition_says == "no" else reason, "warnings": warnings}
     because = {("sku-contested", sku, "")} if reset == "undetermined" else set()
     if edition_says == "undetermined":
-        because = {("sku-unknown", sku, "")}
+        because = {("evidence-missing", "skus", "") if seen["row"] is None else ("sku-unknown", sku, "")}
     if trial[0] == "undetermined":
         reset, reason = "undetermined", "trial-undetermined"
         because.add(("evidence-missing", f"trial:{sku}", ""))

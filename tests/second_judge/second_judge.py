@@ -30,6 +30,7 @@ from tests.second_judge.second_holdings import held_skus, only_for_resources, re
 
 Row = dict[str, Any]
 LEVELS = ("none", "cloud", "p1-off", "p1")
+HEX_DIGITS = set("0123456789abcdef")
 
 
 def moment(text: str | None) -> datetime | None:
@@ -41,8 +42,12 @@ def moment(text: str | None) -> datetime | None:
 
 
 def is_external(user: Row, tenant: Row) -> bool:
-    """Invited, and no identity says that the credential lives here only."""
-    invited = user["creationType"] == "Invitation" or bool(user["externalUserState"])
+    """Invited, and no identity says that the credential lives here only; or invited and still pending."""
+    state = (user["externalUserState"] or "").lower()
+    invitation = (user["creationType"] or "").lower() == "invitation"
+    if (invitation, state) == (True, "pendingacceptance"):
+        return True
+    invited = invitation or state != ""
     issuers = [i["issuer"] for i in user["identities"] if i["issuer"]]
     foreign = [issuer for issuer in issuers if issuer.lower() not in tenant["domains"]]
     return invited and (bool(foreign) or not issuers or not tenant["domains"])
@@ -50,10 +55,13 @@ def is_external(user: Row, tenant: Row) -> bool:
 
 def is_sync_account(user: Row) -> bool:
     """The accounts that directory synchronisation makes for itself."""
-    upn = (user["userPrincipalName"] or "").lower()
+    alias = (user["userPrincipalName"] or "").lower().split("@")[0]
+    word, *server, number = alias.split("_") if alias.count("_") > 1 else ("", "", "")
+    connect = word == "sync" and "".join(server) != "" and len(number) == 12 and set(number) <= HEX_DIGITS
     name = user["displayName"] or ""
     return (
-        upn.startswith(("sync_", "adtoaadsyncserviceaccount"))
+        connect
+        or alias == "adtoaadsyncserviceaccount"
         or name == "On-Premises Directory Synchronization Service Account"
     )
 

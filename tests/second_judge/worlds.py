@@ -199,8 +199,12 @@ def choose_skus(rng: random.Random, tenant: Row) -> list[str]:
     if chance < 0.17:
         devices = [s for s in sorted(CATALOGUE) if CATALOGUE[s]["class"] in ("device", "robot", "resource")]
         return rng.sample(devices, rng.randint(1, 2))
+    if chance < 0.2:
+        # A developer licence beside another is rare by chance alone, and a rule of its own.
+        own = [s for s in tenant["offered"] if s in CATALOGUE and CATALOGUE[s]["class"] == "developer"]
+        return list(dict.fromkeys(own + rng.choices(tenant["offered"])))
     wanted = rng.choices(tenant["offered"], k=rng.choices((1, 2, 3, 4), (5, 4, 2, 1))[0])
-    if rng.random() < 0.06:
+    if rng.random() < 0.12:
         wanted.append(rng.choice(sorted(CATALOGUE)))
     if rng.random() < 0.02:
         wanted.append(rng.choice(sorted(UNLISTED)))
@@ -222,22 +226,30 @@ def make_person(rng: random.Random, user: Row) -> None:
             "sync-cloud",
             "sounds-like-sync",
             "pending",
+            "pending-not-invited",
             "bare",
         ),
-        (80, 3, 2, 2, 3, 2, 1, 1, 1, 1, 2),
+        (78, 3, 2, 2, 3, 2, 1, 1, 2, 2, 1, 2),
     )[0]
     user["identities"] = [local]
     if kind == "bare":
         user["identities"] = []
-    if kind in ("guest", "guest-msa", "member-external", "pending"):
+    if kind in ("guest", "guest-msa", "member-external"):
         user["creationType"] = "Invitation"
         user["userType"] = "Member" if kind == "member-external" else "Guest"
-        user["externalUserState"] = (
-            "PendingAcceptance" if kind == "pending" else rng.choice(("Accepted", None))
-        )
+        user["externalUserState"] = rng.choice(("Accepted", None))
         issuer = "MicrosoftAccount" if kind == "guest-msa" else "ExternalAzureAD"
         foreign = {"signInType": "federated", "issuer": issuer, "issuerAssignedId": None}
         user["identities"] = rng.choice(([local, foreign], [foreign, local], [local, foreign], [foreign], []))
+    elif kind in ("pending", "pending-not-invited"):
+        # Until it is redeemed an invited account has the host's issuer alone.
+        invited = kind == "pending"
+        user["creationType"] = rng.choice(
+            ("Invitation", "invitation") if invited else (None, "EmailVerified")
+        )
+        user["userType"] = rng.choice(("Guest", "Guest", "Member"))
+        user["externalUserState"] = rng.choice(("PendingAcceptance", "pendingacceptance"))
+        user["identities"] = rng.choice(([local], [local], []))
     elif kind == "internal-guest":
         user["userType"] = "Guest"
         user["creationType"] = rng.choice((None, "EmailVerified"))
@@ -249,7 +261,14 @@ def make_person(rng: random.Random, user: Row) -> None:
         user["userPrincipalName"] = "Sync_SRV01_0a1b2c3d4e5f@contoso.onmicrosoft.com"
         user["displayName"] = rng.choice(("On-Premises Directory Synchronization Service Account", None))
     elif kind == "sounds-like-sync":
-        user["userPrincipalName"] = "synchro.team@contoso.example"
+        names = (
+            "synchro.team",
+            "sync_manager",
+            "sync_team_distribution",
+            "Sync_0a1b2c3d4e5f",
+            "Sync_A_0a1b2c",
+        )
+        user["userPrincipalName"] = f"{rng.choice(names)}@contoso.example"
         user["displayName"] = "Directory Synchronization team"
     elif kind == "sync-cloud":
         user["userPrincipalName"] = "ADToAADSyncServiceAccount@contoso.onmicrosoft.com"

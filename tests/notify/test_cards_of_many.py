@@ -1,0 +1,122 @@
+"""Cards of many findings, and the size that no card ever passes."""
+
+import re
+from datetime import timedelta
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.model import Moment, Step
+from shared.notify.cards import LIMIT, NAMED, Backdrop, card
+from shared.notify.names import Person
+from shared.notify.table import BASELINE, SUMMARY, Item, Message
+from tests.notify.card_samples import (
+    BACKDROP,
+    BY_STATE,
+    EMS_E3,
+    OFFICE_E3,
+    ended,
+    entry,
+    facts_of,
+    many,
+    names,
+    schema_faults,
+    single,
+    size,
+    text_of,
+    wording,
+)
+from tests.notify.story import second
+
+
+def test_a_card_of_many_counts_names_the_first_and_says_what_it_left_out() -> None:
+    items = (
+        *many(30, cause="nothing-held"),
+        *(Item(moment=Moment.RESOLVED, entry=ended(item.entry, "licensed")) for item in many(12, name="f")),
+        Item(moment=Moment.RESOLVED, entry=ended(entry(id="d"), "deleted")),
+    )
+    payload = card(Message(form=SUMMARY, items=items), wording(), BACKDROP)
+    text = text_of(payload)
+    assert "43 findings about password reset licences: 30 new, 13 ended" in text
+    assert facts_of(payload)["users not covered"] == "1"  # the last section's; the others' are in the text
+    assert text.count("not covered — no licence is held") == NAMED
+    assert "20 more are not named here" in text
+    assert "2 more are not named here" in text
+    assert "Fixed" in text
+    assert "Closed for another reason" in text
+    assert schema_faults(payload) == []
+
+
+def test_a_card_of_many_shows_the_most_frequent_remedy_first() -> None:
+    rare = many(2, name="r", remedy=(Step(step="turn-plan-on", values={"sku": EMS_E3}),))
+    often = many(9, name="o", remedy=(Step(step="buy-seats", values={"sku": OFFICE_E3, "seats": 1}),))
+    text = text_of(card(Message(form=SUMMARY, items=(*rare, *often)), wording(), BACKDROP))
+    assert text.index("Step 1: Buy more seats of Office 365 E3. Missing: 1.") < text.index(
+        "Turn on the Entra ID plan"
+    )
+
+
+def test_the_baseline_card_counts_by_kind_and_state_and_says_how_many_were_read() -> None:
+    items = (
+        Item(moment=Moment.OPENED, entry=entry("no-licence", "missing")),
+        *many(1200),
+        *many(3, name="w", kind="coverage", state="writeback-uncovered"),
+    )
+    payload = card(Message(form=BASELINE, items=items), wording(), BACKDROP)
+    text, facts = text_of(payload), facts_of(payload)
+    assert "The first reading is done: 1,000 users read" in text
+    assert facts["users not covered"] == "1,200"
+    assert facts["users not covered for writeback"] == "3"
+    assert text.index("First look at these") < text.index("First of the users")
+    assert "1,193 more are not named here" in text
+    assert "What to do next" in text
+    assert schema_faults(payload) == []
+
+
+def test_a_baseline_without_findings_says_that_all_is_well() -> None:
+    payload = card(Message(form=BASELINE, items=()), wording(), Backdrop(edition="2017-10-24"))
+    text = text_of(payload)
+    assert "The first reading is done" in text
+    assert "everyone in reach of self-service password reset holds a licence" in text
+    assert schema_faults(payload) == []
+
+
+def test_a_card_of_every_kind_at_once_is_valid_and_small() -> None:
+    items = tuple(Item(moment=Moment.OPENED, entry=entry(kind, state)) for kind, state in BY_STATE)
+    for form in (SUMMARY, BASELINE):
+        payload = card(Message(form=form, items=items), wording(), BACKDROP)
+        assert schema_faults(payload) == []
+        assert size(payload) <= LIMIT
+        assert "the code " not in text_of(payload)
+
+
+def test_a_card_that_is_too_large_is_cut_and_says_how_much() -> None:
+    steps = tuple(Step(step="turn-plan-on", values={"sku": f"{n}{'x' * 200}"}) for n in range(400))
+    payload = single(entry(remedy=steps))
+    assert size(payload) <= LIMIT
+    text = text_of(payload)
+    found = re.search(r"This card was cut to fit: (\d+) lines are not shown", text)
+    assert found is not None
+    assert int(found[1]) + text.count("Step ") == 401  # every step, and the line of reference
+    assert "Judged by Microsoft's page" in text
+    assert schema_faults(payload) == []
+
+
+def test_a_card_that_can_not_be_cut_enough_says_so_and_stays_small() -> None:
+    skus = tuple(f"{n}{'y' * 200}" for n in range(5))
+    fat = {f"{name}": {str(n): "z" * 100 for n in range(5)} for name in ("held", "group_skus", "short")}
+    shown = msgspec.structs.replace(names(), product=lambda sku: sku + "\U0001f600" * 100)
+    one = entry("assignment-error", "error", skus=skus, facts=fat | {"codes": ["\U0001f600" * 60] * 9})
+    assert size(single(one, shown=shown)) <= LIMIT
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 3000), st.text(max_size=300), st.integers(0, 300), st.sampled_from([SUMMARY, BASELINE]))
+def test_no_card_ever_passes_the_limit(count: int, name: str, skus: int, form: str) -> None:
+    users = {f"u-{n:06}": Person(name * 5, name * 5) for n in range(count)}
+    items = many(count, skus=tuple(name + str(n) for n in range(skus)))
+    message = Message(form=form, items=items, late_since=second(0) - timedelta(days=1))
+    payload = card(message, wording(names(users=users)), BACKDROP)
+    assert size(payload) <= LIMIT
+    assert schema_faults(payload) == []
