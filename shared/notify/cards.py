@@ -213,8 +213,8 @@ def _next_steps(items: Iterable[Item], wording: Wording, heading: str) -> list[_
     weights: Counter[str] = Counter()
     for item in items:
         first = item.entry.subject_type is not SubjectType.USER
-        for step in item.entry.remedy[:STEPS]:
-            weights[wording.step(step)] += 1_000_000 if first else 1
+        for sentence in wording.steps(item.entry)[:STEPS]:
+            weights[sentence] += 1_000_000 if first else 1
     if not weights:
         return []
     text, lines = wording.texts.text, [_Line(_heading(heading))]

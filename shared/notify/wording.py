@@ -162,6 +162,8 @@ class Wording(msgspec.Struct, frozen=True):
             rows.append((self.texts.text("facts", "seats"), self.texts.text("facts", "seats_value", **shown)))
         if facts.get("codes") == [entry.cause]:
             del facts["codes"]
+        if facts.get("group_skus") == [entry.about]:
+            del facts["group_skus"]
         for name, value in facts.items():
             title = self.texts.find("kinds", entry.kind, "facts", name) or self.texts.find("facts", name)
             shown_value = self.value(name, value) if title else ""
