@@ -13,7 +13,6 @@ import msgspec
 
 from shared.graph.errors import GraphError, NotFound, Unavailable
 from shared.graph.ids import guid
-from shared.graph.nesting import nested_unlicensed
 from shared.graph.pages import Wire, all_pages, all_rows, read_object
 from shared.graph.parallel import few_at_a_time
 from shared.graph.session import GraphSession, Query, asking
@@ -77,9 +76,11 @@ async def licensing_groups(
     advanced query: hundreds instead of all groups of the tenant). A tenant or service that refuses that query
     is read whole and sorted here, which needs nothing but the documented `$select`. Either way we look at the
     licences ourselves; a group that the index does not have yet is caught by the next reading or its own
-    notification.
+    notification. The index may be behind: a group that failed before is asked until it says itself that it
+    doesn't any more.
     """
     known = previous or {}
+    failed = {group_id for group_id, group in known.items() if group.errors}
     found = {group.id.lower(): group for group in await _assigning(session)}
     failing = await all_rows(
         session,
@@ -88,14 +89,16 @@ async def licensing_groups(
     )
     for group in failing:
         found.setdefault(group.id.lower(), group)
-    with_errors = {group.id.lower() for group in failing}
-    groups = await few_at_a_time(
-        PARALLEL,
-        [
-            partial(_whole, session, group, known.get(group_id), at, failed=group_id in with_errors)
-            for group_id, group in found.items()
-        ],
-    )
+    failed |= {group.id.lower() for group in failing}
+    listed = [
+        partial(_whole, session, group, known.get(group_id), at, failed=group_id in failed)
+        for group_id, group in found.items()
+    ]
+    unlisted = [
+        partial(read_group, session, group_id, at, known[group_id])
+        for group_id in sorted(failed - found.keys())
+    ]
+    groups = await few_at_a_time(PARALLEL, [*listed, *unlisted])
     return {group.id: group for group in groups if group is not None}
 
 
@@ -205,15 +208,11 @@ async def _errors_of(session: GraphSession, group_id: str) -> tuple[GroupError, 
 async def _whole(
     session: GraphSession, group: _Group, previous: LicensingGroup | None, at: datetime, *, failed: bool
 ) -> LicensingGroup | None:
-    """The group with what must be asked for: its errors (`failed`: it may have some) and its nested members.
-
-    None if it was deleted meanwhile.
-    """
+    """The group, and its errors if it may have some (`failed`). None if it was deleted meanwhile."""
     group_id = group.id.lower()
     sku_ids = tuple(sorted({held.sku_id.lower() for held in group.assigned_licenses}))
     try:
         errors = await _errors_of(session, group_id) if failed else ()
-        nested = await nested_unlicensed(session, group_id, sku_ids)
     except NotFound:
         return None
     since = None
@@ -225,6 +224,5 @@ async def _whole(
         sku_ids=sku_ids,
         processing_since=since,
         errors=errors,
-        nested_unlicensed=nested,
         observed_at=at,
     )

@@ -93,13 +93,15 @@ class Shard(Book, frozen=True):
 class Sweep(Facts, frozen=True):
     """The paged reading of all users: where it stands. `step` is the number of the message that is due.
 
-    `link` is the page that this step starts with, empty for the first.
+    `link` is the page that this step starts with, empty for the first. `policy`: the fingerprint under which
+    it began.
     """
 
     id: str
     started_at: datetime
     step: int = 1
     link: str = ""
+    policy: str = ""
     pages: int = 0
     users: int = 0
     touched_at: datetime | None = None
@@ -109,6 +111,7 @@ class Sweep(Facts, frozen=True):
 class TenantRecord(Book, frozen=True):
     """The tenant: facts, its own and its groups' findings, and how far the first reading is.
 
+    `standing_policy`: the policy's fingerprint when the report and the scope groups were last read.
     `subjects` is keyed by `tenant` or a group's id. `baseline_ended_at` is set once, by the first complete
     sweep.
     """
@@ -118,6 +121,7 @@ class TenantRecord(Book, frozen=True):
     totals: Totals | None = None
     sweep: Sweep | None = None
     baseline_ended_at: datetime | None = None
+    standing_policy: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,13 +14,13 @@ from shared import findings
 from shared.graph.users import read_users
 from shared.judgement import Judge
 from shared.ledger.commits import CommitOutcome, UserReading
-from shared.ledger.records import UserRecord
+from shared.ledger.records import SubjectRecord, UserRecord
 from shared.ledger.shards import shard_of
 from shared.model import BROKEN, Because, Judged, JudgedBy, Standing, TenantFacts, User
 from shared.watch import facts as facts_room
 from shared.watch.messages import Changed, write_changed
 from shared.watch.parts import Watch
-from shared.watch.tenant import evidence_times
+from shared.watch.tenant import TENANT, evidence_times
 
 log = logging.getLogger("watch.evaluation")
 
@@ -65,27 +65,31 @@ async def judge_and_commit(
     looks: Mapping[str, Look],
     records: Mapping[str, UserRecord],
     *,
-    settle: bool = True,
+    worse_refreshes: bool = True,
 ) -> None:
     """Judge what was read and commit it, shard by shard; what newer facts overtook is judged again.
 
-    With `settle`, a worse verdict or an unknown SKU first refreshes the tenant facts (design §4.2). Raises
+    An unknown SKU first refreshes the tenant facts, and so does a worse verdict if `worse_refreshes`. Raises
     `Incomplete` if newer facts overtook it every time.
     """
     left = dict(looks)
+    refreshed = False
     for _ in range(_TIMES_JUDGED):
         if not left:
             return
         facts = await facts_room.present(watch)
         judged = await _judge(watch, left, records, facts)
-        if settle and _wants_fresh_facts(left, judged, records, facts):
-            settle = False
+        unknown = any(_unknown_sku(look.user, facts) for look in left.values())
+        worse = any(_worse(reading.judged, records.get(one)) for one, reading in judged.items())
+        if not refreshed and (unknown or (worse_refreshes and worse)):
+            refreshed = True
             newer = await facts_room.refresh(watch)
             if newer.generation > facts.generation:
                 facts = newer
                 judged = await _judge(watch, left, records, facts)
         outcomes = await _commit(watch, judged)
         await _ask_about_groups(watch, judged, facts)
+        await _count_if_new(watch, judged)
         # Judged by newer facts than the record, from an older reading: only a new reading can tell.
         await _send(watch, [one for outcome in outcomes for one in outcome.outdated])
         left = {one: left[one] for outcome in outcomes for one in outcome.refused}
@@ -129,18 +133,6 @@ def _with_memory(standing: Standing, record: UserRecord | None, look: Look) -> S
     return msgspec.structs.replace(standing, enabled_since=since) if since else standing
 
 
-def _wants_fresh_facts(
-    looks: Mapping[str, Look],
-    readings: Mapping[str, UserReading],
-    records: Mapping[str, UserRecord],
-    facts: TenantFacts,
-) -> bool:
-    return any(
-        _worse(readings[one].judged, records.get(one)) or _unknown_sku(look.user, facts)
-        for one, look in looks.items()
-    )
-
-
 def _worse(judged: Judged, record: UserRecord | None) -> bool:
     state = judged.verdict.state
     return state in BROKEN and (record is None or record.verdict.state != state)
@@ -169,6 +161,23 @@ async def _ask_about_groups(watch: Watch, readings: Mapping[str, UserReading], f
     }
     for text in write_changed(watch.now(), groups=sorted(asked)):
         await watch.storage.changed_users.send(text)
+
+
+async def _count_if_new(watch: Watch, readings: Mapping[str, UserReading]) -> None:
+    """A user hangs on a finding of the tenant that is not open yet: count, so that it is told and not he."""
+    record = (await watch.ledger.read_tenant()).record
+    if record.baseline_ended_at is None:
+        return
+    open_now = record.subjects.get(TENANT, SubjectRecord()).open.values()
+    known = {(one.finding.kind, one.finding.about) for one in open_now}
+    wanted = {
+        (because.kind, because.about)
+        for reading in readings.values()
+        for because in reading.judged.verdict.because
+        if not because.subject
+    }
+    if wanted - known:
+        await facts_room.count_again(watch)
 
 
 def _known_to_fail(facts: TenantFacts, because: Because) -> bool:

@@ -53,6 +53,18 @@ async def refresh(watch: Watch) -> TenantFacts:
         return await _commit(watch, read, await watch.ledger.totals(), at)
 
 
+async def count_again(watch: Watch) -> None:
+    """Sum up the users anew and bring the tenant's findings up to that; nothing is read from Graph."""
+    totals = await watch.ledger.totals()
+    at = watch.now()
+
+    def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
+        changed = msgspec.structs.replace(record, totals=totals)
+        return judge_tenant(changed, watch.rules, watch.settings.policy, at)
+
+    await watch.ledger.commit_tenant(change, at)
+
+
 async def _young(watch: Watch) -> TenantFacts | None:
     """The committed facts, if it is too early to read them again."""
     facts = (await watch.ledger.read_tenant()).record.facts

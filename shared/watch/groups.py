@@ -14,6 +14,7 @@ from shared.graph.groups import member_ids, read_group
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import LicensingGroup
 from shared.watch import facts as facts_room
+from shared.watch import registration
 from shared.watch.messages import Changed, write_changed
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant, still_processing
@@ -23,11 +24,15 @@ _LOOKS = 2
 
 
 async def evaluate_groups(watch: Watch, changed: Changed) -> None:
-    """Look at the groups of a message; those that assign no licence and never did are dropped.
+    """Look at the groups of a message; dropped are those that neither assign nor assigned licences.
+
+    For a scope group or the emergency group the members are read again.
 
     One that Graph wants asked about later goes back on the queue with its delay. Raises other `GraphError`s.
     """
     facts = await facts_room.present(watch)
+    if set(changed.groups) & registration.membership_groups(watch):
+        await registration.refresh_memberships(watch)
     for group_id in changed.groups:
         try:
             await _evaluate(watch, changed, group_id, facts.groups.get(group_id))

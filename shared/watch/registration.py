@@ -6,7 +6,7 @@ and only its evidence says so (judgement.md §4, evidence ages before it is miss
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -17,11 +17,16 @@ from shared.graph.registration import read_registration
 from shared.ledger.records import Posting, TenantRecord
 from shared.ledger.shards import shard_names, shard_of
 from shared.model import Evidence, Registration, Standing
-from shared.watch.messages import write_changed
+from shared.watch.messages import IDS_A_MESSAGE, write_changed
 from shared.watch.parts import Watch
+from shared.watch.standing import Rows
 from shared.watch.tenant import judge_tenant, with_evidence
 
 log = logging.getLogger("watch.registration")
+
+_STORED_WITHIN = timedelta(seconds=3)
+_EACH_WRITE = timedelta(seconds=0.1)
+"""After this, for each message and shard, the index is stored: an earlier look would judge by the old one."""
 
 
 class _Read(msgspec.Struct, frozen=True):
@@ -34,39 +39,57 @@ class _Read(msgspec.Struct, frozen=True):
 
 
 async def refresh_if_due(watch: Watch) -> bool:
-    """Read the report if the last attempt is older than `REGISTRATION_EVERY`; says whether it tried."""
-    facts = (await watch.ledger.read_tenant()).record.facts
-    if facts is None:
+    """Read the report if the last attempt is older than `REGISTRATION_EVERY`, or made under another policy.
+
+    Says whether it tried.
+    """
+    record = (await watch.ledger.read_tenant()).record
+    if record.facts is None:
         return False
-    tried = facts.evidence_of("registration").tried_at
-    if tried and watch.now() - tried < watch.settings.registration_every:
+    tried = record.facts.evidence_of("registration").tried_at
+    same_policy = record.standing_policy == watch.policy_fingerprint
+    if tried and same_policy and watch.now() - tried < watch.settings.registration_every:
         return False
     await refresh(watch)
     return True
 
 
 async def refresh(watch: Watch) -> None:
-    """Read the report and the groups, store the index, look again at users whose standing changed."""
+    """Read report and groups, store the index, have users looked at again whose standing changed."""
     at = watch.now()
-    record = (await watch.ledger.read_tenant()).record
-    read = await _read(watch, at, record.facts.evidence if record.facts else {})
-    changed = await _store(watch, read)
-    await _commit(watch, read.evidence, at)
-    if record.baseline_ended_at:
-        for text in write_changed(watch.now(), users=sorted(changed), look=2):
-            await watch.storage.changed_users.send(text)
-
-
-async def _read(watch: Watch, at: datetime, known: Mapping[str, Evidence]) -> _Read:
-    policy = watch.settings.policy
-    evidence: dict[str, Evidence] = {}
+    known = await _known(watch)
     report: dict[str, Registration] | None = None
     problem: GraphError | None = None
     try:
         report = {row.id: row async for page in read_registration(watch.graph) for row in page}
     except GraphError as fault:
         problem = fault
-    evidence["registration"] = _attempted("registration", known, problem, at)
+    evidence = {"registration": _attempted("registration", known, problem, at)}
+    await _take_in(watch, await _with_groups(watch, at, known, _Read(evidence, report, None, None)), at)
+
+
+async def refresh_memberships(watch: Watch) -> None:
+    """Read only the members of the scope and emergency groups again; the report stays as it is."""
+    at = watch.now()
+    nothing = _Read({}, None, None, None)
+    await _take_in(watch, await _with_groups(watch, at, await _known(watch), nothing), at)
+
+
+def membership_groups(watch: Watch) -> frozenset[str]:
+    """The groups whose members decide who is in reach."""
+    policy = watch.settings.policy
+    scope = policy.scope_groups if policy.scope == "groups" else ()
+    return frozenset(group for group in (*scope, policy.emergency_group) if group)
+
+
+async def _known(watch: Watch) -> Mapping[str, Evidence]:
+    facts = (await watch.ledger.read_tenant()).record.facts
+    return facts.evidence if facts else {}
+
+
+async def _with_groups(watch: Watch, at: datetime, known: Mapping[str, Evidence], read: _Read) -> _Read:
+    policy = watch.settings.policy
+    evidence = dict(read.evidence)
     scope, emergency = None, None
     if policy.scope == "groups":
         scope, problem = await _members(watch, policy.scope_groups)
@@ -74,7 +97,24 @@ async def _read(watch: Watch, at: datetime, known: Mapping[str, Evidence]) -> _R
     if policy.emergency_group:
         emergency, problem = await _members(watch, (policy.emergency_group,))
         evidence["emergency-group"] = _attempted("emergency-group", known, problem, at)
-    return _Read(evidence, report, scope, emergency)
+    return _Read(evidence, read.report, scope, emergency)
+
+
+async def _take_in(watch: Watch, read: _Read, at: datetime) -> None:
+    """Store the index and the evidence; whoever may be judged otherwise is looked at a little later.
+
+    The messages go first and are not due before the index is stored: a crash in between loses nobody.
+    """
+    shards = await _shards(watch, read)
+    if (await watch.ledger.read_tenant()).record.baseline_ended_at:
+        changed = [one for before, after in shards.values() for one in _differing(before, after)]
+        within = _STORED_WITHIN + _EACH_WRITE * (len(shards) + len(changed) // IDS_A_MESSAGE)
+        for text in write_changed(watch.now() + within, users=sorted(changed), look=2):
+            await watch.storage.changed_users.send(text, delay=within.total_seconds())
+    for name, (before, after) in shards.items():
+        if after != before:
+            await watch.standings.write(watch.manifest.epoch, name, after)
+    await _commit(watch, read.evidence, at)
 
 
 async def _members(watch: Watch, groups: tuple[str, ...]) -> tuple[frozenset[str] | None, GraphError | None]:
@@ -96,20 +136,17 @@ def _attempted(
     return after_attempt(name, known.get(name, Evidence()), problem, at)
 
 
-async def _store(watch: Watch, read: _Read) -> list[str]:
-    """Write the shards of the index that changed; returns the users who may be judged otherwise now."""
+async def _shards(watch: Watch, read: _Read) -> dict[str, tuple[Rows, Rows]]:
+    """The rows of every shard of the index, as stored and as they are to be."""
     manifest = watch.manifest
     by_shard: dict[str, list[str]] = {name: [] for name in shard_names(manifest.shards)}
     for user_id in {*(read.report or {}), *(read.scope or ()), *(read.emergency or ())}:
         by_shard[shard_of(user_id, manifest.shards)].append(user_id)
-    changed: list[str] = []
+    shards = {}
     for name, ids in by_shard.items():
         before = await watch.standings.read(manifest.epoch, name)
-        after = _rows(before, ids, read)
-        if after != before:
-            await watch.standings.write(manifest.epoch, name, after)
-            changed += _differing(before, after)
-    return changed
+        shards[name] = (before, _rows(before, ids, read))
+    return shards
 
 
 def _rows(before: Mapping[str, Standing], ids: list[str], read: _Read) -> dict[str, Standing]:
@@ -146,7 +183,9 @@ async def _commit(watch: Watch, evidence: dict[str, Evidence], at: datetime) -> 
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
         if record.facts is None:
             return record, ()
-        changed = msgspec.structs.replace(record, facts=with_evidence(record.facts, evidence))
+        policy = watch.policy_fingerprint if "registration" in evidence else record.standing_policy
+        facts = with_evidence(record.facts, evidence)
+        changed = msgspec.structs.replace(record, facts=facts, standing_policy=policy)
         return judge_tenant(changed, watch.rules, watch.settings.policy, at)
 
     await watch.ledger.commit_tenant(change, at)

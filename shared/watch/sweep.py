@@ -31,15 +31,17 @@ async def start_if_due(watch: Watch) -> bool:
     """Start the first reading of all users, wake one that stalled; says whether it did.
 
     The first waits until the tenant's facts, the registration report and the subscriptions were tried:
-    whoever changes during it is then heard of.
+    whoever changes during it is then heard of. A changed policy judges everybody anew, once facts and report
+    were read under it.
     """
     record = (await watch.ledger.read_tenant()).record
-    facts = record.facts
     now = watch.now()
-    if record.sweep is None:
-        tried = facts is not None and facts.evidence_of("registration").tried_at is not None
-        if not tried or await recall(watch) is None:
-            return False
+    policy = watch.policy_fingerprint
+    if record.facts is None or not record.facts.policy == record.standing_policy == policy:
+        return False
+    if record.sweep is None and await recall(watch) is None:
+        return False
+    if record.sweep is None or record.sweep.policy != policy:
         await _start(watch, now)
         return True
     if record.sweep.ended_at is None and now - (record.sweep.touched_at or now) > STALLED_AFTER:
@@ -55,7 +57,8 @@ async def start_again(watch: Watch) -> None:
 
 
 async def _start(watch: Watch, now: datetime) -> None:
-    sweep = Sweep(id=uuid.uuid4().hex, started_at=now, touched_at=now)
+    policy = watch.policy_fingerprint
+    sweep = Sweep(id=uuid.uuid4().hex, started_at=now, touched_at=now, policy=policy)
 
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
         return msgspec.structs.replace(record, sweep=sweep), ()
@@ -81,7 +84,7 @@ async def take_step(watch: Watch, message: SweepStep) -> None:
         await _start(watch, watch.now())
         return
     records = await watch.ledger.user_records(looks)
-    await judge_and_commit(watch, looks, records, settle=False)
+    await judge_and_commit(watch, looks, records, worse_refreshes=False)
     await _checkpoint(watch, sweep, users=len(looks), pages=pages, link=link)
 
 

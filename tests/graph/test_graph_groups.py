@@ -45,14 +45,11 @@ def directory(
     with_errors: list[dict[str, Any]] | None = None,
     members: dict[str, Reply] | None = None,
     advanced: Reply | None = None,
-    nested: dict[str, Reply] | None = None,
 ) -> Any:
-    """Route as a directory with these groups would answer; `nested` by the end of the path."""
+    """Route as a directory with these groups would answer."""
 
     def route(seen: Seen) -> Reply | None:
         path, _, query = seen.target.removeprefix("/v1.0").partition("?")
-        if "embers/graph." in path:
-            return (nested or {}).get(path.split("/", 3)[3], Reply({"value": []}))
         if path.endswith("/membersWithLicenseErrors"):
             return (members or {}).get(path.split("/")[2], Reply({"value": []}))
         if path.startswith("/groups/"):
@@ -77,7 +74,7 @@ async def test_groups_that_assign_are_asked_of_the_index(at_bench: Bench) -> Non
     assert "$filter=assignedLicenses%2F%24count%20ne%200" in first.target
     assert "$count=true" in first.target
     assert first.headers["consistencylevel"] == "eventual"
-    assert len(at_bench.stub.seen) == 3
+    assert len(at_bench.stub.seen) == 2
 
 
 async def test_where_the_query_is_refused_all_groups_are_read_and_sorted_here(at_bench: Bench) -> None:
@@ -100,7 +97,6 @@ async def test_the_next_page_is_asked_with_the_same_headers(at_bench: Bench) -> 
         "more": Reply({"value": [group(STAFF, E3)]}),
         "ne%200": Reply({"value": [], "@odata.nextLink": link}),
         "eq%20true": Reply({"value": []}),
-        "members": Reply({"value": []}),
     }
     at_bench.stub.route = lambda seen: next(reply for word, reply in pages.items() if word in seen.target)
     assert set(await licensing_groups(at_bench.session, AT)) == {STAFF}
@@ -132,6 +128,26 @@ async def test_a_group_with_errors_that_assigns_nothing_any_more_is_kept(at_benc
     at_bench.stub.route = directory([group(STAFF)], [group(STAFF)], members)
     found = await licensing_groups(at_bench.session, AT)
     assert (found[STAFF].sku_ids, found[STAFF].errors[0].members) == ((), 1)
+
+
+@pytest.mark.parametrize("index", [[], [STAFF]], ids=["not listed", "listed without errors"])
+async def test_a_group_that_failed_is_asked_itself_while_the_index_does_not_say_so(
+    at_bench: Bench, index: list[str]
+) -> None:
+    old = (GroupError(sku_id=E3, code="CountViolation", members=9),)
+    before = {
+        STAFF: LicensingGroup(id=STAFF, sku_ids=(E3,), errors=old),
+        GONE: LicensingGroup(id=GONE, sku_ids=(E3,), errors=old),
+        PLAIN: LicensingGroup(id=PLAIN, sku_ids=(E3,)),
+    }
+    listed = Reply({"value": [group(one, E3) for one in index]})
+    members = {STAFF: Reply({"value": [failing(oid(1), source(E3, STAFF))]})}
+    at_bench.stub.route = directory([group(STAFF, E3)], members=members, advanced=listed)
+    found = await licensing_groups(at_bench.session, AT, before)
+    assert {one: [error.members for error in read.errors] for one, read in found.items()} == {STAFF: [1]}
+    at_bench.stub.route = directory([group(STAFF, E3)], advanced=listed)
+    found = await licensing_groups(at_bench.session, AT, before)
+    assert {one: read.errors for one, read in found.items()} == {STAFF: ()}
 
 
 async def test_a_group_deleted_meanwhile_is_left_out(at_bench: Bench) -> None:
@@ -224,41 +240,10 @@ async def test_one_group_is_read_with_its_errors(at_bench: Bench) -> None:
     assert await read_group(at_bench.session, GONE, AT) is None
 
 
-PEOPLE = {
-    "members/graph.group": Reply({"value": [{"id": PLAIN}]}),
-    "members/graph.user": Reply({"value": [{"id": oid(1).upper()}]}),
-    "transitiveMembers/graph.user": Reply(
-        {
-            "value": [
-                {"id": oid(1), "assignedLicenses": []},
-                {"id": oid(2), "assignedLicenses": [{"skuId": E3.upper()}, {"skuId": EMS}]},
-                {"id": oid(3), "assignedLicenses": [{"skuId": E3}]},
-                {"id": oid(4), "assignedLicenses": None},
-            ]
-        }
-    ),
-}
-
-
-async def test_members_of_nested_groups_without_the_licences_are_counted(at_bench: Bench) -> None:
-    at_bench.stub.route = directory([group(STAFF, E3, EMS)], nested=PEOPLE)
-    assert (await licensing_groups(at_bench.session, AT))[STAFF].nested_unlicensed == 2
-    casts = [seen for seen in at_bench.stub.seen if "/graph." in seen.target]
-    assert {seen.headers["consistencylevel"] for seen in casts} == {"eventual"}
-    assert all("$count=true" in seen.target for seen in casts)
-
-
-async def test_a_group_without_nested_ones_costs_one_request_more(at_bench: Bench) -> None:
-    at_bench.stub.route = directory(
-        [group(STAFF, E3)], nested={**PEOPLE, "members/graph.group": Reply({"value": []})}
-    )
-    assert (await licensing_groups(at_bench.session, AT))[STAFF].nested_unlicensed == 0
-    assert len([seen for seen in at_bench.stub.seen if "/graph." in seen.target]) == 1
-
-
 async def test_one_group_that_cannot_be_read_fails_the_whole_with_its_own_error(at_bench: Bench) -> None:
-    nested = {"members/graph.group": error(403, "Authorization_RequestDenied")}
-    at_bench.stub.route = directory([group(oid(number, "b"), E3) for number in range(9)], nested=nested)
+    groups = [group(oid(number, "b"), E3) for number in range(9)]
+    members = {STAFF: error(403, "Authorization_RequestDenied")}
+    at_bench.stub.route = directory(groups, groups, members)
     with pytest.raises(Forbidden):
         await licensing_groups(at_bench.session, AT)
 

@@ -19,11 +19,11 @@ from shared.graph.notifications import handshake
 from shared.graph.retry import Patience
 from shared.graph.session import GraphSession
 from shared.ledger.journal import JournalLine
-from shared.ledger.records import TenantRecord, UserRecord
+from shared.ledger.records import Posting, TenantRecord, UserRecord
 from shared.model import Evidence, TenantFacts
 from shared.settings import Settings, load
 from shared.storage import Queue, Storage
-from shared.watch import evaluation, facts, groups, subscriptions, sweep
+from shared.watch import evaluation, facts, groups, registration, subscriptions, sweep
 from shared.watch.messages import Changed, SweepStep, read_changed, read_sweep
 from shared.watch.parts import Watch
 from shared.watch.tenant import with_evidence
@@ -175,20 +175,29 @@ class Scene:
         await facts.refresh(self.watch)
         at = self.clock.now()
         read = {"registration": Evidence(read_at=at, tried_at=at)}
-        await self.watch.ledger.commit_tenant(
-            lambda record: (
-                msgspec.structs.replace(record, facts=with_evidence(record.facts, read))
-                if record.facts
-                else record,
-                (),
-            ),
-            at,
-        )
+
+        def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
+            assert record.facts
+            facts = with_evidence(record.facts, read)
+            policy = self.watch.policy_fingerprint
+            return msgspec.structs.replace(record, facts=facts, standing_policy=policy), ()
+
+        await self.watch.ledger.commit_tenant(change, at)
         return self.watch
 
-    async def begin(self) -> None:
-        """Make `watch` ready and read everybody once: the baseline has ended, nothing is left to do."""
+    async def restarted(self, **settings: str) -> Worker:
+        """The first worker is another process from now on, set up differently."""
+        self.watch = await self.another(**settings).ready()
+        return self.watch
+
+    async def begin(self, *, report: bool = False) -> None:
+        """Make `watch` ready and read everybody once: the baseline has ended, nothing is left to do.
+
+        With `report`, registration report and groups were really read.
+        """
         watch = await self.ready()
+        if report:
+            await registration.refresh(watch)
         await subscriptions.keep(watch)
         assert await sweep.start_if_due(watch)
         await self.run_sweep()

@@ -8,10 +8,11 @@ from azure.core.exceptions import HttpResponseError
 
 from sandbox.graph import skus
 from sandbox.graph.faults import Fault
-from sandbox.graph.operations import SetGroupLicences
+from sandbox.graph.operations import ReprocessGroup, SetGroupLicences
 from sandbox.storage_proxy import Match
 from sandbox.waiting import until
 from shared.model import LicensingGroup
+from shared.watch import facts
 from shared.watch.groups import evaluate_groups, processing
 from shared.watch.messages import Changed, read_changed
 from tests.watch.scene import Scene
@@ -30,6 +31,16 @@ async def assigning(scene: Scene, *members: str, seats: int = 100, settled: bool
     group = await scene.control.add_licensing_group("Premium", [skus.ENTRA_P2], members)
     assert not settled or await scene.control.settle()
     return group
+
+
+async def failing(scene: Scene, group: str) -> bool:
+    """Whether the group's licences fail on a member."""
+    return bool((await scene.control.group(group))["errors"])
+
+
+async def nothing_fails(scene: Scene, group: str) -> bool:
+    """Whether they don't."""
+    return not await failing(scene, group)
 
 
 def looked_at(scene: Scene) -> set[str]:
@@ -64,9 +75,9 @@ async def test_a_failing_group_is_told_once_with_fresh_seats_and_its_members_are
     assert (line.transition, line.kind, line.subject.about) == ("opened", "licence-errors", skus.ENTRA_P2)
     assert (line.facts["members"], line.facts["codes"]) == (2, ["CountViolation"])
     errors = now.groups[group].errors
-    failing = set((await known.control.group(group))["errors"])
-    assert {user for error in errors for user in error.sample} == failing
-    assert looked_at(known) == failing
+    short = set((await known.control.group(group))["errors"])
+    assert {user for error in errors for user in error.sample} == short
+    assert looked_at(known) == short
     known.clock.pass_by(minutes=2)
     await known.look_at_group(group)
     assert len(await known.watch.lines(group)) == 1
@@ -82,18 +93,43 @@ async def test_a_failing_group_is_told_though_the_directory_index_does_not_know_
     await known.control.set_rates(index_lag=3600.0)
     await known.control.set_free_seats(skus.ENTRA_P2, 0)
     await known.control.add_members(group, second)
-
-    async def failed() -> bool:
-        return bool((await known.control.group(group))["errors"])
-
     # The index is an hour behind, so the tenant does not settle.
-    await until("the licence failed", failed, 10)
+    await until("the licence failed", lambda: failing(known, group), 10)
     known.clock.pass_by(minutes=2)
     before = (await known.watch.facts()).generation
     await known.look_at_group(group)
     assert (await known.watch.facts()).generation == before + 1
     assert [line.transition for line in await known.watch.lines(group)] == ["opened"]
     assert [error.sample for error in (await known.watch.facts()).groups[group].errors] == [(second,)]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("listed", [True, False], ids=["listed without errors", "not listed"])
+async def test_a_failing_group_stays_so_until_it_says_otherwise_itself_whatever_the_index_lists(
+    known: Scene, listed: bool
+) -> None:
+    first, second = await unlicensed(known, 2)
+    group = await assigning(known, first)
+    if listed:
+        known.clock.pass_by(hours=2)
+    await known.control.set_rates(index_lag=3600.0)
+    await known.control.set_free_seats(skus.ENTRA_P2, 0)
+    await known.control.add_members(group, second)
+    await until("the licence failed", lambda: failing(known, group), 10)
+    await known.look_at_group(group)
+    for _ in range(2):
+        known.clock.pass_by(minutes=2)
+        errors = (await facts.refresh(known.watch)).groups[group].errors
+        assert [(error.code, error.sample) for error in errors] == [("CountViolation", (second,))]
+    assert [line.transition for line in await known.watch.lines(group)] == ["opened"]
+    await known.control.set_free_seats(skus.ENTRA_P2, 1)
+    await known.control.do(ReprocessGroup(group=group))
+    await until("the licence is given", lambda: nothing_fails(known, group), 10)
+    known.clock.pass_by(minutes=2)
+    assert (await facts.refresh(known.watch)).groups[group].errors == ()
+    assert [(line.transition, line.cause) for line in await known.watch.lines(group)][1:] == [
+        ("resolved", "fixed")
+    ]
 
 
 @pytest.mark.real

@@ -1,14 +1,20 @@
 """The registration report and the groups of the scope: whole or not at all (judgement.md §3, §4)."""
 
+import asyncio
+
 import pytest
+from azure.core.exceptions import HttpResponseError
 
 from sandbox.graph import skus
 from sandbox.graph.faults import Fault
 from sandbox.graph.operations import SetSku, SetTenant, UpdateUser
 from sandbox.graph.service_operations import RefreshReport
+from sandbox.storage_proxy import Match
 from shared.ledger.shards import shard_names, shard_of
 from shared.model import EvidenceStatus, Standing
-from shared.watch import facts, registration, subscriptions, sweep
+from shared.watch import facts, messages, registration, subscriptions, sweep
+from shared.watch.evaluation import evaluate_users
+from shared.watch.messages import read_changed
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene, Worker
 
@@ -130,6 +136,74 @@ async def test_users_whose_row_changed_are_looked_at_after_the_baseline_and_nobo
     await scene.look_at(*message.users)
     reached = await watch.record(registered)
     assert reached.verdict.reach == "sspr-not-enabled"
+
+
+async def promoted_user(scene: Scene) -> str:
+    """A user whose row in the report differs from the index now; the report is due."""
+    user = scene.world.cast["synced_with_ems"]
+    scene.clock.pass_by(hours=2)
+    await scene.control.do(UpdateUser(id=user, is_admin=True))
+    await scene.control.do(RefreshReport())
+    return user
+
+
+async def test_messages_about_changed_users_go_before_the_index_and_are_not_due_before_it_is_stored(
+    open_scene: Opener,
+) -> None:
+    scene = await open_scene(SSPR_SCOPE="report")
+    await scene.begin(report=True)
+    watch, user = scene.watch, await promoted_user(scene)
+    held = scene.proxy.hold(Match("PUT", "/standing/"))
+    reading = asyncio.create_task(registration.refresh(watch))
+    await held.arrived()
+    [(text, _)] = watch.changed_users.sent
+    assert read_changed(text).users == (user,)
+    assert await scene.storage.changed_users.length() == 1
+    assert await scene.storage.changed_users.receive(32) == []
+    await scene.look_at(user)
+    assert (await watch.record(user)).verdict.reach == "report"
+    held.release()
+    await reading
+    # A look in between, by the old index, does not stand for the one that was asked for.
+    await evaluate_users(watch, read_changed(text))
+    assert (await watch.record(user)).verdict.reach == "administrator"
+
+
+@pytest.mark.parametrize(
+    "lost", [Match("PUT", "/standing/"), Match("POST", "^changed-users/messages")], ids=["index", "message"]
+)
+async def test_nobody_is_lost_where_index_or_messages_could_not_be_written(
+    open_scene: Opener, lost: Match
+) -> None:
+    scene = await open_scene(SSPR_SCOPE="report")
+    await scene.begin(report=True)
+    watch, user = scene.watch, await promoted_user(scene)
+    before = await rows(watch)
+    scene.proxy.answer(lost, 403)
+    with pytest.raises(HttpResponseError):
+        await registration.refresh_if_due(watch)
+    assert await rows(watch) == before
+    watch.changed()
+    assert await registration.refresh_if_due(watch)
+    [message] = watch.changed()
+    assert message.users == (user,)
+    await evaluate_users(watch, message)
+    assert (await watch.record(user)).verdict.reach == "administrator"
+
+
+async def test_the_more_messages_go_before_the_index_the_later_they_are_due(
+    open_scene: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await open_scene(SSPR_SCOPE="report")
+    await scene.begin(report=True)
+    for room in (messages, registration):
+        monkeypatch.setattr(room, "IDS_A_MESSAGE", 2)
+    scene.world.set_scope("none")
+    await scene.control.do(RefreshReport())
+    await registration.refresh(scene.watch)
+    delays = [delay for _, delay in scene.watch.changed_users.sent]
+    assert len(delays) > 20
+    assert min(delays) >= 3 + len(delays) * 0.1
 
 
 async def test_nested_members_of_the_scope_group_are_in_scope_and_the_emergency_group_is_out(

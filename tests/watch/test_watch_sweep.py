@@ -7,6 +7,7 @@ import pytest
 
 from sandbox.graph import skus
 from sandbox.graph.faults import Fault
+from sandbox.graph.operations import SetSku
 from shared.graph import users as graph_users
 from shared.graph.users import Page
 from shared.watch import facts, registration, subscriptions, sweep
@@ -219,3 +220,23 @@ async def test_a_sweep_reads_no_facts_for_worse_verdicts(known: Scene) -> None:
     await known.run_sweep()
     assert (await known.watch.facts()).generation == before
     assert (await known.watch.record(worse)).verdict.state == "writeback-uncovered"
+
+
+async def test_a_sweep_that_meets_an_unknown_sku_reads_the_facts_first_and_does_not_say_it_is_gone(
+    known: Scene,
+) -> None:
+    known.clock.pass_by(minutes=2)
+    bought = skus.KINDS["AAD_PREMIUM"].sku_id
+    assert bought not in known.world.skus
+    await known.control.do(SetSku(sku=bought, enabled=5))
+    user = await known.control.add_user("New", synced=True)
+    await known.control.assign(user, bought)
+    before = await known.watch.facts()
+    assert bought not in before.skus
+    await sweep.start_again(known.watch)
+    await known.run_sweep()
+    now = await known.watch.facts()
+    assert (bought in now.skus, now.generation) == (True, before.generation + 1)
+    record = await known.watch.record(user)
+    assert (record.verdict.state, record.judged_by.generation) == ("covered", now.generation)
+    assert await known.watch.lines(user) == []
