@@ -3,7 +3,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup lint types fast real lock mutate-rules clean
+.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page
+.NOTPARALLEL:
 .DEFAULT_GOAL := test
 
 setup: $(VENV)/.installed sandbox/node_modules/.installed
@@ -11,7 +12,7 @@ setup: $(VENV)/.installed sandbox/node_modules/.installed
 $(VENV)/.installed: requirements-dev.txt tools/find-python
 	@python=$$(tools/find-python) && echo "Setting up Python packages in $(VENV) (about a minute) ..." && \
 	rm -rf $(VENV) && "$$python" -m venv $(VENV) && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt && \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt && \
 	touch $@
 
 sandbox/node_modules/.installed: sandbox/package.json sandbox/package-lock.json tools/find-node
@@ -49,10 +50,8 @@ LOCK_FLAGS := --generate-hashes --allow-unsafe --strip-extras --no-annotate --no
 clean:
 	rm -rf $(VENV) sandbox/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: pictures
 pictures: demo
 	$(BIN)/python -m tools.draw_pictures
 
-.PHONY: rules-page
 rules-page: setup
 	$(BIN)/python -m tools.write_rules_page

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -36,7 +36,6 @@ class Play:
     stage: Stage
     console: Console
     shown: int = 0
-    told: list[Posted] = field(default_factory=list)
 
     async def open(self) -> None:
         """Connect to the same storage as the app, to look at journal and ledger."""
@@ -134,10 +133,6 @@ class Play:
         ):
             detail: Mapping[str, Any] = await answer.json()
             return detail
-
-    async def settled(self) -> None:
-        """Wait until Graph has delivered everything and no queue message waits to be worked on at once."""
-        await self.stage.control.settle(PATIENCE)
 
     async def state_of(self, user_id: str) -> str:
         """The user's state in the ledger; empty if it has no record."""

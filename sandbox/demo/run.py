@@ -1,5 +1,6 @@
 """Runs the demo: builds the stage, plays the scenes, says where everything lies, leaves nothing running."""
 
+import contextlib
 import json
 import shutil
 import time
@@ -56,26 +57,22 @@ async def _play(users: int, seed: int, ports: Ports, folder: Path, console: Cons
         "Simulated: the tenant and Teams.",
         highlight=False,
     )
-    with console.status("Starting Azurite, the simulated tenant, Teams and the Functions host ..."):
-        stage = Stage(
-            generate(users, seed, rates=QUICK_RATES),
-            ports=ports,
-            settings=STORY,
-            storage_folder=folder / "azurite",
-            log_path=folder / "host.log",
-        )
-        await stage.__aenter__()
-    try:
+    stage = Stage(
+        generate(users, seed, rates=QUICK_RATES),
+        ports=ports,
+        settings=STORY,
+        storage_folder=folder / "azurite",
+        log_path=folder / "host.log",
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        with console.status("Starting Azurite, the simulated tenant, Teams and the Functions host ..."):
+            await stack.enter_async_context(stage)
         play = Play(stage, console)
         await play.open()
-        try:
-            for scene in SCENES:
-                await scene(play)
-            await _close(play, folder)
-        finally:
-            await play.close()
-    finally:
-        await stage.__aexit__(None, None, None)
+        stack.push_async_callback(play.close)
+        for scene in SCENES:
+            await scene(play)
+        await _close(play, folder)
 
 
 async def _close(play: Play, folder: Path) -> None:

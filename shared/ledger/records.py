@@ -112,6 +112,7 @@ class TenantRecord(Book, frozen=True):
     """The tenant: facts, its own and its groups' findings, and how far the first reading is.
 
     `standing_policy`: the policy's fingerprint when the report and the scope groups were last read.
+    `counted_at`: when the counting of `totals` began.
     `subjects` is keyed by `tenant` or a group's id. `baseline_ended_at` is set once, by the first complete
     sweep.
     """
@@ -122,6 +123,7 @@ class TenantRecord(Book, frozen=True):
     sweep: Sweep | None = None
     baseline_ended_at: datetime | None = None
     standing_policy: str = ""
+    counted_at: datetime | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -272,7 +272,7 @@ class Notifier:
                 await self._sleep(PAUSE)
             if not lease:
                 return handover.withdrawn(table, messages[number:], now), cards, failures
-            result = await self._route.post(card(message, wording, backdrop), now)
+            result = await self._hand_over(message, wording, backdrop, now)
             if isinstance(result, Delivered):
                 table = handover.delivered(table, message, now)
                 cards += 1
@@ -291,6 +291,17 @@ class Notifier:
             if result.route:
                 return handover.withdrawn(table, messages[number + 1 :], now), cards, failures
         return table, cards, failures
+
+    async def _hand_over(
+        self, message: Message, wording: Wording, backdrop: Backdrop, now: datetime
+    ) -> Delivered | Failed:
+        """Post the message's card. One that can't be worded fails by itself and keeps no other back."""
+        try:
+            payload = card(message, wording, backdrop)
+        except (LookupError, TypeError, ValueError) as fault:
+            _log.error("telling: a card can't be worded: %s", type(fault).__name__)
+            return Failed(status="unwordable", route=False)
+        return await self._route.post(payload, now)
 
     # --- the table in storage ----------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from shared.graph.tenant import read_tenant
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import TenantFacts, Totals
 from shared.watch.parts import Watch
-from shared.watch.tenant import judge_tenant, merge
+from shared.watch.tenant import judge_tenant, merge, with_totals
 
 log = logging.getLogger("watch.facts")
 
@@ -50,17 +50,20 @@ async def refresh(watch: Watch) -> TenantFacts:
         known = (await watch.ledger.read_tenant()).record.facts
         at = watch.now()
         read = await read_tenant(watch.graph, known, at)
-        return await _commit(watch, read, await watch.ledger.totals(), at)
+        counted_at = watch.now()
+        return await _commit(watch, read, await watch.ledger.totals(), counted_at, at)
 
 
 async def count_again(watch: Watch) -> None:
     """Sum up the users anew and bring the tenant's findings up to that; nothing is read from Graph."""
-    totals = await watch.ledger.totals()
     at = watch.now()
+    totals = await watch.ledger.totals()
 
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
-        changed = msgspec.structs.replace(record, totals=totals)
-        return judge_tenant(changed, watch.rules, watch.settings.policy, at)
+        counted = with_totals(record, totals, at)
+        if counted is record:
+            return record, ()
+        return judge_tenant(counted, watch.rules, watch.settings.policy, at)
 
     await watch.ledger.commit_tenant(change, at)
 
@@ -96,16 +99,18 @@ async def _wait_for_the_reader(watch: Watch) -> TenantFacts:
     return before
 
 
-async def _commit(watch: Watch, read: TenantFacts, totals: Totals, at: datetime) -> TenantFacts:
+async def _commit(
+    watch: Watch, read: TenantFacts, totals: Totals, counted_at: datetime, at: datetime
+) -> TenantFacts:
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
-        facts = merge(record.facts, read, watch.policy_fingerprint)
-        # Sums over users mean nothing before every user was read once.
-        sums = totals if record.baseline_ended_at else record.totals
-        changed = msgspec.structs.replace(record, facts=facts, totals=sums)
+        known = record.facts
+        if known and known.observed_at and known.observed_at > at:
+            # Whoever lost the lock while reading must not put older facts under a newer generation.
+            return record, ()
+        facts = merge(known, read, watch.policy_fingerprint)
+        changed = with_totals(msgspec.structs.replace(record, facts=facts), totals, counted_at)
         return judge_tenant(changed, watch.rules, watch.settings.policy, at)
 
-    record = await watch.ledger.commit_tenant(change, at)
-    facts = record.facts
-    assert facts is not None, "the change above stores facts"  # noqa: S101 - for the type checker
+    facts = (await watch.ledger.commit_tenant(change, at)).facts or read
     log.info("tenant facts, generation %d", facts.generation)
     return facts

@@ -5,15 +5,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from azure.core.exceptions import AzureError
 
 from shared.graph.errors import GraphError
 from shared.ledger.records import TenantRecord
+from shared.ledger.shards import LedgerUnreadable
 from shared.model import Evidence
+from shared.notify.notifier import TableUnreadable
 from shared.settings import Settings
 from shared.watch.parts import Watch
 from shared.watch.subscription_memory import Kept, recall
 from shared.watch.subscriptions import RESOURCES
 
+POISONED = ("changed-users", "sweeps")
+"""Queues that trigger a function; the notifier takes the messages of `journal` itself."""
+
+BEGUN_WITHIN = timedelta(minutes=30)
 LATE = 3
 """How many intervals a reading may be missing before the watch is unwell."""
 
@@ -41,12 +48,22 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def look(watch: Watch) -> Health:
-    """Read the state of ledger, queues, subscriptions and notifier. Reads only."""
-    now = watch.now()
+    """Look at ledger, queues, subscriptions, notifier. What can't be looked at is a problem, not an error."""
     try:
         await watch.ready()
+        return await _look(watch)
     except GraphError as fault:
-        return Health(at=now, status="unwell", problems=(f"the tenant cannot be read: {fault}",))
+        problem = f"the tenant cannot be read: {fault}"
+    except (LedgerUnreadable, TableUnreadable) as fault:
+        problem = str(fault)
+    except AzureError as fault:
+        # Its text may hold addresses; its kind is enough here, the log has the rest.
+        problem = f"storage cannot be reached: {type(fault).__name__}"
+    return Health(at=watch.now(), status="unwell", problems=(problem,))
+
+
+async def _look(watch: Watch) -> Health:
+    now = watch.now()
     record = (await watch.ledger.read_tenant()).record
     storage = watch.storage
     queues = {
@@ -54,11 +71,12 @@ async def look(watch: Watch) -> Health:
         "sweeps": await storage.sweeps.length(),
         "journal": await storage.journal.length(),
     }
-    poison = {f"{name}-poison": await storage.poison(name).length() for name in queues}
+    poison = {f"{name}-poison": await storage.poison(name).length() for name in POISONED}
     kept = await recall(watch)
     telling = await watch.notifier.health(now)
     problems = [
         *_reading_problems(record, watch.settings, now),
+        *_beginning_problems(record, kept, now - watch.manifest.created_at),
         *(f"{count} message(s) in {name}: see docs/operate.md" for name, count in poison.items() if count),
         *_subscription_problems(kept, now),
         *telling.problems,
@@ -93,6 +111,20 @@ def _reading_problems(record: TenantRecord, settings: Settings, now: datetime) -
     sweep = record.sweep
     if sweep and not sweep.ended_at and now - (sweep.touched_at or sweep.started_at) > timedelta(minutes=30):
         problems.append(f"the reading of all users stands still at step {sweep.step}")
+    return problems
+
+
+def _beginning_problems(record: TenantRecord, kept: Kept | None, age: timedelta) -> list[str]:
+    """What should have happened once by now."""
+    if age <= BEGUN_WITHIN:
+        return []
+    problems = []
+    if record.facts is None:
+        problems.append("the tenant's facts have never been read")
+    elif record.baseline_ended_at is None and record.sweep is None:
+        problems.append("the first reading of all users has not begun")
+    if kept is None:
+        problems.append("the Graph subscriptions have never been looked after")
     return problems
 
 

@@ -16,6 +16,10 @@ from shared.storage import Storage
 from shared.watch.standing import Standings
 
 
+class Busy(Exception):
+    """Another worker is at this just now. The queue tries the message again."""
+
+
 class Watch:
     """Settings, rules, storage, Graph, ledger and notifier of one tenant."""
 

@@ -18,15 +18,16 @@ from shared.ledger.records import Posting, TenantRecord
 from shared.ledger.shards import shard_names, shard_of
 from shared.model import Evidence, Registration, Standing
 from shared.watch.messages import IDS_A_MESSAGE, write_changed
-from shared.watch.parts import Watch
+from shared.watch.parts import Busy, Watch
 from shared.watch.standing import Rows
 from shared.watch.tenant import judge_tenant, with_evidence
 
 log = logging.getLogger("watch.registration")
 
-_STORED_WITHIN = timedelta(seconds=3)
+_LOCK_SECONDS = 60
+_STORED_WITHIN = timedelta(seconds=30)
 _EACH_WRITE = timedelta(seconds=0.1)
-"""After this, for each message and shard, the index is stored: an earlier look would judge by the old one."""
+"""Longer than storage's own retries: a look before the index is stored would judge by the old one."""
 
 
 class _Read(msgspec.Struct, frozen=True):
@@ -55,7 +56,16 @@ async def refresh_if_due(watch: Watch) -> bool:
 
 
 async def refresh(watch: Watch) -> None:
-    """Read report and groups, store the index, have users looked at again whose standing changed."""
+    """Read report and groups, store the index, have users looked at again whose standing changed.
+
+    One at a time; where another worker is at it, nothing happens.
+    """
+    async with watch.ledger.lock("registration", _LOCK_SECONDS) as held:
+        if held:
+            await _refresh(watch)
+
+
+async def _refresh(watch: Watch) -> None:
     at = watch.now()
     known = await _known(watch)
     report: dict[str, Registration] | None = None
@@ -69,10 +79,16 @@ async def refresh(watch: Watch) -> None:
 
 
 async def refresh_memberships(watch: Watch) -> None:
-    """Read only the members of the scope and emergency groups again; the report stays as it is."""
-    at = watch.now()
-    nothing = _Read({}, None, None, None)
-    await _take_in(watch, await _with_groups(watch, at, await _known(watch), nothing), at)
+    """Read only the members of the scope and emergency groups again; the report stays as it is.
+
+    Raises `Busy` where another worker is writing the index: the queue tries again.
+    """
+    async with watch.ledger.lock("registration", _LOCK_SECONDS) as held:
+        if not held:
+            raise Busy("another worker is reading the registration report or the scope groups")
+        at = watch.now()
+        nothing = _Read({}, None, None, None)
+        await _take_in(watch, await _with_groups(watch, at, await _known(watch), nothing), at)
 
 
 def membership_groups(watch: Watch) -> frozenset[str]:
@@ -106,11 +122,12 @@ async def _take_in(watch: Watch, read: _Read, at: datetime) -> None:
     The messages go first and are not due before the index is stored: a crash in between loses nobody.
     """
     shards = await _shards(watch, read)
-    if (await watch.ledger.read_tenant()).record.baseline_ended_at:
-        changed = [one for before, after in shards.values() for one in _differing(before, after)]
-        within = _STORED_WITHIN + _EACH_WRITE * (len(shards) + len(changed) // IDS_A_MESSAGE)
-        for text in write_changed(watch.now() + within, users=sorted(changed), look=2):
-            await watch.storage.changed_users.send(text, delay=within.total_seconds())
+    changed: list[str] = []
+    if (await watch.ledger.read_tenant()).record.sweep:
+        changed = sorted(one for before, after in shards.values() for one in _differing(before, after))
+    within = _STORED_WITHIN + _EACH_WRITE * (len(shards) + len(changed) // IDS_A_MESSAGE)
+    for text in write_changed(watch.now() + within, users=changed, look=2):
+        await watch.storage.changed_users.send(text, delay=within.total_seconds())
     for name, (before, after) in shards.items():
         if after != before:
             await watch.standings.write(watch.manifest.epoch, name, after)

@@ -11,17 +11,13 @@ from shared.graph.subscription_plan import Record, Wanted
 from shared.graph.subscriptions import Settled, settle
 from shared.watch import sweep
 from shared.watch.messages import LifecycleEvent
-from shared.watch.parts import Watch
+from shared.watch.parts import Busy, Watch
 from shared.watch.subscription_memory import Kept, recall, remember
 
 log = logging.getLogger("watch.subscriptions")
 
 RESOURCES = ("users", "groups")
 _LOCK_SECONDS = 60
-
-
-class Busy(Exception):
-    """Another worker is looking after the subscriptions just now. The queue tries the message again."""
 
 
 async def keep(watch: Watch, *, renew_now: bool = False) -> None:
@@ -49,6 +45,8 @@ async def keep(watch: Watch, *, renew_now: bool = False) -> None:
         # Before they are remembered: a run that ends in between finds them unrecorded and starts over.
         if settled.lost:
             await sweep.start_again(watch)
+        if not held:
+            raise Busy("the lock was lost: another worker looks after the subscriptions by now")
         await remember(watch, Kept(at=now, records=settled.records, problems=problems))
     for done in settled.done:
         log.info("subscription %s", done)

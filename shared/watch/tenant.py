@@ -53,6 +53,17 @@ def with_evidence(facts: TenantFacts, pieces: dict[str, Evidence]) -> TenantFact
     return msgspec.structs.replace(facts, evidence=evidence, generation=facts.generation + 1)
 
 
+def with_totals(record: TenantRecord, totals: Totals, counted_at: datetime) -> TenantRecord:
+    """The record with these sums over users; the very same if it has newer ones.
+
+    Sums mean nothing before every user was read once. `counted_at`: when the counting began.
+    """
+    newer = record.counted_at is not None and record.counted_at > counted_at
+    if newer or record.baseline_ended_at is None:
+        return record
+    return msgspec.structs.replace(record, totals=totals, counted_at=counted_at)
+
+
 def judge_tenant(
     record: TenantRecord, rules: Rules, policy: Policy, at: datetime
 ) -> tuple[TenantRecord, tuple[Posting, ...]]:

@@ -7,6 +7,7 @@ import pytest
 
 from sandbox.graph.faults import Fault
 from sandbox.graph.operations import SetTenant
+from sandbox.storage_proxy import Match
 from shared.graph.subscription_plan import Record
 from shared.ledger.records import Sweep, TenantRecord
 from shared.model import Evidence, EvidenceStatus, TenantFacts
@@ -142,3 +143,30 @@ async def test_every_problem_is_named_at_once(known: Scene) -> None:
     shown = json.dumps(seen.detail())
     assert known.world.users[known.world.cast["admin"]].upn not in shown
     assert watch.settings.client_state not in shown
+
+
+def test_what_has_never_begun_is_named_after_half_an_hour() -> None:
+    nothing = TenantRecord(name="tenant")
+    assert health._beginning_problems(nothing, None, timedelta(minutes=30)) == []
+    assert health._beginning_problems(nothing, None, timedelta(minutes=31)) == [
+        "the tenant's facts have never been read",
+        "the Graph subscriptions have never been looked after",
+    ]
+    known = TenantRecord(name="tenant", facts=facts_of(timedelta(0)))
+    assert health._beginning_problems(known, Kept(at=NOW), timedelta(hours=1)) == [
+        "the first reading of all users has not begun"
+    ]
+
+
+@pytest.mark.real
+async def test_storage_that_fails_and_blobs_that_cannot_be_read_are_problems_not_errors(known: Scene) -> None:
+    manifest = known.watch.manifest
+    table = f"{manifest.tenant_id}/{manifest.epoch}/telling"
+    await known.watch.storage.ledger.put(table, b"not a table")
+    seen = await health.look(known.watch)
+    assert seen.status == "unwell"
+    assert "notifier's table" in seen.problems[0]
+    rule = known.proxy.answer(Match(path="^changed-users", nth=None), 403)
+    seen = await health.look(known.watch)
+    assert rule.hits
+    assert (seen.status, seen.problems) == ("unwell", ("storage cannot be reached: HttpResponseError",))

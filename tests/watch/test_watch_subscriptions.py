@@ -8,7 +8,7 @@ from azure.core.exceptions import HttpResponseError
 from sandbox.graph.faults import Fault
 from sandbox.graph.service_operations import DropSubscription
 from sandbox.storage_proxy import Match
-from shared.watch import subscriptions
+from shared.watch import parts, subscriptions
 from shared.watch.messages import LifecycleEvent
 from shared.watch.subscription_memory import Kept, recall
 from tests.watch.scene import Scene
@@ -113,7 +113,7 @@ async def test_missed_notifications_renew_at_once_and_everybody_is_read_again(
 async def test_a_lifecycle_event_is_not_lost_while_another_worker_looks_after_them(known: Scene) -> None:
     async with known.watch.ledger.lock("subscriptions", 60):
         await subscriptions.keep(known.watch)
-        with pytest.raises(subscriptions.Busy):
+        with pytest.raises(parts.Busy):
             await subscriptions.answer(known.watch, [event("reauthorizationRequired")])
     assert await known.calls(PATCH) == 0
     await subscriptions.answer(known.watch, [event("reauthorizationRequired")])
