@@ -103,7 +103,7 @@ async def test_a_batch_of_more_than_twenty_is_400(calls: Calls) -> None:
     for body in bodies:
         assert (await calls.send("POST", "/$batch", body)).status == 400
     twice = _items(ids[:2])
-    twice["requests"] = [{**row, "id": "1"} for row in twice["requests"]]  # type: ignore[attr-defined]
+    twice["requests"] = [{**row, "id": "1"} for row in twice["requests"]]  # type: ignore[attr-defined]  # a list
     assert (await calls.send("POST", "/$batch", twice)).status == 400
 
 
