@@ -51,8 +51,8 @@ class Theatre:
         shown = [str(posted.card) for posted in self.stage.teams.cards]
         return sum(all(text in card for text in texts) for card in shown)
 
-    async def until(self, what: str, look: Callable[[], Awaitable[object]], seconds: float = 90.0) -> None:
-        """Wait for something to become true."""
+    async def until(self, what: str, look: Callable[[], Awaitable[object]], seconds: float = 150.0) -> None:
+        """Wait for something to become true; a killed process may leave a lease that runs for a minute."""
         await until(what, look, seconds)
 
 
