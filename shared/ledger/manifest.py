@@ -36,6 +36,11 @@ def manifest_path(tenant_id: str) -> str:
     return f"{tenant_id}/manifest"
 
 
+def members_path(tenant_id: str, group_id: str) -> str:
+    """The blob in container `evidence` with the ids of a licensing group's members, as last read."""
+    return f"{tenant_id}/groups/{group_id}"
+
+
 def lock_path(tenant_id: str, name: str) -> str:
     """The blob in container `ledger` whose lease is the lock of that name."""
     return f"{tenant_id}/locks/{name}"

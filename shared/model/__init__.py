@@ -18,6 +18,7 @@ from shared.model.findings import (
 )
 from shared.model.tenant import (
     EVIDENCE,
+    JOB_AT_MOST,
     CommerceSubscription,
     Evidence,
     EvidenceStatus,
@@ -52,6 +53,7 @@ from shared.model.verdicts import (
 __all__ = [
     "BROKEN",
     "EVIDENCE",
+    "JOB_AT_MOST",
     "USER_SELECT",
     "AssignedLicense",
     "Because",

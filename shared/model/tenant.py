@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.model.base import Facts
 from shared.model.users import Registration
@@ -56,6 +56,10 @@ class GroupError(Facts, frozen=True):
     sample: tuple[str, ...] = ()
 
 
+JOB_AT_MOST = timedelta(hours=4)
+"""A licensing job that runs longer is taken for stuck: nobody waits for it any more."""
+
+
 class LicensingGroup(Facts, frozen=True):
     """A group that assigns licences. `processing_since`: a licensing job runs and was first seen then."""
 
@@ -66,6 +70,10 @@ class LicensingGroup(Facts, frozen=True):
     errors: tuple[GroupError, ...] = ()
     nested_unlicensed: int = 0
     observed_at: datetime | None = None
+
+    def job_runs(self, now: datetime) -> bool:
+        """Whether its licensing job runs, and not for so long that it must be stuck."""
+        return self.processing_since is not None and now - self.processing_since < JOB_AT_MOST
 
 
 class EvidenceStatus(enum.StrEnum):

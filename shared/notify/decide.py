@@ -15,13 +15,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared.model import Moment, Severity, SubjectType
+from shared.model import JOB_AT_MOST, Moment, Severity, SubjectType
 from shared.notify import handover
 from shared.notify.mute import Causes
 from shared.notify.table import BASELINE, BASELINE_KEY, SINGLE, SUMMARY, Entry, Item, Message, Table
 from shared.rules.kinds import MuteRow
 
-HOLD_AT_MOST = timedelta(hours=4)
+HOLD_AT_MOST = JOB_AT_MOST
 """A group-licensing job holds its members no longer than this (judgement.md §6)."""
 
 

@@ -15,12 +15,12 @@ from typing import Any, Protocol
 import msgspec
 
 from shared.ledger.ledger import Ledger
-from shared.ledger.manifest import TENANT
+from shared.ledger.manifest import TENANT, members_path
 from shared.ledger.records import TenantRecord
 from shared.model import TenantFacts
 from shared.notify import handover
 from shared.notify.cards import Backdrop, card, users_named
-from shared.notify.decide import HOLD_AT_MOST, Telling, decide, standing
+from shared.notify.decide import Telling, decide, standing
 from shared.notify.names import Names, people
 from shared.notify.routes import Delivered, Failed, WorkflowsRoute
 from shared.notify.table import Handover, Message, Table, apply
@@ -222,12 +222,12 @@ class Notifier:
         return table, blobs
 
     async def _holds(self, facts: TenantFacts | None, now: datetime) -> frozenset[str]:
-        """Members of groups whose licensing job has been running, for at most `HOLD_AT_MOST`."""
+        """Members of groups whose licensing job runs."""
         held: set[str] = set()
         for group in facts.groups.values() if facts else ():
-            if group.processing_since is None or now - group.processing_since >= HOLD_AT_MOST:
+            if not group.job_runs(now):
                 continue
-            stored = await self._storage.evidence.read(f"{self._settings.tenant_id}/groups/{group.id}")
+            stored = await self._storage.evidence.read(members_path(self._settings.tenant_id, group.id))
             if stored is not None:
                 held.update(msgspec.json.decode(stored.data, type=tuple[str, ...]))
         return frozenset(held)

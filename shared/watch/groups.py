@@ -4,13 +4,13 @@ Group licensing works in the background: members get their licences, or their er
 group changed. So a group is looked at again until its job has ended, for at most four hours.
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from shared.graph.errors import Throttled
 from shared.graph.groups import member_ids, read_group
+from shared.ledger.manifest import members_path
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import LicensingGroup
 from shared.watch import facts as facts_room
@@ -19,7 +19,6 @@ from shared.watch.messages import Changed, write_changed
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant, still_processing
 
-JOB_AT_MOST = timedelta(hours=4)
 _LOOKS = 2
 
 
@@ -79,7 +78,7 @@ async def _commit(watch: Watch, group_id: str, group: LicensingGroup | None, at:
 
 async def _send_members(watch: Watch, group: LicensingGroup, members: frozenset[str], at: datetime) -> None:
     """Look at members who came or went, and at those whose licence fails; remember the list for next time."""
-    name = f"{watch.settings.tenant_id}/groups/{group.id}"
+    name = members_path(watch.settings.tenant_id, group.id)
     stored = await watch.storage.evidence.read(name)
     before = frozenset(msgspec.json.decode(stored.data, type=list[str])) if stored else None
     failing = {user_id for error in group.errors for user_id in error.sample}
@@ -93,19 +92,10 @@ async def _send_members(watch: Watch, group: LicensingGroup, members: frozenset[
 
 async def _look_again(watch: Watch, changed: Changed, group: LicensingGroup) -> None:
     """A second look, and further ones while the licensing job runs."""
-    running = group.id in processing({group.id: group}, watch.now())
+    running = group.job_runs(watch.now())
     if not running and changed.look >= _LOOKS:
         return
     after = watch.settings.second_look
     look = changed.look if running else changed.look + 1
     for text in write_changed(watch.now() + after, groups=[group.id], look=look):
         await watch.storage.changed_users.send(text, delay=after.total_seconds())
-
-
-def processing(groups: Mapping[str, LicensingGroup], now: datetime) -> tuple[str, ...]:
-    """The groups whose licensing job runs, for at most four hours; the notifier holds their members."""
-    return tuple(
-        group.id
-        for group in groups.values()
-        if group.processing_since and now - group.processing_since < JOB_AT_MOST
-    )
