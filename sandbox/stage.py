@@ -28,6 +28,7 @@ QUICK = {
     "GROUP_WAIT_MAX": "5s",
     "SECOND_LOOK": "3s",
     "FACTS_AT_MOST_EVERY": "1s",
+    "DELTA_EVERY": "5s",
     "TELLING_SCHEDULE": "* * * * * *",
     "RECONCILE_SCHEDULE": "*/2 * * * * *",
     "SUBSCRIPTIONS_SCHEDULE": "*/5 * * * * *",

@@ -21,7 +21,7 @@ async def answer_batch(simulator: Simulator, outer: Incoming) -> GraphAnswer:
     for item in items:
         answers[item["id"]] = await _answer_item(simulator, outer, holder, item, answers)
     responses = list(answers.values())
-    simulator.world.rng.shuffle(responses)
+    simulator.rng.shuffle(responses)
     throttled = any(response["status"] == 429 for response in responses)
     status = simulator.world.rates.batch_throttled_status if throttled else 200
     return GraphAnswer(status, {"responses": responses})
@@ -78,7 +78,9 @@ async def _answer(
     if inner.body is not None and "application/json" not in inner.headers.get("content-type", ""):
         text = "A batch request with a body needs a Content-Type header."
         return GraphFault(400, "BadRequest", text).answer("", now)
-    fault = simulator.faults.take(inner.method, inner.path, item=True)
+    fault = simulator.faults.take(inner.method, inner.path, item=True) or simulator.faults.draw(
+        simulator.world.rates, inner.path, inner.query, item=True
+    )
     if fault is not None:
         return fault_answer(fault, now)
     return await simulator.answer(inner, holder)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import aiohttp
 import msgspec
 
 from sandbox.graph import operations as ops
 from sandbox.graph import service_operations as service
+from sandbox.graph import subscription_operations as subscription
 from sandbox.graph.faults import Fault
 from sandbox.graph.world import Refused
 
@@ -94,6 +95,70 @@ class Control:
     async def set_rates(self, **rates: Any) -> None:
         """Change knobs (`rates.Rates`)."""
         await self.do(service.SetRates(rates=rates))
+
+    async def forget_delta(
+        self, how: Literal["reset", "expired"] = "reset", kind: Literal["users", "groups"] = "users"
+    ) -> None:
+        """Refuse every delta link given so far."""
+        await self.do(service.ForgetDelta(kind=kind, how=how))
+
+    async def self_service_reset(self, user_id: str, *, ago: float = 0.0, **fields: Any) -> None:
+        """Have a user reset a password so many seconds ago (`operations.SelfServiceReset`)."""
+        await self.do(ops.SelfServiceReset(user=user_id, ago=ago, **fields))
+
+    async def add_external_member(self, display_name: str, issuer: str, *, synced: bool = True) -> str:
+        """Create a synchronised B2B account: a member of this tenant who signs in at another; its id."""
+        operation = ops.AddUser(
+            display_name=display_name,
+            synced=synced or None,
+            creation_type="Invitation",
+            external_user_state="Accepted",
+            issuer=issuer,
+        )
+        return str((await self.do(operation))["id"])
+
+    async def force_error(self, group_id: str, user_id: str, code: str, *, assigned: bool = False) -> None:
+        """Have a group's licences fail on a member from the next processing on, and process the group."""
+        await self.do(ops.ForceError(group=group_id, user=user_id, code=code, assigned=assigned))
+        await self.do(ops.ReprocessGroup(group=group_id))
+
+    async def rename_user(self, user_id: str, display_name: str, upn: str) -> None:
+        """Give a user another name and user principal name."""
+        await self.do(ops.UpdateUser(id=user_id, display_name=display_name, upn=upn))
+
+    async def add_subscription(self, notification_url: str, **fields: Any) -> str:
+        """Put in a subscription that somebody else made; its id (`subscription_operations`)."""
+        operation = subscription.AddSubscription(notification_url=notification_url, **fields)
+        return str((await self.do(operation))["id"])
+
+    async def drop_subscription(self, subscription_id: str) -> None:
+        """Delete a subscription behind the application's back."""
+        await self.do(service.DropSubscription(id=subscription_id))
+
+    async def expire_subscription(self, subscription_id: str, seconds: float = 0.0) -> None:
+        """Let a subscription expire so many seconds from now."""
+        await self.do(subscription.ExpireSubscription(id=subscription_id, seconds=seconds))
+
+    async def pause_subscription(self, subscription_id: str) -> None:
+        """Let the access token of a subscription expire."""
+        await self.do(subscription.PauseSubscription(id=subscription_id))
+
+    async def announce(
+        self,
+        event: Literal["reauthorizationRequired", "subscriptionRemoved", "missed"],
+        subscription_id: str | None = None,
+    ) -> int:
+        """Send a lifecycle notification to one or all subscriptions; how many."""
+        operation = service.Announce(event=event, subscription=subscription_id)
+        return int((await self.do(operation))["told"])
+
+    async def set_roles(self, *roles: str) -> None:
+        """Set the application's roles; new tokens carry them, and subscriptions without theirs are paused."""
+        await self.do(ops.SetTenant(roles=roles))
+
+    async def restore_user(self, user_id: str) -> None:
+        """Undo a soft delete."""
+        await self.do(ops.RestoreUser(id=user_id))
 
     async def fault(self, fault: Fault) -> None:
         """Have the next matching calls fail."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from sandbox.graph import odata
 from sandbox.graph.records import Commerce, Sku
+from sandbox.graph.registration import COLUMNS
 from sandbox.graph.wire import GraphAnswer, GraphFault, GraphRequest, iso, not_found, unsupported
 from sandbox.graph.world import World
 
@@ -144,21 +145,15 @@ def list_registrations(request: GraphRequest, world: World) -> GraphAnswer:
     if "$orderby" in request.query:
         # Refused aloud, so that nobody takes any order for the one that was asked for.
         raise GraphFault(501, "notImplemented", "$orderby of the report is not simulated.")
-    rows = world.report.rows
-    sample: dict[str, Any] = next(iter(rows.values()), {})
-    names = odata.selected(request, sample, tuple(sample), "userRegistrationDetails")
+    names = odata.selected(request, dict.fromkeys(COLUMNS), COLUMNS, "userRegistrationDetails")
     text = request.query.get("$filter")
     pair = odata.equals(text) if text is not None else None
     if text is not None and (pair is None or not pair[0].startswith("is")):
         raise unsupported("Unsupported or invalid query filter clause specified.")
 
-    def wanted(user_id: str) -> bool:
-        return pair is None or rows[user_id].get(pair[0]) is odata.boolean(pair[1])
-
-    def render(user_id: str) -> dict[str, Any]:
-        return {name: rows[user_id][name] for name in names}
-
-    body = odata.page(request, world, world.report.order, wanted, render, world.rates.report_page_size)
+    only = None if pair is None else (pair[0], odata.boolean(pair[1]))
+    pages = world.report.listing(names, only)
+    body = odata.page_of(request, world, pages, world.rates.report_page_size)
     context = f"{request.base}/$metadata#reports/authenticationMethods/userRegistrationDetails"
     return GraphAnswer(200, {"@odata.context": context, **body})
 

@@ -1,9 +1,11 @@
 """`/groups`, their members and licence errors (graph.md §7.3)."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sandbox.graph import odata, users
+from sandbox.graph.crowd_views import CrowdSet
 from sandbox.graph.permissions import MEMBER_ROLES
 from sandbox.graph.records import Group
 from sandbox.graph.wire import GraphAnswer, GraphRequest, bad_request, iso, not_found, unsupported
@@ -61,9 +63,9 @@ def _render(world: World, group: Group, names: tuple[str, ...]) -> dict[str, Any
 def in_error(world: World, group: Group) -> list[str]:
     """Members on whom a licence of this group fails, as a reader sees them, sorted."""
     return sorted(
-        user_id
-        for user_id in group.members
-        if (user := world.seen(user_id)) is not None and user.fails(group.id)
+        known.id
+        for known in world.objects()
+        if known.id in group.members and (user := world.seen(known.id)) is not None and user.fails(group.id)
     )
 
 
@@ -108,21 +110,23 @@ def get_group(request: GraphRequest, world: World) -> GraphAnswer:
 def list_members(request: GraphRequest, world: World) -> GraphAnswer:
     """`GET /groups/{id}/members`: direct ones, groups among them."""
     group = _group(request, world)
-    return _members(request, world, sorted(group.members), sorted(group.nested))
+    return _members(request, world, group.members, group.nested)
 
 
 def list_transitive(request: GraphRequest, world: World) -> GraphAnswer:
     """`GET /groups/{id}/transitiveMembers`: all below, groups among them."""
     found, nested = world.transitive_members(_group(request, world).id)
-    return _members(request, world, sorted(found), sorted(nested))
+    return _members(request, world, found, nested)
 
 
 def list_errors(request: GraphRequest, world: World) -> GraphAnswer:
     """`GET /groups/{id}/membersWithLicenseErrors`."""
-    return _members(request, world, in_error(world, _group(request, world)), [])
+    return _members(request, world, set(in_error(world, _group(request, world))), set())
 
 
-def _members(request: GraphRequest, world: World, people: list[str], nested: list[str]) -> GraphAnswer:
+def _members(
+    request: GraphRequest, world: World, people: AbstractSet[str], nested: AbstractSet[str]
+) -> GraphAnswer:
     """A page of directory objects; soft-deleted users stay members but are not shown (graph.md §6)."""
     cast = request.params.get("cast")
     if cast is not None:
@@ -131,28 +135,39 @@ def _members(request: GraphRequest, world: World, people: list[str], nested: lis
             raise bad_request(f"Resource not found for the segment '{cast}'.", "BadRequest")
         # Microsoft Graph, "Advanced query capabilities on directory objects": a cast of members is one.
         odata.advanced(request)
-        people, nested = (people, []) if kind == "user" else ([], nested)
+        people, nested = (people, set()) if kind == "user" else (set(), nested)
     known = users.PROPERTIES | PROPERTIES
     names = odata.selected(request, known, (), "directoryObject")
     hidden = MEMBER_ROLES.isdisjoint(request.caller.roles)
 
+    shown = tuple(n for n in names or users.DEFAULT if n in users.PROPERTIES)
+
+    def mark(kind: str) -> dict[str, str]:
+        return {} if cast else {"@odata.type": f"#microsoft.graph.{kind}"}
+
     def render(object_id: str) -> dict[str, Any]:
-        mark = (
-            {}
-            if cast
-            else {"@odata.type": f"#microsoft.graph.{'user' if object_id in world.users else 'group'}"}
-        )
         if object_id in world.groups:
             group = world.groups[object_id]
-            return mark | _render(world, group, tuple(n for n in names or DEFAULT if n in PROPERTIES))
-        shown = tuple(n for n in names or users.DEFAULT if n in users.PROPERTIES)
+            rest = tuple(n for n in names or DEFAULT if n in PROPERTIES)
+            return mark("group") | _render(world, group, rest)
         if hidden:
             # Without a permission on users only type and id are given, the rest is null (graph.md §10).
-            return mark | dict.fromkeys(shown) | {"id": object_id}
-        return mark | users.render_seen(world, object_id, shown)
+            return mark("user") | dict.fromkeys(shown) | {"id": object_id}
+        return mark("user") | users.render_seen(world, object_id, shown)
 
-    ids = sorted(people + nested)
-    body = odata.page(request, world, ids, lambda i: i in world.groups or world.visible(i), render)
+    def there(object_id: str) -> bool:
+        return object_id in world.groups or world.visible(object_id)
+
+    pages: odata.Listing
+    if isinstance(people, CrowdSet) and not hidden and users.stencilled(world, shown):
+        # Groups are no users, so none of their ids has a number in the crowd.
+        everybody = CrowdSet(people.crowd, people.flags, [*people.others, *nested])
+        pages = users.listing(world, everybody, shown, mark("user"), there, render)
+    else:
+        pages = odata.SortedIds(
+            sorted(people | nested), lambda i: i in world.groups or world.visible(i), render
+        )
+    body = odata.page_of(request, world, pages)
     return GraphAnswer(200, {"@odata.context": f"{request.base}/$metadata#directoryObjects", **body})
 
 

@@ -1,13 +1,14 @@
 """What readers learn late: changes of a user (`read_lag`), and of groups in the index behind the filters."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sandbox.graph.journal import snapshot
 from sandbox.graph.records import User
 
 if TYPE_CHECKING:
-    from sandbox.graph.world import World
+    from sandbox.graph.state import WorldState
 
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
@@ -18,15 +19,14 @@ class Replica:
     A lag counts for changes made while it is set. Creation has a delay of its own, `replication_delay`.
     """
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "WorldState") -> None:
         self._world = world
         self._past: dict[str, list[tuple[datetime, User]]] = {}
 
     def before_change(self, user: User) -> None:
         """Keep the user as it is now, for those who read it too early."""
         if self._world.rates.read_lag:
-            copy = replace(user, direct=dict(user.direct), inherited=dict(user.inherited))
-            self._past.setdefault(user.id, []).append((self._world.now(), copy))
+            self._past.setdefault(user.id, []).append((self._world.now(), snapshot(user)))
 
     def read(self, user_id: str) -> User | None:
         """The user as of `read_lag` ago, deleted or not; None if there is no such user."""
@@ -36,7 +36,7 @@ class Replica:
                 if changed_at > since:
                     return user
             del self._past[user_id]
-        return self._world.users.get(user_id)
+        return self._world.peek(user_id)
 
     @property
     def behind(self) -> bool:
@@ -63,14 +63,14 @@ class GroupIndex:
     the groups it found is read from the groups.
     """
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "WorldState") -> None:
         self._world = world
         self._entries: dict[str, list[tuple[datetime, Indexed]]] = {}
 
     def note(self, group_id: str, *, always: bool = False) -> None:
         """Take in how a group stands now. `always`: it has stood so for long."""
         group = self._world.groups[group_id]
-        failing = any(self._world.users[member].fails(group_id) for member in group.members)
+        failing = any(user.id in group.members and user.fails(group_id) for user in self._world.objects())
         entry = Indexed(frozenset(group.licences), failing)
         known = self._entries.setdefault(group_id, [])
         if entry != (known[-1][1] if known else Indexed()):

@@ -37,6 +37,8 @@ class GroupLicensing:
         self._stages: dict[str, Counter[str]] = {}
         self.forced: dict[tuple[str, str], str] = {}
         """(group id, user id) to an error code that the next processing of that member ends in."""
+        self.lenient: set[tuple[str, str]] = set()
+        """Those of `forced` that have the licence all the same (`ActiveWithError`, graph.md §7.1)."""
 
     @property
     def pending(self) -> int:
@@ -84,11 +86,14 @@ class GroupLicensing:
             del self._stages[job.group_id]
 
     def _process(self, job: _Job) -> None:
-        group = self._world.groups[job.group_id]
+        group = self._world.groups.get(job.group_id)
+        if group is None:
+            return
         who = job.user_ids
         if who is None:
-            former = [u.id for u in self._world.users.values() if any(g == group.id for g, _ in u.inherited)]
-            who = tuple(sorted(group.members.union(former)))
+            # Of a crowd, whoever has something of the group and is no object is a member still.
+            former = {u.id for u in self._world.objects() if any(g == group.id for g, _ in u.inherited)}
+            who = tuple(sorted(group.members | former))
         for user_id in who:
             user = self._world.users.get(user_id)
             if user is not None:
@@ -99,6 +104,7 @@ class GroupLicensing:
         """Bring one member to what the group gives: what is active stays, the rest comes whole or not."""
         member = user.id in group.members and user.deleted_at is None
         wanted = group.licences if member else {}
+        kept = self.forced.get((group.id, user.id), "") if (group.id, user.id) in self.lenient else ""
         before = self._world.assigned(user)
         now = self._world.now()
         self._world.replica.before_change(user)
@@ -107,14 +113,15 @@ class GroupLicensing:
         missing = []
         for sku_id, disabled in wanted.items():
             held = user.inherited.get((group.id, sku_id))
-            if held is not None and held.state == "Active":
-                user.inherited[(group.id, sku_id)] = replace(held, disabled=disabled)
+            if held is not None and held.assigned:
+                state = "ActiveWithError" if kept else "Active"
+                user.inherited[(group.id, sku_id)] = replace(held, state=state, error=kept, disabled=disabled)
             else:
                 missing.append(sku_id)
         errors = self._errors(group, user, tuple(missing))
         for sku_id in missing:
-            code = errors.get(sku_id, "")
-            state = "Error" if code else "Active"
+            code = errors.get(sku_id, kept)
+            state = "Error" if sku_id in errors else "ActiveWithError" if kept else "Active"
             user.inherited[(group.id, sku_id)] = Inherited(state, code, wanted[sku_id], now)
         self._world.holdings_changed(user, before)
 
@@ -128,7 +135,7 @@ class GroupLicensing:
 
     def _problem(self, group: Group, user: User, sku_id: str) -> str:
         forced = self.forced.get((group.id, user.id))
-        if forced:
+        if forced and (group.id, user.id) not in self.lenient:
             return forced
         # An empty usage location falls back to the directory's; licensing never writes it (graph.md §7.1).
         location = user.usage_location or self._world.organization.country

@@ -8,4 +8,4 @@ _TABLE: dict[str, str] = tomllib.loads(Path(__file__).with_name("names.toml").re
 FIRST = tuple(_TABLE["first"].split())
 LAST = tuple(_TABLE["last"].split())
 ROOMS = tuple(_TABLE["rooms"].split())
-JOBS = tuple(job.strip() for job in _TABLE["jobs"].split(";"))
+JOBS = tuple(" ".join(job.split()) for job in _TABLE["jobs"].split(";"))

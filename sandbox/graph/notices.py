@@ -23,6 +23,10 @@ class Tally:
     delivered: int = 0
     retried: int = 0
     discarded: int = 0
+    delayed: int = 0
+    dropped: int = 0
+    paused: int = 0
+    late: int = 0
 
 
 @dataclass(slots=True)
@@ -47,7 +51,7 @@ class Planner:
                 continue
             self.tally.planned += 1
             item = notice(change, subscription, self.tenant_id, self.rng.randrange(10**17, 10**18))
-            if self.rng.random() < rates.loss_rate:
+            if self.rng.random() < rates.loss_of(change.kind):
                 self.tally.lost += 1
                 continue
             plans.append((self._latency(rates), subscription.notification_url, item))
@@ -62,6 +66,9 @@ class Planner:
         if self.rng.random() < rates.out_of_order_rate:
             # Long enough that what happens later is told earlier.
             seconds += longest + self.rng.uniform(0.1, 0.5)
+        if rates.late_rate and self.rng.random() < rates.late_rate:
+            self.tally.late += 1
+            seconds += self.rng.uniform(*rates.late_by)
         return seconds
 
 

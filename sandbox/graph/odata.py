@@ -6,7 +6,7 @@ import bisect
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from sandbox.graph.wire import GraphFault, GraphRequest, bad_request, unsupported
@@ -45,15 +45,61 @@ def top(request: GraphRequest, default: int = DEFAULT_PAGE) -> int:
     return int(text)
 
 
+class Listing(Protocol):
+    """What pages are taken from, in order of id."""
+
+    def count(self) -> int:
+        """How many rows all pages together have."""
+
+    def take(self, after: str | None, size: int) -> tuple[list[Any], str, bool]:
+        """The rows behind an id (None: from the first on), the last id, and whether more follow."""
+
+
+class SortedIds:
+    """A listing of the sorted `ids` that are `wanted`, each rendered when its page is taken."""
+
+    def __init__(
+        self, ids: Sequence[str], wanted: Callable[[str], bool], render: Callable[[str], Any]
+    ) -> None:
+        self._ids = ids
+        self._wanted = wanted
+        self._render = render
+
+    def count(self) -> int:
+        """See `Listing`."""
+        return sum(1 for object_id in self._ids if self._wanted(object_id))
+
+    def take(self, after: str | None, size: int) -> tuple[list[Any], str, bool]:
+        """See `Listing`."""
+        rows: list[Any] = []
+        last = after or ""
+        for index in range(bisect.bisect_right(self._ids, after) if after else 0, len(self._ids)):
+            object_id = self._ids[index]
+            if not self._wanted(object_id):
+                continue
+            if len(rows) == size:
+                return rows, last, True
+            rows.append(self._render(object_id))
+            last = object_id
+        return rows, last, False
+
+
 def page(
     request: GraphRequest,
     world: "World",
     ids: Sequence[str],
     wanted: Callable[[str], bool],
-    render: Callable[[str], dict[str, Any]],
+    render: Callable[[str], Any],
     size: int = DEFAULT_PAGE,
 ) -> dict[str, Any]:
-    """One page over the sorted `ids` that are `wanted`, with an opaque next link if more are left.
+    """One page over the sorted `ids` that are `wanted`; see `page_of`."""
+    return page_of(request, world, SortedIds(ids, wanted, render), size)
+
+
+def page_of(
+    request: GraphRequest, world: "World", listing: Listing, size: int = DEFAULT_PAGE
+) -> dict[str, Any]:
+    """One page of a listing, with an opaque next link if more are left.
 
     A page may be empty and still have a next link (`empty_page_rate`); links expire (`page_token_lifetime`).
     """
@@ -61,21 +107,13 @@ def page(
     after = _after(request, world)
     body: dict[str, Any] = {"value": []}
     if request.counted and request.eventual and after is None:
-        body["@odata.count"] = sum(1 for object_id in ids if wanted(object_id))
+        body["@odata.count"] = listing.count()
     if world.rates.empty_page_rate and world.rng.random() < world.rates.empty_page_rate:
         body["@odata.nextLink"] = _next_link(request, after or "")
         return body
-    rows: list[dict[str, Any]] = []
-    last = after
-    for index in range(bisect.bisect_right(ids, after) if after else 0, len(ids)):
-        if not wanted(ids[index]):
-            continue
-        if len(rows) == size:
-            body["@odata.nextLink"] = _next_link(request, last or "")
-            break
-        rows.append(render(ids[index]))
-        last = ids[index]
-    body["value"] = rows
+    body["value"], last, more = listing.take(after, size)
+    if more:
+        body["@odata.nextLink"] = _next_link(request, last)
     return body
 
 

@@ -5,7 +5,7 @@ Each `apply` returns plain JSON. What a real tenant would refuse raises `world.R
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -24,7 +24,7 @@ class Operation(msgspec.Struct, kw_only=True, tag_field="do", forbid_unknown_fie
 
 
 class AddUser(Operation, tag="add_user"):
-    """Create a user; answers its id."""
+    """Create a user; answers its id. `issuer`: the home of an external account's identity."""
 
     display_name: str
     upn: str | None = None
@@ -36,12 +36,16 @@ class AddUser(Operation, tag="add_user"):
     methods: tuple[str, ...] = ()
     creation_type: str | None = None
     external_user_state: str | None = None
+    issuer: str | None = None
+    identities: tuple[dict[str, str | None], ...] = ()
 
     def apply(self, simulator: Simulator) -> Any:
         fields = msgspec.structs.asdict(self)
-        name = fields.pop("display_name")
+        name, issuer = fields.pop("display_name"), fields.pop("issuer")
         if fields["upn"] is None:
             del fields["upn"]
+        if issuer is not None:
+            fields["identities"] = ({"signInType": "federated", "issuer": issuer, "issuerAssignedId": None},)
         return {"id": simulator.world.add_user(name, **fields).id}
 
 
@@ -51,6 +55,10 @@ class UpdateUser(Operation, tag="update_user"):
     id: str
     account_enabled: bool | msgspec.UnsetType = msgspec.UNSET
     display_name: str | msgspec.UnsetType = msgspec.UNSET
+    upn: str | msgspec.UnsetType = msgspec.UNSET
+    user_type: str | msgspec.UnsetType | None = msgspec.UNSET
+    creation_type: str | msgspec.UnsetType | None = msgspec.UNSET
+    external_user_state: str | msgspec.UnsetType | None = msgspec.UNSET
     usage_location: str | msgspec.UnsetType | None = msgspec.UNSET
     synced: bool | msgspec.UnsetType | None = msgspec.UNSET
     is_admin: bool | msgspec.UnsetType = msgspec.UNSET
@@ -94,6 +102,16 @@ class SetLicences(Operation, tag="set_licences"):
 
     def apply(self, simulator: Simulator) -> Any:
         simulator.world.set_licences(self.id, self.add, self.remove)
+        return {}
+
+
+class DeleteGroup(Operation, tag="delete_group"):
+    """Delete a group for good; refused while it assigns licences."""
+
+    group: str
+
+    def apply(self, simulator: Simulator) -> Any:
+        simulator.world.delete_group(self.group)
         return {}
 
 
@@ -148,18 +166,23 @@ class ReprocessGroup(Operation, tag="reprocess_group"):
 
 
 class ForceError(Operation, tag="force_error"):
-    """Have a group's licences fail on a member with this code from the next processing on; empty ends it."""
+    """Have a group's licences fail on a member with this code from the next processing on; empty ends it.
+
+    `assigned`: the licences come, or stay, in spite of the error (`ActiveWithError`).
+    """
 
     group: str
     user: str
     code: str
+    assigned: bool = False
 
     def apply(self, simulator: Simulator) -> Any:
-        forced = simulator.world.licensing.forced
+        licensing, key = simulator.world.licensing, (self.group, self.user)
+        licensing.forced.pop(key, None)
+        licensing.lenient.discard(key)
         if self.code:
-            forced[(self.group, self.user)] = self.code
-        else:
-            forced.pop((self.group, self.user), None)
+            licensing.forced[key] = self.code
+            licensing.lenient |= {key} if self.assigned else set()
         return {}
 
 
@@ -204,7 +227,7 @@ class DropSku(Operation, tag="drop_sku"):
     sku: str
 
     def apply(self, simulator: Simulator) -> Any:
-        simulator.world.skus.pop(self.sku, None)
+        simulator.world.drop_sku(self.sku)
         return {}
 
 
@@ -215,6 +238,27 @@ class SetScope(Operation, tag="set_scope"):
 
     def apply(self, simulator: Simulator) -> Any:
         simulator.world.set_scope(self.scope)
+        return {}
+
+
+class SelfServiceReset(Operation, tag="self_service_reset"):
+    """Have a user reset, change or unlock by self-service so many seconds ago; a line in the audit log."""
+
+    user: str
+    activity: Literal[
+        "Reset password (self-service)",
+        "Unlock user account (self-service)",
+        "Change password (self-service)",
+        "Self-service password reset flow activity progress",
+        "User registered for self-service password reset",
+        "Blocked from self-service password reset",
+    ] = "Reset password (self-service)"
+    result: Literal["success", "failure", "timeout"] = "success"
+    ago: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+    def apply(self, simulator: Simulator) -> Any:
+        at = simulator.world.now() - timedelta(seconds=self.ago)
+        simulator.world.self_service(self.user, self.activity, self.result, at)
         return {}
 
 
@@ -229,6 +273,7 @@ class SetTenant(Operation, tag="set_tenant"):
         world = simulator.world
         if self.roles is not None:
             world.roles = frozenset(self.roles)
+            simulator.roles_changed()
         if self.admins_may_reset is not None:
             world.admins_may_reset = self.admins_may_reset
         if self.country is not msgspec.UNSET:

@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from sandbox.graph.endpoints import Endpoints
 from sandbox.graph.notices import Tally
 from sandbox.graph.rates import Rates
 from sandbox.graph.wire import GraphFault
@@ -30,12 +31,25 @@ class _Parcel:
     items: list[dict[str, Any]]
     attempt: int
     first_at: float
+    delayed: bool = False
 
 
 class Outbound:
-    """The agenda of deliveries. `rates` is asked each time, so that a changed rate counts at once."""
+    """The agenda of deliveries. `rates` is asked each time, so that a changed rate counts at once.
 
-    def __init__(self, rates: Callable[[], Rates], rng: random.Random, tally: Tally) -> None:
+    `paused` says whether nothing is delivered for a subscription now (graph.md §3.2, "expired access token").
+    """
+
+    def __init__(
+        self,
+        rates: Callable[[], Rates],
+        rng: random.Random,
+        tally: Tally,
+        paused: Callable[[str], bool] = lambda subscription_id: False,
+    ) -> None:
+        self.endpoints = Endpoints()
+        self._paused = paused
+        self._held: list[_Parcel] = []
         self._rates = rates
         self._rng = rng
         self._tally = tally
@@ -49,7 +63,7 @@ class Outbound:
 
     @property
     def pending(self) -> int:
-        """POSTs that are due later, waiting for a retry, or under way."""
+        """POSTs that are due later, waiting for a retry, or under way; not those of paused subscriptions."""
         return len(self._due) + len(self._posting)
 
     async def start(self) -> None:
@@ -71,6 +85,22 @@ class Outbound:
         """Deliver one item after so many seconds, perhaps together with others for the same URL."""
         at = asyncio.get_running_loop().time() + seconds
         self._put(at, _Parcel(url, [item], 0, at))
+
+    async def post_at_once(self, url: str, item: dict[str, Any]) -> None:
+        """Deliver one item, or fail to, before this returns; it is not sent again."""
+        self._tally.posts += 1
+        accepted, _ = await self._accepted(_Parcel(url, [item], 0, 0.0), self._rates().first_timeout)
+        self._tally.delivered += accepted
+
+    def release(self) -> None:
+        """Deliver what was held for subscriptions that are no longer paused; what is too old is discarded."""
+        now = asyncio.get_running_loop().time()
+        held, self._held = self._held, []
+        for parcel in held:
+            if now - parcel.first_at > self._rates().retry_horizon:
+                self._tally.discarded += len(parcel.items)
+            else:
+                self._put(now, parcel)
 
     async def handshake(self, url: str) -> None:
         """Validate a URL: 200, text/plain and the decoded token in time, else 400 (graph.md §2)."""
@@ -127,6 +157,8 @@ class Outbound:
         open_by_url: dict[str, _Parcel] = {}
         while self._due and self._due[0][0] <= now + rates.batch_window:
             parcel = heapq.heappop(self._due)[2]
+            if not self._let_out(parcel):
+                continue
             held = open_by_url.get(parcel.url)
             if parcel.attempt or held is None or len(held.items) >= rates.items_per_post:
                 parcels.append(parcel)
@@ -139,16 +171,43 @@ class Outbound:
                 self._rng.shuffle(parcel.items)
         return parcels
 
+    def _let_out(self, parcel: _Parcel) -> bool:
+        """Keep back the items of paused subscriptions; whether anything is left to send."""
+        kept = [i for i in parcel.items if "lifecycleEvent" not in i and self._paused(i["subscriptionId"])]
+        if kept:
+            self._held.append(_Parcel(parcel.url, kept, parcel.attempt, parcel.first_at))
+            parcel.items = [item for item in parcel.items if item not in kept]
+        return bool(parcel.items)
+
+    def _admitted(self, parcel: _Parcel) -> bool:
+        """Whether a new parcel goes out now; a slow host gets it later, a dropped one never."""
+        if parcel.attempt or parcel.delayed:
+            return True
+        rates, now = self._rates(), asyncio.get_running_loop().time()
+        how = self.endpoints.admit(parcel.url, now, rates)
+        if how == "late":
+            self._tally.delayed += len(parcel.items)
+            self._put(now + rates.slow_delay, _Parcel(parcel.url, parcel.items, 0, parcel.first_at, True))
+        elif how == "never":
+            self._tally.dropped += len(parcel.items)
+        return how == "now"
+
     async def _post(self, parcel: _Parcel) -> None:
+        if not self._admitted(parcel):
+            return
         rates = self._rates()
         seconds = rates.retry_timeout if parcel.attempt else rates.first_timeout
         async with self._gate:
             self._tally.posts += 1
-            accepted = await self._accepted(parcel, seconds)
+            accepted, took = await self._accepted(parcel, seconds)
+        now = asyncio.get_running_loop().time()
+        if took is None:
+            self.endpoints.unreachable(parcel.url)
+        else:
+            self.endpoints.answered(parcel.url, now, took, rates)
         if accepted:
             self._tally.delivered += len(parcel.items)
             return
-        now = asyncio.get_running_loop().time()
         pause = rates.retry_base * 2**parcel.attempt
         if now + pause - parcel.first_at > rates.retry_horizon:
             self._tally.discarded += len(parcel.items)
@@ -156,10 +215,11 @@ class Outbound:
         self._tally.retried += 1
         self._put(now + pause, _Parcel(parcel.url, parcel.items, parcel.attempt + 1, parcel.first_at))
 
-    async def _accepted(self, parcel: _Parcel, seconds: float) -> bool:
-        """Whether the endpoint answered 2xx in time (graph.md §3.2)."""
+    async def _accepted(self, parcel: _Parcel, seconds: float) -> tuple[bool, float | None]:
+        """Whether the endpoint answered 2xx in time (graph.md §3.2), and after how many seconds if at all."""
         if self._session is None:
-            return False
+            return False, None
+        begun = asyncio.get_running_loop().time()
         body = msgspec.json.encode({"value": parcel.items})
         headers = {"Content-Type": "application/json"}
         try:
@@ -171,9 +231,12 @@ class Outbound:
                 allow_redirects=False,
             ) as response:
                 await response.read()
-                return 200 <= response.status < 300
-        except (aiohttp.ClientError, TimeoutError):
-            return False
+                taken = 200 <= response.status < 300
+                return taken, min(seconds, asyncio.get_running_loop().time() - begun)
+        except TimeoutError:
+            return False, seconds
+        except aiohttp.ClientError:
+            return False, None
 
 
 def report_failure(task: asyncio.Task[None]) -> None:

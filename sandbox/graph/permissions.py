@@ -13,13 +13,17 @@ _SUBSCRIBING = ("User.Read.All", "Group.Read.All")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: method and path, accepted roles (`*`: any; none: app-only not supported), resource units."""
+    """One call: method and path, accepted roles (`*`: any; none: app-only not supported), resource units.
+
+    `also` is a role needed besides, unless the rate `audits_need_directory_role` is off.
+    """
 
     method: str
     path: str
     roles: tuple[str, ...]
     bucket: str = "identity"
     units: int = 1
+    also: str = ""
 
     @property
     def key(self) -> str:
@@ -34,6 +38,7 @@ CALLS = (
     Call("GET", "/users/{id}", _USERS),
     Call("GET", "/users/{id}/licenseDetails", (), units=2),
     Call("GET", "/groups", _GROUPS),
+    Call("GET", "/groups/delta", _GROUPS),
     Call("GET", "/groups/{id}", _GROUPS),
     Call("GET", "/groups/{id}/members", _GROUPS, units=3),
     Call("GET", "/groups/{id}/members/{cast}", _GROUPS, units=3),
@@ -60,6 +65,13 @@ CALLS = (
         "/reports/authenticationMethods/userRegistrationDetails/{id}",
         ("AuditLog.Read.All",),
         bucket="reports",
+    ),
+    Call(
+        "GET",
+        "/auditLogs/directoryAudits",
+        ("AuditLog.Read.All",),
+        bucket="reports",
+        also="Directory.Read.All",
     ),
     Call("GET", "/policies/authorizationPolicy", ("Policy.Read.All",)),
     Call("GET", "/subscriptions", _SUBSCRIBING, bucket="list-subscriptions"),
@@ -90,8 +102,8 @@ BUCKETS = {
 }
 """Units and seconds of each throttling bucket, per application and tenant (graph.md §9)."""
 
-IDENTITY_SIZES = ((50, 3500.0), (500, 5000.0))
-"""The identity bucket of tenants below so many users; larger ones have the figure in `BUCKETS`."""
+IDENTITY_SIZES = ((49, 3500.0), (500, 5000.0))
+"""The identity bucket of tenants of up to so many users; larger ones have the figure in `BUCKETS`."""
 
 
 def match(method: str, path: str) -> tuple[Call, dict[str, str]] | None:

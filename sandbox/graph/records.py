@@ -1,5 +1,6 @@
 """The objects of the simulated tenant. Mutable records: only `world` and `licensing` change them."""
 
+from collections.abc import MutableSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -69,12 +70,20 @@ class Direct:
 
 @dataclass(slots=True)
 class Inherited:
-    """What one group's licence of one SKU became on one member. `error` is empty when `state` is Active."""
+    """What one group's licence of one SKU became on one member: `Active`, `ActiveWithError` or `Error`.
+
+    `error` is empty when `state` is Active.
+    """
 
     state: str
     error: str
     disabled: frozenset[str]
     at: datetime
+
+    @property
+    def assigned(self) -> bool:
+        """Whether the member has the SKU by it, with or without an error."""
+        return self.state != "Error"
 
 
 @dataclass(slots=True)
@@ -106,7 +115,7 @@ class User:
     def fails(self, group_id: str) -> bool:
         """Whether a licence of this group ended in an error on the user; never on a deleted one."""
         return self.deleted_at is None and any(
-            giver == group_id and held.state == "Error" for (giver, _), held in self.inherited.items()
+            giver == group_id and held.error for (giver, _), held in self.inherited.items()
         )
 
 
@@ -117,7 +126,7 @@ class Group:
     id: str
     display_name: str
     created_at: datetime
-    members: set[str] = field(default_factory=set)
+    members: MutableSet[str] = field(default_factory=set)
     nested: set[str] = field(default_factory=set)
     licences: dict[str, frozenset[str]] = field(default_factory=dict)
     processed: bool = False

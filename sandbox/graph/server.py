@@ -124,7 +124,10 @@ async def _graph(request: web.Request) -> web.StreamResponse:
     simulator = request.app[SIMULATOR]
     incoming = await _incoming(request)
     simulator.count(incoming, item=False)
-    fault = simulator.faults.take(incoming.method, incoming.path, item=False)
+    faults = simulator.faults
+    fault = faults.take(incoming.method, incoming.path, item=False) or faults.draw(
+        simulator.world.rates, incoming.path, incoming.query, item=False
+    )
     if fault is not None:
         return await _fail(request, simulator, incoming, fault)
     return _response(await _answer(simulator, incoming))
@@ -185,6 +188,8 @@ async def _fail(
     if fault.kind in ("hang", "reset"):
         return _cut(request)
     answer = await _answer(simulator, incoming)
+    if fault.kind == "lost-answer":
+        return _cut(request)
     if fault.kind == "foreign-link" and isinstance(answer.body, dict):
         for name in ("@odata.nextLink", "@odata.deltaLink"):
             if name in answer.body:

@@ -9,6 +9,7 @@ from sandbox.graph.faults import Fault
 from sandbox.graph.operations import (
     AddGroup,
     AddUser,
+    DeleteGroup,
     DeleteUser,
     DropSku,
     ForceError,
@@ -16,6 +17,7 @@ from sandbox.graph.operations import (
     Operation,
     ReprocessGroup,
     RestoreUser,
+    SelfServiceReset,
     SetGroupLicences,
     SetLicences,
     SetScope,
@@ -26,6 +28,11 @@ from sandbox.graph.operations import (
 from sandbox.graph.rates import Rates
 from sandbox.graph.records import User
 from sandbox.graph.simulator import Simulator
+from sandbox.graph.subscription_operations import (
+    AddSubscription,
+    ExpireSubscription,
+    PauseSubscription,
+)
 
 _SHOWN = tuple(users.PROPERTIES)
 
@@ -87,6 +94,18 @@ class DropSubscription(Operation, tag="drop_subscription"):
         return {}
 
 
+class ForgetDelta(Operation, tag="forget_delta"):
+    """Refuse every delta link given so far: with 410 and a new start (`reset`), or as too old (`expired`)."""
+
+    kind: Literal["users", "groups"] = "users"
+    how: Literal["reset", "expired"] = "reset"
+
+    def apply(self, simulator: Simulator) -> Any:
+        world = simulator.world
+        (world.user_journal if self.kind == "users" else world.group_journal).forget(self.how)
+        return {}
+
+
 class GetUser(Operation, tag="get_user"):
     """A user with every property, deleted or not, and how the direct and inherited sources stand."""
 
@@ -133,7 +152,9 @@ class FindUsers(Operation, tag="find_users"):
             right = held == set(self.holds) if self.only else held.issuperset(self.holds)
             return user.account_enabled and right and self.synced in (None, user.synced is True)
 
-        found = [i for i in world.user_order if world.visible(i) and fits(world.users[i])]
+        found = [
+            i for i in world.user_order if world.visible(i) and (u := world.peek(i)) is not None and fits(u)
+        ]
         return {"ids": found[: self.limit], "count": len(found)}
 
 
@@ -155,6 +176,8 @@ class GetState(Operation, tag="get_state"):
             {
                 "id": s.id,
                 "resource": s.given_resource,
+                "changeType": s.given_change_type,
+                "authorized": s.authorized,
                 "clientState": s.client_state,
                 "notificationUrl": s.notification_url,
                 "lifecycleNotificationUrl": s.lifecycle_url,
@@ -171,6 +194,7 @@ class GetState(Operation, tag="get_state"):
             "skus": seats,
             "subscriptions": held,
             "deliveries": msgspec.to_builtins(simulator.planner.tally),
+            "endpoints": simulator.outbound.endpoints.modes,
             "pending": {"deliveries": simulator.outbound.pending, "jobs": world.licensing.pending},
             "faults": simulator.faults.waiting,
             "requests": dict(simulator.requests),
@@ -203,12 +227,18 @@ AnyOperation = (
     | DropSku
     | SetScope
     | SetTenant
+    | SelfServiceReset
     | RefreshReport
     | SetRates
     | PutFault
     | ClearFaults
     | Announce
     | DropSubscription
+    | AddSubscription
+    | ExpireSubscription
+    | PauseSubscription
+    | ForgetDelta
+    | DeleteGroup
     | GetUser
     | GetGroup
     | FindUsers

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sandbox.graph import directory, groups, subscriptions, users
+from sandbox.graph import audits, delta, directory, groups, subscriptions, users
 from sandbox.graph.faults import Fault, Faults
 from sandbox.graph.identity import caller
-from sandbox.graph.notices import Planner, lifecycle
+from sandbox.graph.notices import Planner, lifecycle, notice
 from sandbox.graph.outbound import Outbound, report_failure
 from sandbox.graph.permissions import Call, known, match
 from sandbox.graph.records import Change
-from sandbox.graph.throttle import Throttle, cost
+from sandbox.graph.throttle import Throttle, cost, refusal
 from sandbox.graph.wire import Caller, GraphAnswer, GraphFault, GraphRequest, new_request_id
 from sandbox.graph.world import World
 
@@ -27,10 +27,11 @@ _REPORT = "GET /reports/authenticationMethods/userRegistrationDetails"
 HANDLERS: dict[str, Handler] = {
     "GET /users": users.list_users,
     "GET /users/$count": users.count_users,
-    "GET /users/delta": users.delta,
+    "GET /users/delta": delta.users_delta,
     "GET /users/{id}": users.get_user,
     "GET /users/{id}/licenseDetails": users.license_details,
     "GET /groups": groups.list_groups,
+    "GET /groups/delta": delta.groups_delta,
     "GET /groups/{id}": groups.get_group,
     "GET /groups/{id}/members": groups.list_members,
     "GET /groups/{id}/members/{cast}": groups.list_members,
@@ -41,6 +42,7 @@ HANDLERS: dict[str, Handler] = {
     "GET /directory/subscriptions": directory.list_subscriptions,
     "GET /directory/onPremisesSynchronization": directory.synchronization,
     "GET /organization": directory.list_organization,
+    "GET /auditLogs/directoryAudits": audits.list_audits,
     "GET /policies/authorizationPolicy": directory.authorization_policy,
     _REPORT: directory.list_registrations,
     f"{_REPORT}/{{id}}": directory.get_registration,
@@ -75,11 +77,12 @@ class Simulator:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.faults = Faults()
+        self.rng = random.Random(f"service {world.seed}")
+        self.faults = Faults(self.rng)
         self.throttle = Throttle()
         self.subscriptions = subscriptions.Subscriptions()
         self.planner = Planner(world.organization.id, random.Random(world.seed + 1))
-        self.outbound = Outbound(lambda: world.rates, self.planner.rng, self.planner.tally)
+        self.outbound = Outbound(lambda: world.rates, self.planner.rng, self.planner.tally, self.paused)
         self.requests: Counter[str] = Counter()
         self.items: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
@@ -89,7 +92,7 @@ class Simulator:
     async def start(self) -> None:
         """Begin to deliver notifications and to process group licences."""
         await self.outbound.start()
-        self._work = (asyncio.create_task(self._license()), asyncio.create_task(self._refresh()))
+        self._work = (asyncio.create_task(self._tick()), asyncio.create_task(self._refresh()))
         for task in self._work:
             task.add_done_callback(report_failure)
 
@@ -137,9 +140,8 @@ class Simulator:
         call, params = found
         extra: dict[str, str] = {}
         if self.world.rates.throttling:
-            at = asyncio.get_running_loop().time()
-            extra = self.throttle.charge(call, cost(call, incoming.query), at, len(self.world.users))
-        _permitted(call, holder)
+            extra = self._charge(call, incoming, holder)
+        _permitted(call, holder, directory_role=self.world.rates.audits_need_directory_role)
         request = GraphRequest(
             incoming.method,
             incoming.path,
@@ -158,6 +160,21 @@ class Simulator:
             answer = HANDLERS[call.key](request, self.world)
         return GraphAnswer(answer.status, answer.body, extra | dict(answer.headers))
 
+    def _charge(self, call: Call, incoming: Incoming, holder: Caller) -> dict[str, str]:
+        """What the call costs, as headers; 429 beyond the bucket, and at a rate below it (graph.md §9)."""
+        rates, tenant_id = self.world.rates, self.world.organization.id
+        at = asyncio.get_running_loop().time()
+        units = cost(call, incoming.query)
+        try:
+            headers = self.throttle.charge(call, units, at, len(self.world.users), holder, tenant_id)
+            if rates.throttle_rate and self.rng.random() < rates.throttle_rate:
+                raise refusal(call, self.rng.uniform(*rates.throttle_delay), headers, holder, tenant_id)
+        except GraphFault as fault:
+            if self.rng.random() >= rates.retry_after_rate:
+                del fault.headers["Retry-After"]
+            raise
+        return headers
+
     # --- what happens by itself ----------------------------------------------------------------------------
 
     def announce(self, event: str, subscription_id: str | None = None) -> int:
@@ -165,9 +182,46 @@ class Simulator:
         held = [s for s in self.subscriptions.live(self.world.now()) if subscription_id in (None, s.id)]
         told = [s for s in held if s.lifecycle_url]
         for subscription in told:
+            subscription.told_at = self.world.now()
             item = lifecycle(subscription, event, self.world.organization.id)
             self.outbound.post_later(0.0, subscription.lifecycle_url or "", item)
         return len(told)
+
+    def paused(self, subscription_id: str) -> bool:
+        """Whether nothing is delivered for a subscription: its access token is no good any more."""
+        held = self.subscriptions.find(subscription_id)
+        return held is not None and not held.authorized
+
+    def unauthorize(self, held: subscriptions.Subscription) -> None:
+        """Pause the delivery of a subscription and ask for a new authorization (graph.md §3.2, §4)."""
+        if held.authorized:
+            held.authorized = False
+            self.announce("reauthorizationRequired", held.id)
+
+    def authorize(self, held: subscriptions.Subscription) -> None:
+        """Deliver again, what was held back first."""
+        held.authorized, held.told_at = True, None
+        self.outbound.release()
+
+    def roles_changed(self) -> None:
+        """Pause the subscriptions whose permission an administrator has revoked."""
+        for held in self.subscriptions.live(self.world.now()):
+            if held.role not in self.world.roles:
+                self.unauthorize(held)
+            elif not held.authorized and self.world.rates.grant_resumes:
+                self.authorize(held)
+
+    async def tell_at_once(self, held: subscriptions.Subscription) -> None:
+        """Deliver a notification about some object of a new subscription, before its creator knows its id."""
+        user = held.role.startswith("User")
+        named = held.resource.split("/")[1:2] or list(
+            self.world.user_order[:1] if user else self.world.group_order[:1]
+        )
+        for object_id in named:
+            change = Change("user" if user else "group", object_id, self.world.now())
+            await self.outbound.post_at_once(
+                held.notification_url, notice(change, held, self.world.organization.id, 1)
+            )
 
     @property
     def quiet(self) -> bool:
@@ -187,13 +241,29 @@ class Simulator:
 
     def _tell(self, change: Change) -> None:
         held = self.subscriptions.live(self.world.now())
+        if self.world.rates.paused_are_lost:
+            self.planner.tally.paused += sum(not s.authorized and s.hears(change) for s in held)
+            held = tuple(s for s in held if s.authorized)
         for seconds, url, item in self.planner.plan(change, held, self.world.rates):
             self.outbound.post_later(seconds, url, item)
 
-    async def _license(self) -> None:
+    async def _tick(self) -> None:
         while True:
-            self.world.licensing.run(self.world.now())
+            now = self.world.now()
+            self.world.licensing.run(now)
+            if self.world.rates.reauthorize_ahead:
+                self._remind(now)
             await asyncio.sleep(0.02)
+
+    def _remind(self, now: datetime) -> None:
+        """Ask again and again for a new authorization of what ends soon (graph.md §4)."""
+        rates = self.world.rates
+        for held in self.subscriptions.live(now):
+            ends = (held.expires_at - now).total_seconds() <= rates.reauthorize_ahead
+            if ends and (
+                held.told_at is None or (now - held.told_at).total_seconds() >= rates.reauthorize_every
+            ):
+                self.announce("reauthorizationRequired", held.id)
 
     async def _refresh(self) -> None:
         while True:
@@ -206,10 +276,13 @@ class Simulator:
 def fault_answer(fault: Fault, now: datetime) -> GraphAnswer:
     """The answer of a fault of kind `status`."""
     headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+    if fault.status == 410 and fault.location:
+        headers["Location"] = fault.location
     return GraphFault(fault.status, fault.code, "Injected fault.", headers).answer(new_request_id(), now)
 
 
-def _permitted(call: Call, holder: Caller) -> None:
-    if "*" not in call.roles and holder.roles.isdisjoint(call.roles):
+def _permitted(call: Call, holder: Caller, *, directory_role: bool) -> None:
+    lacking = "*" not in call.roles and holder.roles.isdisjoint(call.roles)
+    if lacking or (call.also and directory_role and call.also not in holder.roles):
         text = "Insufficient privileges to complete the operation."
         raise GraphFault(403, "Authorization_RequestDenied", text)

@@ -26,17 +26,28 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(slots=True)
 class Subscription:
-    """One subscription of the application. `resource` is lower case and without slashes around it."""
+    """One subscription of the application. `resource` is lower case and without slashes around it.
+
+    `authorized`: False once its access token is expired or its permission revoked; nothing is delivered then.
+    """
 
     id: str
     change_types: frozenset[str]
     resource: str
+    given_change_type: str
     given_resource: str
     notification_url: str
     lifecycle_url: str | None
     client_state: str | None
     expires_at: datetime
-    tls: str
+    tls: str = "v1_2"
+    authorized: bool = True
+    told_at: datetime | None = None
+
+    @property
+    def role(self) -> str:
+        """The role it needs as long as it lives."""
+        return _role(self.resource)
 
     def hears(self, change: Change) -> bool:
         """Whether this change is told to it; one on groups hears of members too (graph.md §1.3)."""
@@ -67,18 +78,31 @@ class Subscriptions:
             raise GraphFault(404, "ResourceNotFound", "The object was not found.")
         return found
 
-    def add(self, held: Subscription, now: datetime) -> None:
+    def find(self, subscription_id: str) -> Subscription | None:
+        """The subscription, expired or not; None if it is gone."""
+        return self._held.get(subscription_id)
+
+    def put(self, held: Subscription) -> None:
+        """Take one in, whatever else there is."""
+        self._held[held.id] = held
+
+    def add(self, held: Subscription, now: datetime, *, by_spelling: bool) -> None:
         """Take one in; 409 if its changeType and resource exist, 403 beyond the quota (graph.md §1.1)."""
-        self.refuse_twin(held, now)
+        self.refuse_twin(held, now, by_spelling=by_spelling)
         if len(self._held) >= QUOTA:
             text = f"You have reached the limit of {QUOTA} subscriptions for this application and tenant."
             raise GraphFault(403, "ExtensionError", text)
         self._held[held.id] = held
 
-    def refuse_twin(self, held: Subscription, now: datetime) -> None:
-        """409 if another one has the same changeType and resource."""
+    def refuse_twin(self, held: Subscription, now: datetime, *, by_spelling: bool) -> None:
+        """409 if another one has the same changeType and resource (`by_spelling`: as written)."""
         for other in self.live(now):
-            if (other.change_types, other.resource) == (held.change_types, held.resource):
+            same = (other.change_types, other.resource) == (held.change_types, held.resource)
+            alike = (other.given_change_type, other.given_resource) == (
+                held.given_change_type,
+                held.given_resource,
+            )
+            if alike or (same and not by_spelling):
                 text = f"Subscription Id {other.id} already exists for the requested combination"
                 raise GraphFault(409, "Conflict", text)
 
@@ -125,6 +149,7 @@ async def create(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
         id=str(uuid.uuid4()),
         change_types=_change_types(body["changeType"]),
         resource=resource,
+        given_change_type=body["changeType"],
         given_resource=body["resource"],
         notification_url=_url(body["notificationUrl"], "notificationUrl"),
         lifecycle_url=_url(body["lifecycleNotificationUrl"], "lifecycleNotificationUrl")
@@ -134,16 +159,19 @@ async def create(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
         expires_at=_expiry(body["expirationDateTime"], request.now),
         tls=_tls(body),
     )
-    simulator.subscriptions.refuse_twin(held, request.now)
+    by_spelling = simulator.world.rates.twins_by_spelling
+    simulator.subscriptions.refuse_twin(held, request.now, by_spelling=by_spelling)
     for url in (held.notification_url, held.lifecycle_url):
         if url is not None:
             await simulator.outbound.handshake(url)
-    simulator.subscriptions.add(held, request.now)
+    simulator.subscriptions.add(held, request.now, by_spelling=by_spelling)
+    if simulator.world.rates.notify_before_created:
+        await simulator.tell_at_once(held)
     return GraphAnswer(201, render(held, request.caller.app_id, request.base, reveal=True))
 
 
 async def update(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
-    """`PATCH /subscriptions/{id}`: expiry and URL only; a new URL is validated (graph.md §1.1)."""
+    """`PATCH /subscriptions/{id}`: expiry and URL only; a new URL is validated; authorizes (§1.1)."""
     held = _held(request, simulator)
     body = _object(request)
     if not body or not set(body) <= _UPDATABLE:
@@ -156,6 +184,7 @@ async def update(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
         await simulator.outbound.handshake(url)
         held.notification_url = url
     held.expires_at = expires_at
+    simulator.authorize(held)
     return GraphAnswer(200, render(held, request.caller.app_id, request.base, reveal=False))
 
 
@@ -185,7 +214,7 @@ async def delete(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
 
 async def reauthorize(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
     """`POST /subscriptions/{id}/reauthorize`: no body, and no later expiry (graph.md §1.1)."""
-    _held(request, simulator)
+    simulator.authorize(_held(request, simulator))
     return GraphAnswer(204)
 
 

@@ -4,20 +4,23 @@ The mix is the table `SEGMENTS`: mostly well licensed people, some who are out o
 a hundred with something wrong.
 """
 
+import itertools
 import random
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sandbox.graph import names, skus
+from sandbox.graph.crowd import Crowd, Make
 from sandbox.graph.rates import Rates
 from sandbox.graph.records import Commerce, Direct, Group, Inherited, Organization, Sku, User
 from sandbox.graph.world import World
 
 DOMAIN = "harbourline.example"
 INITIAL_DOMAIN = "harbourline.onmicrosoft.com"
+HOME = "supplier.example"
 DEFAULT_SEED = 2017
 
 
@@ -75,12 +78,20 @@ _TRIALS = frozenset({skus.TEAMS_EXPLORATORY, skus.KINDS["PROJECTPROFESSIONAL"].s
 _EXTRAS = ((skus.FABRIC_FREE, 0.12), (skus.AUTOMATE_FREE, 0.06), (skus.VISIO, 0.02))
 _METHODS = (("mobilePhone", "microsoftAuthenticatorPush"), ("mobilePhone",), ("email", "mobilePhone"), ())
 _METHOD_WEIGHTS = (60, 20, 8, 12)
+_PLACES = (("NL", 85), ("BE", 8), ("DE", 4), ("GB", 3))
+_NOWHERE = 0.02
+
+
+CROWD_FROM = 20_001
+"""From so many users on a tenant is `NAMED` users, the cast among them, and a crowd (`crowd.Crowd`)."""
+NAMED = 1000
 
 
 def generate(
     users: int = 1000,
     seed: int = DEFAULT_SEED,
     *,
+    scope_share: float | None = None,
     rates: Rates | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> World:
@@ -90,10 +101,22 @@ def generate(
     (cloud-only, EMS E3 alone), `admin`, `guest`, `pending_guest` and `pending_member` (invitations not
     accepted), `room`, `left`, `sync_account`, `emergency`, the groups `group_m365_e3`, `group_sspr` (nested:
     holds the departments) and `group_emergency`.
+
+    `scope_share`: SSPR serves `group_sspr`, and only this share of all users (or everybody who works here, if
+    they are fewer) is in the departments nested in it. Without, everybody who works here is in one, and SSPR
+    serves all.
     """
     if users < 40:
         raise ValueError("a generated tenant has at least 40 users")
-    return _Builder(users, seed, rates, clock).build()
+    if scope_share is not None and not 0 <= scope_share <= 1:
+        raise ValueError("a share is between 0 and 1")
+    named = NAMED if users >= CROWD_FROM else users
+    builder = _Builder(named, seed, rates, clock)
+    world = builder.build(users - named, scope_share)
+    if scope_share is not None:
+        world.set_scope(world.cast["group_sspr"])
+        world.report.refresh()
+    return world
 
 
 class _Builder:
@@ -116,8 +139,8 @@ class _Builder:
         }
         self._departments = [Group(self._id(), name, founded) for name in _DEPARTMENTS]
 
-    def build(self) -> World:
-        """The world, loaded and with its first report."""
+    def build(self, crowd_size: int, scope_share: float | None) -> World:
+        """The world, loaded and with its first report; beside its named users a crowd of that size."""
         people = [self._account(segment, first) for segment, first in self._segments()]
         people += [self._sync_account(), self._emergency()]
         self._extras(people)
@@ -130,8 +153,71 @@ class _Builder:
         self._cast["group_sspr"] = everyone.id
         self._cast["group_emergency"] = emergency.id
         self._world.cast = dict(self._cast)
-        self._world.load(people, groups, self._skus(people))
+        if scope_share is not None:
+            self._narrow(round(scope_share * self._size))
+        crowd = self._crowd(crowd_size, scope_share) if crowd_size else None
+        self._world.load(people, groups, self._skus(people, crowd), crowd)
         return self._world
+
+    def _narrow(self, wanted: int) -> None:
+        """Leave so many members in the departments together, some in each."""
+        for number, department in enumerate(self._departments):
+            left = len(self._departments) - number
+            for user_id in sorted(department.members)[-(-wanted // left) :]:
+                department.members.discard(user_id)
+            wanted -= len(department.members)
+
+    def _crowd(self, size: int, scope_share: float | None) -> Crowd:
+        """The rest of a large tenant, in the same mix."""
+        makes: defaultdict[Make, float] = defaultdict(float)
+        left = 1 - sum(segment.share for segment in SEGMENTS)
+        for segment in SEGMENTS:
+            share = segment.share + (left if segment is SEGMENTS[0] else 0)
+            for make, weight in self._makes(segment):
+                makes[make] += share * weight
+        return Crowd(
+            size,
+            self._world.seed,
+            makes,
+            departments=[department.id for department in self._departments],
+            share=scope_share,
+            now=self._now,
+            domains=(DOMAIN, INITIAL_DOMAIN),
+            home=HOME,
+        )
+
+    def _makes(self, segment: Segment) -> Iterator[tuple[Make, float]]:
+        """Every make that a segment has, as `_account` and `_extras` draw them, with its share of it."""
+        group = self._groups[segment.group].id if segment.group else ""
+        make = Make(
+            kind=segment.kind,
+            direct=segment.direct,
+            off=segment.off,
+            group=group,
+            group_sku=segment.group,
+            location="NL",
+        )
+        if segment.kind in ("room", "phone"):
+            yield make, 1.0
+        elif make.is_external:
+            types = {"Guest": 0.9, "Member": 0.1}
+            if segment.kind != "guest":
+                types = {segment.kind.removeprefix("pending-").capitalize(): 1.0}
+            for user_type, share in types.items():
+                yield replace(make, user_type=user_type, location=None), share
+        else:
+            nowhere = _NOWHERE if segment.group else 0.0
+            places = [*((place, weight * (1 - nowhere) / 100) for place, weight in _PLACES), (None, nowhere)]
+            for (place, a), (synced, b), (methods, c) in itertools.product(
+                places,
+                ((True, segment.synced), (None, 1 - segment.synced)),
+                zip(_METHODS, _METHOD_WEIGHTS, strict=True),
+            ):
+                for extras, d in _sets(_EXTRAS if segment.group and place else ()):
+                    yield (
+                        replace(make, location=place, synced=synced, methods=methods, extras=extras),
+                        a * b * c / 100 * d,
+                    )
 
     def _segments(self) -> Iterator[tuple[Segment, bool]]:
         """A segment for each account but the two special ones, and whether it is the first of its kind."""
@@ -163,7 +249,7 @@ class _Builder:
             group = self._groups[segment.group]
             group.members.add(user.id)
             user.inherited[(group.id, segment.group)] = Inherited("Active", "", frozenset(), assigned)
-            if rng.random() < 0.02:
+            if rng.random() < _NOWHERE:
                 # By group the directory's location serves, so some have none of their own.
                 user.usage_location = None
         if first:
@@ -188,18 +274,18 @@ class _Builder:
             given_name=given,
             surname=surname,
             job_title=rng.choice(names.JOBS),
-            usage_location=rng.choices(("NL", "BE", "DE", "GB"), (85, 8, 4, 3))[0],
+            usage_location=rng.choices([place for place, _ in _PLACES], [weight for _, weight in _PLACES])[0],
             methods=methods,
         )
 
     def _guest(self, created: datetime) -> User:
         user = self._person(created)
-        local, home = user.upn.partition("@")[0], "supplier.example"
-        user.upn = f"{local}_{home}#EXT#@{INITIAL_DOMAIN}"
+        local = user.upn.partition("@")[0]
+        user.upn = f"{local}_{HOME}#EXT#@{INITIAL_DOMAIN}"
         # userType alone never decides: one in ten external accounts is a member.
         user.user_type = "Member" if self._rng.random() < 0.1 else "Guest"
         user.creation_type, user.external_user_state = "Invitation", "Accepted"
-        user.identities = ({"signInType": "federated", "issuer": home, "issuerAssignedId": None},)
+        user.identities = ({"signInType": "federated", "issuer": HOME, "issuerAssignedId": None},)
         user.usage_location, user.methods = None, ()
         return user
 
@@ -248,11 +334,13 @@ class _Builder:
             user.direct[skus.PILOT_SUITE] = Direct(frozenset(), at)
             user.direct[skus.KINDS["PROJECTPROFESSIONAL"].sku_id] = Direct(frozenset(), at)
 
-    def _skus(self, people: list[User]) -> list[Sku]:
+    def _skus(self, people: list[User], crowd: Crowd | None) -> list[Sku]:
         """The SKUs with seats for everybody who holds one, and some free."""
         taken: Counter[str] = Counter()
         for user in people:
             taken.update(self._world.assigned(user).keys())
+        if crowd is not None:
+            taken.update({sku_id: crowd.holding(sku_id).count(1) for sku_id in crowd.sku_ids})
         rows = []
         for kind in skus.KINDS.values():
             if kind.sku_id in taken:
@@ -280,3 +368,12 @@ class _Builder:
 
     def _id(self) -> str:
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+
+
+def _sets(chances: Sequence[tuple[str, float]]) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Every choice out of these, each taken with its own chance, and how likely the choice is."""
+    for taken in itertools.product((True, False), repeat=len(chances)):
+        weight = 1.0
+        for has, (_, chance) in zip(taken, chances, strict=True):
+            weight *= chance if has else 1 - chance
+        yield tuple(one for has, (one, _) in zip(taken, chances, strict=True) if has), weight

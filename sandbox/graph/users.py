@@ -1,10 +1,11 @@
 """`/users`: pages, one user, the count (graph.md §3.1, §7.1)."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.graph import odata
+from sandbox.graph.crowd_views import CrowdListing, CrowdOrder, CrowdSet, CrowdUsers
 from sandbox.graph.records import Inherited, User
 from sandbox.graph.skus import BY_ID
 from sandbox.graph.wire import GraphAnswer, GraphRequest, bad_request, iso, not_found, unsupported
@@ -109,6 +110,10 @@ PROPERTIES: dict[str, Callable[[World, User], Any]] = {
 """Every property the simulator knows, and how it is read."""
 
 
+_CHANGING = frozenset({"assignedPlans"})
+"""Properties that follow the state of the tenant's SKUs, so that no stencil can be kept of them."""
+
+
 def render(world: World, user: User, names: tuple[str, ...]) -> dict[str, Any]:
     """The user with exactly these properties."""
     return {name: PROPERTIES[name](world, user) for name in names}
@@ -116,7 +121,7 @@ def render(world: World, user: User, names: tuple[str, ...]) -> dict[str, Any]:
 
 def render_seen(world: World, user_id: str, names: tuple[str, ...]) -> dict[str, Any]:
     """A user of a listing, as a reader sees it; the listing has already left out who isn't seen."""
-    return render(world, world.seen(user_id) or world.users[user_id], names)
+    return render(world, world.seen(user_id) or world.user(user_id), names)
 
 
 def wanted(request: GraphRequest, world: World) -> Callable[[str], bool]:
@@ -142,11 +147,43 @@ def wanted(request: GraphRequest, world: World) -> Callable[[str], bool]:
     return seen(lambda user: bool(PROPERTIES[name](world, user) == given))
 
 
+def stencilled(world: World, names: tuple[str, ...]) -> bool:
+    """Whether users of a crowd can be filled into stencils of these properties."""
+    return isinstance(world.users, CrowdUsers) and _CHANGING.isdisjoint(names)
+
+
+def listing(
+    world: World,
+    ids: CrowdSet,
+    names: tuple[str, ...],
+    mark: Mapping[str, Any],
+    keep: Callable[[str], bool],
+    other: Callable[[str], Any],
+) -> odata.Listing:
+    """Pages of a large tenant's `ids`, `mark` before the properties of each.
+
+    Whoever is not of the crowd, or no longer, is shown if `keep` says so, by `other`.
+    """
+    users = world.users
+    assert isinstance(users, CrowdUsers)  # noqa: S101 - only a tenant with a crowd has such a set
+    key = (names, *mark, world.organization.domains)
+    row = users.crowd.rows(key, lambda user: {**mark, **render(world, user, names)})
+    return CrowdListing(ids, users.untouched, row, keep, other)
+
+
 def list_users(request: GraphRequest, world: World) -> GraphAnswer:
     """`GET /users`: `$select`, `$top`, `$filter`, next links."""
     names = odata.selected(request, PROPERTIES, DEFAULT, "user")
     keep = wanted(request, world)
-    body = odata.page(request, world, world.user_order, keep, lambda i: render_seen(world, i, names))
+    order = world.user_order
+
+    def shown(user_id: str) -> dict[str, Any]:
+        return render_seen(world, user_id, names)
+
+    pages: odata.Listing = odata.SortedIds(order, keep, shown)
+    if isinstance(order, CrowdOrder) and "$filter" not in request.query and stencilled(world, names):
+        pages = listing(world, order.ids, names, {}, keep, shown)
+    body = odata.page_of(request, world, pages)
     return GraphAnswer(200, {"@odata.context": f"{request.base}/$metadata#users", **body})
 
 
@@ -155,7 +192,7 @@ def get_user(request: GraphRequest, world: World) -> GraphAnswer:
     given = request.params["id"]
     user_id = given.lower()
     if "@" in given:
-        user_id = next((u.id for u in world.users.values() if u.upn.lower() == user_id), "")
+        user_id = _with_upn(world, user_id)
     user = world.seen(user_id)
     if user is None:
         raise not_found(given)
@@ -164,29 +201,24 @@ def get_user(request: GraphRequest, world: World) -> GraphAnswer:
     return GraphAnswer(200, {"@odata.context": context, **render(world, user, names)})
 
 
+def _with_upn(world: World, upn: str) -> str:
+    """The id of the user with this UPN in lower case; empty if there is none."""
+    found = next((user.id for user in world.objects() if user.upn.lower() == upn), "")
+    if found or not isinstance(world.users, CrowdUsers):
+        return found
+    index = world.users.crowd.index_of_upn(upn)
+    return "" if index is None or not world.users.untouched[index] else world.users.crowd.id_of(index)
+
+
 def count_users(request: GraphRequest, world: World) -> GraphAnswer:
     """`GET /users/$count`: a number as text, only with `ConsistencyLevel: eventual`."""
     if not request.eventual:
         raise bad_request("$count is not currently supported.")
     keep = wanted(request, world)
+    if "$filter" not in request.query:
+        hidden = sum(1 for user in world.objects() if not keep(user.id))
+        return GraphAnswer(200, str(len(world.users) - hidden))
     return GraphAnswer(200, str(sum(1 for user_id in world.user_order if keep(user_id))))
-
-
-def delta(request: GraphRequest, world: World) -> GraphAnswer:
-    """`GET /users/delta`: `$deltatoken=latest` gives a link from now on and no data (graph.md §6).
-
-    Nothing else of delta is simulated: 501, so that nobody takes an empty answer for "no changes".
-    """
-    odata.refuse(request, "$top", "$orderby", "$expand", "$search")
-    odata.selected(request, PROPERTIES, DEFAULT, "user")
-    if request.query.get("$deltatoken") != "latest":
-        return GraphAnswer(
-            501, {"error": {"code": "notImplemented", "message": "Only $deltatoken=latest is simulated."}}
-        )
-    stamp = int(request.now.timestamp() * 1000)
-    link = f"{request.base}/users/delta?$deltatoken={stamp:x}"
-    context = f"{request.base}/$metadata#users"
-    return GraphAnswer(200, {"@odata.context": context, "value": [], "@odata.deltaLink": link})
 
 
 def license_details(request: GraphRequest, world: World) -> GraphAnswer:

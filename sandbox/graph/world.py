@@ -1,7 +1,7 @@
-"""The simulated tenant: who is in it, what they hold, and the operations that change it. No I/O.
+"""The operations that change the simulated tenant: what an administrator or a directory could do. No I/O.
 
-Every operation is what an administrator or a directory could do; each tells the listeners what a change
-notification could tell (graph.md §1.3). The clock is passed in.
+Each tells the listeners what a change notification could tell (graph.md §1.3), and puts into the journals
+what delta will (graph.md §6): more than that, since restoring a user for instance is told to nobody.
 """
 
 import bisect
@@ -11,28 +11,37 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sandbox.graph.lag import GroupIndex, Replica
+from sandbox.graph.audits import Audit, Audits
+from sandbox.graph.crowd import Crowd
+from sandbox.graph.crowd_views import joined
+from sandbox.graph.journal import WHOLE, Entry, snapshot
 from sandbox.graph.licensing import GroupLicensing
 from sandbox.graph.rates import Rates
 from sandbox.graph.records import Change, Commerce, Direct, Group, Organization, Sku, User
 from sandbox.graph.registration import RegistrationReport
-from sandbox.graph.skus import PREMIUM_PLANS
+from sandbox.graph.state import DEFAULT_ROLES, Refused, WorldState
 
-DEFAULT_ROLES = frozenset(
-    {"User.Read.All", "Group.Read.All", "Organization.Read.All", "AuditLog.Read.All", "Policy.Read.All"}
-)
+__all__ = ["DEFAULT_ROLES", "Refused", "World"]
+
+_HOLDINGS = frozenset({"assignedLicenses", "assignedPlans"})
+_PLANS = frozenset({"assignedPlans"})
+_MEMBERS = frozenset({"members"})
+_PROPERTIES = {
+    "upn": ("userPrincipalName", "mail"),
+    "display_name": ("displayName",),
+    "account_enabled": ("accountEnabled",),
+    "user_type": ("userType",),
+    "creation_type": ("creationType",),
+    "external_user_state": ("externalUserState",),
+    "identities": ("identities",),
+    "usage_location": ("usageLocation",),
+    "synced": ("onPremisesSyncEnabled",),
+}
+"""What Graph calls the fields of a user; what isn't here is no property of the user in the directory."""
 
 
-class Refused(Exception):
-    """An operation that a real tenant would refuse too; the text says why."""
-
-
-class World:
-    """One tenant and the application that reads it.
-
-    `cast` names objects of a generated tenant by the part they play in a story. `scope` is the SSPR scope:
-    `all`, `none`, or the id of a group.
-    """
+class World(WorldState):
+    """One tenant and the application that reads it, with everything that happens to them."""
 
     def __init__(
         self,
@@ -42,107 +51,22 @@ class World:
         rates: Rates | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.organization = organization
-        self.now = clock
-        self.seed = seed
-        # Apart from the generator's draws, or new objects would get the ids of old ones.
-        self.rng = random.Random(f"world {seed}")
-        self.rates = rates or Rates()
-        self.app_id = str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
-        self.roles = DEFAULT_ROLES
-        self.users: dict[str, User] = {}
-        self.groups: dict[str, Group] = {}
-        self.skus: dict[str, Sku] = {}
-        self.user_order: list[str] = []
-        self.group_order: list[str] = []
-        self.holders: dict[str, set[str]] = {}
-        self.cast: dict[str, str] = {}
-        self.scope = "all"
-        self.admins_may_reset = True
-        self.prohibited_locations = frozenset({"CU", "IR", "KP", "SY"})
+        super().__init__(organization, seed=seed, rates=rates, clock=clock)
+        # Apart from all other draws, so that new objects get the same ids however often the service is asked.
+        self._ids = random.Random(f"ids {seed}")
         self.licensing = GroupLicensing(self)
-        self.replica = Replica(self)
-        self.index = GroupIndex(self)
         self.report = RegistrationReport(self)
-        self._listeners: list[Callable[[Change], None]] = []
-
-    # --- reading -------------------------------------------------------------------------------------------
-
-    def listen(self, listener: Callable[[Change], None]) -> None:
-        """Have every later change told to `listener`."""
-        self._listeners.append(listener)
-
-    def seen(self, user_id: str) -> User | None:
-        """The user as a reader sees it, changes late; None if deleted or not replicated (graph.md §3.1)."""
-        user = self.replica.read(user_id)
-        if user is None or user.deleted_at is not None:
-            return None
-        return user if user.visible_from is None or user.visible_from <= self.now() else None
-
-    def visible(self, user_id: str) -> bool:
-        """Whether a reader sees the user at all."""
-        return self.seen(user_id) is not None
-
-    def assigned(self, user: User) -> dict[str, frozenset[str]]:
-        """SKU id to disabled plans: a plan is off only if every active source turns it off."""
-        if user.deleted_at is not None:
-            return {}
-        held = {sku_id: direct.disabled for sku_id, direct in user.direct.items()}
-        for (_, sku_id), inherited in user.inherited.items():
-            if inherited.state == "Active":
-                off = inherited.disabled
-                held[sku_id] = held[sku_id] & off if sku_id in held else off
-        return held
-
-    def consumed(self, sku_id: str) -> int:
-        """Seats taken: users who hold the SKU, each once."""
-        return len(self.holders.get(sku_id, ()))
-
-    def free_seats(self, sku_id: str) -> int:
-        """Seats left; negative when over-assigned, none of a SKU that the tenant lost."""
-        sku = self.skus.get(sku_id)
-        return sku.usable - self.consumed(sku_id) if sku else 0
-
-    def premium(self) -> bool:
-        """Whether the tenant owns Entra ID P1 or P2 (graph.md §8)."""
-        return any(
-            sku.usable and any(plan.id in PREMIUM_PLANS for plan in sku.plans) for sku in self.skus.values()
-        )
-
-    def transitive_members(self, group_id: str) -> tuple[set[str], set[str]]:
-        """Users and groups below a group; cycles are harmless."""
-        users: set[str] = set()
-        seen: set[str] = set()
-        waiting = [group_id]
-        while waiting:
-            group = self.groups[waiting.pop()]
-            users |= group.members
-            fresh = group.nested - seen
-            seen |= fresh
-            waiting.extend(fresh)
-        return users, seen
-
-    def user(self, user_id: str) -> User:
-        """The user, deleted or not. Refused if there never was one."""
-        if user_id not in self.users:
-            raise Refused(f"no user {user_id}")
-        return self.users[user_id]
-
-    def group(self, group_id: str) -> Group:
-        """The group. Refused if there is none."""
-        if group_id not in self.groups:
-            raise Refused(f"no group {group_id}")
-        return self.groups[group_id]
-
-    def sku(self, sku_id: str) -> Sku:
-        """The SKU. Refused if the tenant never had it."""
-        if sku_id not in self.skus:
-            raise Refused(f"the tenant has no SKU {sku_id}")
-        return self.skus[sku_id]
+        self.audits = Audits(self)
 
     # --- loading -------------------------------------------------------------------------------------------
 
-    def load(self, users: Iterable[User], groups: Iterable[Group], skus: Iterable[Sku]) -> None:
+    def load(
+        self,
+        users: Iterable[User],
+        groups: Iterable[Group],
+        skus: Iterable[Sku],
+        crowd: Crowd | None = None,
+    ) -> None:
         """Put in a whole tenant as it has always been: nobody is told, nothing is processed."""
         self.skus.update((sku.sku_id, sku) for sku in skus)
         self.groups.update((group.id, group) for group in groups)
@@ -155,6 +79,8 @@ class World:
                 self.users[user_id].groups.add(group.id)
         self.user_order = sorted(self.users)
         self.group_order = sorted(self.groups)
+        if crowd is not None:
+            self.users, self.user_order = joined(crowd, self.users, self.groups.values(), self.holders)
         for group_id in self.groups:
             self.index.note(group_id, always=True)
         self.report.refresh()
@@ -171,32 +97,49 @@ class World:
         user = User(user_id, upn, display_name, now, visible_from=visible, **fields)
         self.users[user_id] = user
         bisect.insort(self.user_order, user_id)
+        self._note_user(user)
         self._tell(Change("user", user_id, now))
         return user
 
     def update_user(self, user_id: str, **fields: Any) -> User:
-        """Set properties of a user (`account_enabled`, `usage_location`, `methods` …)."""
+        """Set properties of a user (`account_enabled`, `upn`, `usage_location`, `methods` …)."""
         user = self.user(user_id)
         if user.deleted_at is not None:
             raise Refused(f"user {user_id} is deleted")
         self.replica.before_change(user)
+        changed: set[str] = set()
         for name, value in fields.items():
+            if getattr(user, name) != value:
+                changed.update(_PROPERTIES.get(name, ()))
+                if value is None:
+                    self.user_journal.nulled.setdefault(user_id, set()).update(_PROPERTIES.get(name, ()))
             setattr(user, name, value)
+        if changed:
+            self._note_user(user, frozenset(changed))
         self._tell(Change("user", user_id, self.now()))
         return user
 
     def soft_delete(self, user_id: str) -> None:
         """Delete a user, restorable: told as `updated`, gone for readers, seats freed, memberships kept."""
         user = self.user(user_id)
+        if user.deleted_at is not None:
+            raise Refused(f"user {user_id} is deleted")
         before = self.assigned(user)
         self._delete(user, self.now())
+        self._note_user(user)
         self._count(user, before)
         self._tell(Change("user", user_id, self.now()))
 
     def restore(self, user_id: str) -> None:
-        """Undo a soft delete. Not documented for notifications (graph.md §1.3), so nobody is told."""
+        """Undo a soft delete. Not documented for notifications (graph.md §1.3), so nobody is told.
+
+        Refused for a user who isn't deleted.
+        """
         user = self.user(user_id)
+        if user.deleted_at is None:
+            raise Refused(f"user {user_id} is not deleted")
         self._delete(user, None)
+        self._note_user(user)
         self._count(user, {})
 
     def purge(self, user_id: str) -> None:
@@ -207,8 +150,11 @@ class World:
         self._count(user, before)
         for group_id in user.groups:
             self.groups[group_id].members.discard(user_id)
+            if self.rates.purged_members_in_delta:
+                self._note_group(group_id, _MEMBERS, removed=(user_id,))
         del self.users[user_id]
-        self.user_order.remove(user_id)
+        del self.user_order[bisect.bisect_left(self.user_order, user_id)]
+        self.user_journal.note(Entry(user_id, self._shows_at(), gone="deleted"))
         self._tell(Change("user", user_id, self.now(), type="deleted"))
 
     def set_licences(
@@ -241,6 +187,7 @@ class World:
     def holdings_changed(self, user: User, before: Mapping[str, frozenset[str]]) -> None:
         """Count seats anew; tell of it only if what is assigned changed (an error alone is never told)."""
         if self._count(user, before):
+            self._note_user(user, _HOLDINGS)
             self._tell(Change("user", user.id, self.now(), licences=True))
 
     # --- groups --------------------------------------------------------------------------------------------
@@ -250,6 +197,7 @@ class World:
         group = Group(self._new_id(), display_name, self.now(), nested=set(nested))
         self.groups[group.id] = group
         bisect.insort(self.group_order, group.id)
+        self._note_group(group.id, WHOLE, added=tuple(sorted(group.nested)))
         self._tell(Change("group", group.id, self.now()))
         return group
 
@@ -284,7 +232,29 @@ class World:
         group.licences = {sku_id: frozenset(disabled) for sku_id, disabled in licences.items()}
         self.index.note(group_id)
         self.licensing.request(group_id)
+        self._note_group(group_id, frozenset({"assignedLicenses"}))
         self._tell(Change("group", group_id, self.now()))
+
+    def delete_group(self, group_id: str) -> None:
+        """Delete a group for good: told as `deleted`. Refused while it assigns licences.
+
+        learn: Group-based licensing scenarios, "Delete a group with an assigned license".
+        """
+        group = self.group(group_id)
+        if group.licences or any(
+            key[0] == group_id for m in group.members for key in self.users[m].inherited
+        ):
+            raise Refused("The group has active licenses and can't be deleted.")
+        for member in group.members:
+            self.users[member].groups.discard(group_id)
+        for other in self.groups.values():
+            if group_id in other.nested:
+                other.nested.discard(group_id)
+                self._note_group(other.id, _MEMBERS, removed=(group_id,))
+        del self.groups[group_id]
+        del self.group_order[bisect.bisect_left(self.group_order, group_id)]
+        self.group_journal.note(Entry(group_id, self._shows_at(), gone="deleted"))
+        self._tell(Change("group", group_id, self.now(), type="deleted"))
 
     def reprocess_group(self, group_id: str) -> None:
         """Try again what failed; the only way back after seats were bought (graph.md §7.3)."""
@@ -303,16 +273,19 @@ class World:
         The last subscription behind the SKU takes the difference.
         """
         sku = self.sku(sku_id)
+        status = sku.status
         for name, value in units.items():
             setattr(sku, name, value)
         if sku.subscriptions:
             total = sku.enabled + sku.warning + sku.suspended + sku.locked_out
             rest = sum(row.total for row in sku.subscriptions[:-1])
             sku.subscriptions[-1].total = max(0, total - rest)
+        self._note_status(sku_id, status)
 
     def set_sku_status(self, sku_id: str, status: str) -> None:
         """Move all seats of a SKU, and its subscriptions, to one status. Nobody is told (graph.md §7.2)."""
         sku = self.sku(sku_id)
+        before = sku.status
         total = sku.enabled + sku.warning + sku.suspended + sku.locked_out
         buckets = {
             "Enabled": "enabled",
@@ -324,6 +297,13 @@ class World:
             setattr(sku, bucket, total if name == status else 0)
         for subscription in sku.subscriptions:
             subscription.status = status
+        self._note_status(sku_id, before)
+
+    def drop_sku(self, sku_id: str) -> None:
+        """Take a SKU out of the tenant altogether; assignments stay listed on the users. Nobody is told."""
+        sku = self.skus.pop(sku_id, None)
+        if sku is not None:
+            self._note_status(sku_id, sku.status)
 
     def set_subscriptions(self, sku_id: str, subscriptions: Iterable[Commerce]) -> None:
         """Replace the commercial subscriptions behind a SKU."""
@@ -333,7 +313,18 @@ class World:
         """Set whom SSPR serves: `all`, `none`, or a group. The report shows it after its next refresh."""
         if scope not in ("all", "none"):
             self.group(scope)
+        change = {"EnablementType": (self.scope, scope)}
+        self.audits.add(
+            Audit("Self-service password reset policy changes", self.now(), category="Policy", changes=change)
+        )
         self.scope = scope
+
+    def self_service(self, user_id: str, activity: str, result: str, at: datetime) -> None:
+        """A user resets, changes or unlocks by self-service, or tries to: one line in the audit log."""
+        user = self.user(user_id)
+        if user.deleted_at is not None:
+            raise Refused(f"user {user_id} is deleted")
+        self.audits.add(Audit(activity, at, user.id, user.upn, user.display_name, result))
 
     # --- within --------------------------------------------------------------------------------------------
 
@@ -341,7 +332,7 @@ class World:
         """Delete or (None) restore; a group that failed on the user may no longer, or again."""
         self.replica.before_change(user)
         user.deleted_at = at
-        for group_id in {giver for (giver, _), held in user.inherited.items() if held.state == "Error"}:
+        for group_id in {giver for (giver, _), held in user.inherited.items() if held.error}:
             self.index.note(group_id)
 
     def _membership(self, group: Group, added: tuple[str, ...] = (), removed: tuple[str, ...] = ()) -> None:
@@ -350,6 +341,7 @@ class World:
         users = tuple(member for member in added + removed if member in self.users)
         if users and (group.licences or group.processed):
             self.licensing.request(group.id, users)
+        self._note_group(group.id, _MEMBERS, added=added, removed=removed)
         self._tell(Change("group", group.id, self.now(), added=added, removed=removed))
 
     def _count(self, user: User, before: Mapping[str, frozenset[str]]) -> bool:
@@ -360,9 +352,35 @@ class World:
             self.holders.setdefault(sku_id, set()).add(user.id)
         return dict(before) != after
 
+    def _shows_at(self, earliest: datetime | None = None) -> datetime:
+        at = self.now() + timedelta(seconds=self.rates.delta_lag)
+        return at if earliest is None else max(at, earliest)
+
+    def _note_user(self, user: User, changed: frozenset[str] = WHOLE) -> None:
+        gone = "" if user.deleted_at is None else "changed"
+        at = self._shows_at(user.visible_from)
+        self.user_journal.note(Entry(user.id, at, changed, snapshot(user), gone))
+
+    def _note_group(
+        self,
+        group_id: str,
+        changed: frozenset[str],
+        added: tuple[str, ...] = (),
+        removed: tuple[str, ...] = (),
+    ) -> None:
+        entry = Entry(group_id, self._shows_at(), changed, added=added, removed=removed)
+        self.group_journal.note(entry)
+
+    def _note_status(self, sku_id: str, before: str) -> None:
+        """A SKU's state is in each holder's `assignedPlans`; whether delta tracks it, nobody says (§6)."""
+        now = self.skus[sku_id].status if sku_id in self.skus else "Deleted"
+        if self.rates.plan_status_in_delta and now != before:
+            for user_id in sorted(self.holders.get(sku_id, ())):
+                self._note_user(self.users[user_id], _PLANS)
+
     def _tell(self, change: Change) -> None:
         for listener in self._listeners:
             listener(change)
 
     def _new_id(self) -> str:
-        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
+        return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))

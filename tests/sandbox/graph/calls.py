@@ -104,12 +104,16 @@ class Calls:
 
 @dataclass
 class Endpoint:
-    """A notification endpoint. `status` answers calls; `handshake` says how validation is answered."""
+    """A notification endpoint. `status` answers calls; `handshake` says how validation is answered.
+
+    `seconds`: how long it takes to answer a notification.
+    """
 
     url: str = ""
     status: int = 202
     handshake: str = "right"
     refuse_first: int = 0
+    seconds: float = 0.0
     calls: list[list[dict[str, Any]]] = field(default_factory=list)
     validated: list[str] = field(default_factory=list)
 
@@ -142,4 +146,5 @@ class Endpoint:
             self.refuse_first -= 1
             return web.Response(status=503)
         self.calls.append((await request.json())["value"])
+        await asyncio.sleep(self.seconds)
         return web.Response(status=self.status)

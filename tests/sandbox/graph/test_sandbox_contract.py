@@ -7,7 +7,24 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROWS = tomllib.loads((HERE / "contract.toml").read_text("utf-8"))["behaviour"]
-PROVING = ("users", "licensing", "groups", "lag", "directory", "subscriptions", "service", "sdk")
+PROVING = (
+    "users",
+    "delta",
+    "group_delta",
+    "audits",
+    "delivery",
+    "throttle",
+    "faults",
+    "people",
+    "strays",
+    "licensing",
+    "groups",
+    "lag",
+    "directory",
+    "subscriptions",
+    "service",
+    "sdk",
+)
 
 
 def _tests() -> set[str]:

@@ -60,6 +60,20 @@ async def test_members_are_direct_and_mixed_and_transitive_ones_go_through_cycle
     assert (await calls.get(f"/groups/{outer}/members/user")).status == 400
 
 
+async def test_nested_groups_are_cast_too_direct_or_all_below(calls: Calls, control: Control) -> None:
+    inmost = await control.add_licensing_group("Inmost", [], [calls.graph.world.cast["admin"]])
+    inner = await control.add_licensing_group("Inner", [], [inmost])
+    outer = await control.add_licensing_group("Outer", [], [inner])
+    for name in ("microsoft.graph.group", "graph.group"):
+        assert (await _cast(calls, f"/groups/{outer}/members/{name}")).ids == [inner]
+        below = await _cast(calls, f"/groups/{outer}/transitiveMembers/{name}")
+        assert sorted(below.ids) == sorted([inner, inmost])
+        assert below.body["@odata.count"] == 2
+        assert (await calls.get(f"/groups/{outer}/transitiveMembers/{name}")).status == 400
+    people = await _cast(calls, f"/groups/{outer}/transitiveMembers/microsoft.graph.user")
+    assert people.ids == [calls.graph.world.cast["admin"]]
+
+
 async def test_a_cast_of_members_is_an_advanced_query(calls: Calls) -> None:
     path = f"/groups/{calls.graph.world.cast['group_m365_e3']}/members/graph.user?$select=id"
     assert (await calls.get(path)).status == 400

@@ -144,7 +144,17 @@ async def test_a_prohibited_or_missing_location_is_an_error_on_the_user(
 
 
 @pytest.mark.parametrize(
-    "code", ["MutuallyExclusiveViolation", "DependencyViolation", "UniquenessViolation", "Other", "Brandnew"]
+    "code",
+    [
+        "CountViolation",
+        "MutuallyExclusiveViolation",
+        "DependencyViolation",
+        "ProhibitedInUsageLocationViolation",
+        "UniquenessViolation",
+        "Other",
+        "Others",
+        "Brandnew",
+    ],
 )
 async def test_any_other_error_can_be_had_on_demand(calls: Calls, control: Control, code: str) -> None:
     user_id = await control.add_user("Unlucky")
@@ -154,6 +164,27 @@ async def test_any_other_error_can_be_had_on_demand(calls: Calls, control: Contr
     assert await control.settle()
     (state,) = (await _user(calls, user_id))["licenseAssignmentStates"]
     assert (state["state"], state["error"]) == ("Error", code)
+
+
+async def test_an_error_can_stand_on_a_user_who_has_the_licence(calls: Calls, control: Control) -> None:
+    group, (early,) = await _short(control, 5)
+    late = await control.add_user("Late")
+    await control.force_error(group, early, "DependencyViolation", assigned=True)
+    await control.do(ops.ForceError(group=group, user=late, code="DependencyViolation", assigned=True))
+    assert await control.settle()
+    await control.add_members(group, late)
+    assert await control.settle()
+    for user_id in (early, late):
+        user = await _user(calls, user_id)
+        assert [row["skuId"] for row in user["assignedLicenses"]] == [skus.EMS_E3]
+        (state,) = user["licenseAssignmentStates"]
+        assert (state["state"], state["error"]) == ("ActiveWithError", "DependencyViolation")
+    failing = await calls.get(f"/groups/{group}/membersWithLicenseErrors?$select=id")
+    assert sorted(failing.ids) == sorted([early, late])
+    await control.force_error(group, early, "")
+    assert await control.settle()
+    (state,) = (await _user(calls, early))["licenseAssignmentStates"]
+    assert (state["state"], state["error"] or "None") == ("Active", "None")
 
 
 async def test_an_error_is_told_to_nobody(calls: Calls, control: Control, endpoint: Endpoint) -> None:

@@ -54,7 +54,8 @@ async def test_each_role_of_the_table_is_enough_and_others_are_not(calls: Calls,
     assert (denied.status, denied.code) == (403, "Authorization_RequestDenied")
     for role in call.roles:
         calls.graph.simulator.throttle.__init__()  # type: ignore[misc]  # the report allows five calls
-        assert (await calls.get(path, token=token_of(calls.graph, role), **headers)).status == 200
+        token = token_of(calls.graph, role, *([call.also] if call.also else []))
+        assert (await calls.get(path, token=token, **headers)).status == 200
 
 
 async def test_errors_have_graphs_shape_and_every_answer_a_request_id(calls: Calls) -> None:

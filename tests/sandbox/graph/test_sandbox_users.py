@@ -138,16 +138,6 @@ async def test_licence_details_are_never_available_app_only(calls: Calls) -> Non
     assert (await calls.get(f"/users/{user_id}/licenseDetails", token=every)).status == 403
 
 
-async def test_delta_from_now_gives_a_link_and_no_data(calls: Calls) -> None:
-    for path in ("/users/delta()", "/users/delta"):
-        answer = await calls.get(f"{path}?$deltatoken=latest")
-        assert answer.body["value"] == []
-        assert "@odata.nextLink" not in answer.body
-        assert "/users/delta?$deltatoken=" in answer.body["@odata.deltaLink"]
-    assert (await calls.get("/users/delta?$deltatoken=latest&$top=5")).status == 400
-    assert (await calls.get("/users/delta()")).status == 501
-
-
 async def test_unsupported_filters_are_refused_rather_than_ignored(calls: Calls) -> None:
     assert (await calls.get("/users?$filter=usageLocation%20eq%20'NL'")).status == 400
     enabled = await calls.get("/users?$filter=accountEnabled%20eq%20false&$select=id,accountEnabled")
