@@ -60,19 +60,21 @@ def advance(
     gone_cause: str | GoneCause,
     rules: Rules,
     baseline: bool = False,
+    *,
+    reopen_within: timedelta = REOPEN_WITHIN,
 ) -> Advance:
     """Bring a subject's findings up to what was found at `at`.
 
     What is new opens, with `baseline` marked as the first reading's; what differs in its fingerprint changes,
     in anything else is replaced silently; what was not found is resolved because of `gone_cause`, one for all
-    or asked for each. A finding that comes back with the same fingerprint within `REOPEN_WITHIN` continues:
+    or asked for each. A finding that comes back with the same fingerprint within `reopen_within` continues:
     same id, same `opened_at`, `reopened` one higher. Raises `ValueError` if two of `found` have one key.
     """
     wanted = {finding.key: finding for finding in found}
     if len(wanted) != len(found):
         raise ValueError(f"two findings of one {subject_type} have the same key")
     standing: dict[str, OpenFinding] = {}
-    memory = {key: one for key, one in closed.items() if at - one.closed_at <= REOPEN_WITHIN}
+    memory = {key: one for key, one in closed.items() if at - one.closed_at <= reopen_within}
     transitions: list[Transition] = []
     for key, finding in wanted.items():
         known = open.get(key)

@@ -11,8 +11,10 @@ from functools import partial
 import msgspec
 
 from shared import findings
-from shared.ledger.records import Book, OutboxEntry, Posting, Shard, UserRecord
-from shared.model import Facts, Finding, Judged, JudgedBy, Standing, SubjectType, User
+from shared.ledger import gap, tombstones
+from shared.ledger.records import Book, Missed, OutboxEntry, Posting, Shard, UserRecord
+from shared.ledger.tombstones import Absence
+from shared.model import Facts, Finding, Judged, JudgedBy, Standing, SubjectType, Transition, User, Verdict
 from shared.rules.loader import Rules
 
 _COMMITS_REMEMBERED = 64
@@ -27,7 +29,8 @@ class UserReading(Facts, frozen=True, kw_only=True):
 
     `judged` still has its holdings. `observed_at`: our clock just before the request was sent. `baseline`:
     the first complete reading of all users has not ended. `edition`: the governing one. `evidence`: when
-    other facts behind the verdict were read, by name, in ISO 8601.
+    other facts behind the verdict were read, by name, in ISO 8601. `heard_at`: when the notification came
+    that asked for this reading. `since`: when the delta round before ended, if delta asked for it.
     """
 
     user: User
@@ -39,15 +42,18 @@ class UserReading(Facts, frozen=True, kw_only=True):
     standing: Standing = Standing()
     baseline: bool = False
     evidence: Mapping[str, str] = {}
+    heard_at: datetime | None = None
+    since: datetime | None = None
 
 
 class CommitOutcome(Facts, frozen=True, kw_only=True):
-    """What became of a message's readings in one shard, by user id; each reading is in exactly one of four.
+    """What became of a message's readings and absences in one shard, by user id; each is in one of six.
 
     `committed`: something about the user changed. `unchanged`: only when, and by which facts, it was judged.
     `refused`: judged by older tenant facts than the record; judge again. `superseded`: the record rests on a
-    reading as late or later. Of these, `outdated` were judged by newer facts than the record: look at the
-    user again. `transitions` are the postings of this commit.
+    reading as late or later. `gone`: an absence made a tombstone. `restored`: a reading brought a user back.
+    Of the superseded, `outdated` were judged by newer facts than the record: look at the user again.
+    `transitions` are the postings of this commit.
     """
 
     book: str
@@ -55,52 +61,215 @@ class CommitOutcome(Facts, frozen=True, kw_only=True):
     unchanged: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
     transitions: tuple[Posting, ...] = ()
 
 
 def apply_readings(
-    shard: Shard, readings: Sequence[UserReading], at: datetime, tenant_id: str, rules: Rules
+    shard: Shard,
+    readings: Sequence[UserReading],
+    at: datetime,
+    tenant_id: str,
+    rules: Rules,
+    absences: Sequence[Absence] = (),
+    heard: Mapping[str, datetime] | None = None,
 ) -> tuple[Shard, CommitOutcome]:
-    """The shard with the readings taken in, one after the other, and what became of each.
+    """The shard with readings and absences taken in, one after the other, and what became of each.
 
     The guard, in this order: a reading judged by an older facts generation than the record's is refused; one
     observed before the record's, or at the same time by the same generation, is superseded. So neither older
-    facts nor an older look at the user ever overwrites a newer verdict. What passes always moves the record's
-    `observed_at` and `judged_by`, even if nothing else changed: the guard can't see what was not written.
-    If nothing passes, the very shard that was given comes back.
+    facts nor an older look at the user ever overwrites a newer verdict. An absence rests on no facts: only
+    when it was observed decides, before the record's is superseded. Likewise against a tombstone: a reading
+    must be later, whatever facts it was judged by. What passes always moves the record's `observed_at` and
+    `judged_by`, even if nothing else changed: the guard can't see what was not written.
+
+    `heard` (user id to time): notifications that needed no reading, see `gap.hear`; users without a record
+    are passed over. Tombstones that have stood long enough go. If nothing passes, the very shard that was
+    given comes back.
     """
-    users = dict(shard.users)
-    fate: dict[str, list[str]] = {name: [] for name in CommitOutcome.__struct_fields__}
-    postings: list[Posting] = []
+    intake = _Intake(shard, at, tenant_id, rules)
     for reading in readings:
+        intake.take(reading)
+    for absence in absences:
+        intake.bury(absence)
+    for user_id, when in (heard or {}).items():
+        intake.hear(user_id, when)
+    return intake.shard(), intake.outcome()
+
+
+class _Intake:
+    """One commit on its way through a shard: the users as they become, and the fate of each reading."""
+
+    def __init__(self, shard: Shard, at: datetime, tenant_id: str, rules: Rules) -> None:
+        self._shard = shard
+        self._at = at
+        self._tenant_id = tenant_id
+        self._rules = rules
+        self._users = dict(shard.users)
+        self._changed = False
+        self._fates: dict[str, list[str]] = {name: [] for name in CommitOutcome.__struct_fields__}
+        self._postings: list[Posting] = []
+        self._waits: list[float] = []
+        self._bare: dict[int, Verdict] = {}
+
+    def take(self, reading: UserReading) -> None:
+        """Take a reading in, unless the guard is against it."""
         user_id = reading.user.id
-        known = users.get(user_id)
-        if known and (verdict := _guard(known, reading)):
-            fate[verdict].append(user_id)
-            if verdict == "superseded" and reading.judged_by.generation > known.judged_by.generation:
-                fate["outdated"].append(user_id)
-            continue
-        record, posted = _take(known, reading, at, tenant_id, rules)
-        users[user_id] = record
-        postings += posted
-        fate["unchanged" if known and _same(known, record) else "committed"].append(user_id)
-    outcome = CommitOutcome(
-        book=shard.name,
-        committed=tuple(fate["committed"]),
-        unchanged=tuple(fate["unchanged"]),
-        refused=tuple(fate["refused"]),
-        superseded=tuple(fate["superseded"]),
-        outdated=tuple(fate["outdated"]),
-        transitions=tuple(postings),
-    )
-    if not outcome.committed and not outcome.unchanged:
-        return shard, outcome
-    return msgspec.structs.replace(shard, users=users), outcome
+        known = self._users.get(user_id)
+        fate = _guard(known, reading) if known else ""
+        if not fate:
+            fate = self._overwrite(known, reading)
+        elif fate == "superseded":
+            # A later look came first, and may have counted as missed what this notification told of.
+            if reading.heard_at:
+                self.hear(user_id, reading.heard_at)
+            if known and not known.gone_at and reading.judged_by.generation > known.judged_by.generation:
+                self._fates["outdated"].append(user_id)
+        self._fates[fate].append(user_id)
+
+    def bury(self, absence: Absence) -> None:
+        """Make a tombstone, unless the user was seen later."""
+        user_id = absence.user_id
+        known = self._users.get(user_id)
+        if known and _seen_since(known, absence):
+            fate = "superseded"
+        elif known and known.gone_at:
+            fate = "unchanged"
+            self._put(msgspec.structs.replace(known, observed_at=absence.observed_at))
+        else:
+            fate = "gone"
+            self._put(self._tombstone(absence, known))
+        self._fates[fate].append(user_id)
+
+    def hear(self, user_id: str, when: datetime) -> None:
+        """Note a notification that was not read for, where it matters."""
+        known = self._users.get(user_id)
+        record = gap.hear(known, when) if known else None
+        if record and record is not known:
+            self._put(record)
+
+    def shard(self) -> Shard:
+        """The shard as it is to be written; the very one that was given if nothing passed."""
+        if not self._changed:
+            return self._shard
+        tombstones.without_old(self._users, self._at)
+        heard = gap.with_heard(self._shard.heard, self._waits)
+        return msgspec.structs.replace(self._shard, users=self._users, heard=heard)
+
+    def outcome(self) -> CommitOutcome:
+        """What became of everything."""
+        fates = {name: tuple(ids) for name, ids in self._fates.items() if ids}
+        return CommitOutcome(book=self._shard.name, transitions=tuple(self._postings), **fates)
+
+    def _put(self, record: UserRecord) -> None:
+        self._users[record.id] = record
+        self._changed = True
+
+    def _overwrite(self, known: UserRecord | None, reading: UserReading) -> str:
+        step = self._advance(known, reading)
+        judged_on = gap.mark(reading.user)
+        news = gap.changed(known, reading.user, judged_on)
+        heard_at = gap.later(known.heard_at if known else None, reading.heard_at)
+        since = reading.since if news and not reading.baseline else None
+        record = _record(
+            known,
+            reading,
+            self._without_holdings(reading.judged.verdict),
+            step,
+            judged_on=judged_on,
+            heard_at=heard_at,
+            missed=gap.missed(known.missed if known else None, heard_at, since, self._at),
+        )
+        if step.transitions:
+            evidence = {**reading.evidence, "observedAt": reading.observed_at.isoformat()}
+            self._post(record.id, step.transitions, reading.edition, evidence)
+        if news and reading.heard_at:
+            self._waits.append(max(0.0, (self._at - reading.heard_at).total_seconds()))
+        self._put(record)
+        if known and known.gone_at:
+            return "restored"
+        return "unchanged" if known and _same(known, record) else "committed"
+
+    def _advance(self, known: UserRecord | None, reading: UserReading) -> findings.Advance:
+        open_now = known.open if known else {}
+        closed = known.closed if known else {}
+        within = findings.REOPEN_WITHIN
+        if known and known.gone_at:
+            closed, within = tombstones.remembered(known, self._at), tombstones.KEPT
+        if not (open_now or closed or reading.findings):
+            return _NOTHING
+        cause = partial(
+            findings.resolution_cause,
+            reading.judged.verdict,
+            synced=reading.user.synced,
+            rule_changed=known is not None and known.judged_by.policy != reading.judged_by.policy,
+        )
+        return findings.advance(
+            self._tenant_id,
+            SubjectType.USER,
+            reading.user.id,
+            open_now,
+            closed,
+            reading.findings,
+            self._at,
+            cause,
+            self._rules,
+            baseline=reading.baseline,
+            reopen_within=within,
+        )
+
+    def _tombstone(self, absence: Absence, known: UserRecord | None) -> UserRecord:
+        if known is None:
+            return tombstones.tombstone(absence, None, {}, self._at)
+        step = findings.advance(
+            self._tenant_id,
+            SubjectType.USER,
+            known.id,
+            known.open,
+            known.closed,
+            (),
+            self._at,
+            tombstones.DELETED,
+            self._rules,
+        )
+        evidence = {**absence.evidence, "observedAt": absence.observed_at.isoformat()}
+        self._post(known.id, step.transitions, absence.edition, evidence)
+        return tombstones.tombstone(absence, known, step.closed, self._at)
+
+    def _post(
+        self, user_id: str, transitions: Iterable[Transition], edition: str, evidence: Mapping[str, str]
+    ) -> None:
+        self._postings += [
+            Posting(
+                subject_type=SubjectType.USER,
+                subject_id=user_id,
+                transition=transition,
+                edition=edition,
+                evidence=evidence,
+            )
+            for transition in transitions
+        ]
+
+    def _without_holdings(self, verdict: Verdict) -> Verdict:
+        """How each SKU was read is for `explain`, which reads the user anew.
+
+        A judge gives one and the same verdict to all users who are alike, so it is stripped once.
+        """
+        bare = self._bare.get(id(verdict))
+        if bare is None:
+            bare = self._bare[id(verdict)] = msgspec.structs.replace(verdict, holdings=())
+        return bare
+
+
+_NOTHING = findings.Advance({}, {}, ())
 
 
 def _guard(known: UserRecord, reading: UserReading) -> str:
     """Why the reading must not overwrite the record; empty if it may."""
+    if known.gone_at:
+        return "" if reading.observed_at > known.observed_at else "superseded"
     ours, theirs = reading.judged_by.generation, known.judged_by.generation
     if ours < theirs:
         return "refused"
@@ -111,33 +280,29 @@ def _guard(known: UserRecord, reading: UserReading) -> str:
     return ""
 
 
-def _take(
-    known: UserRecord | None, reading: UserReading, at: datetime, tenant_id: str, rules: Rules
-) -> tuple[UserRecord, list[Posting]]:
+def _seen_since(known: UserRecord, absence: Absence) -> bool:
+    """Whether the record rests on a later look. At the very same time an absence wins over a reading."""
+    if known.gone_at:
+        return absence.observed_at <= known.observed_at
+    return absence.observed_at < known.observed_at
+
+
+def _record(
+    known: UserRecord | None,
+    reading: UserReading,
+    verdict: Verdict,
+    step: findings.Advance,
+    *,
+    judged_on: str,
+    heard_at: datetime | None,
+    missed: Missed | None,
+) -> UserRecord:
     user = reading.user
-    step = findings.advance(
-        tenant_id,
-        SubjectType.USER,
-        user.id,
-        known.open if known else {},
-        known.closed if known else {},
-        reading.findings,
-        at,
-        partial(
-            findings.resolution_cause,
-            reading.judged.verdict,
-            synced=user.synced,
-            rule_changed=known is not None and known.judged_by.policy != reading.judged_by.policy,
-        ),
-        rules,
-        baseline=reading.baseline,
-    )
-    record = UserRecord(
+    return UserRecord(
         id=user.id,
         observed_at=reading.observed_at,
         judged_by=reading.judged_by,
-        # How each SKU was read is for `explain`, which reads the user anew.
-        verdict=msgspec.structs.replace(reading.judged.verdict, holdings=()),
+        verdict=verdict,
         upn=user.user_principal_name or "",
         name=user.display_name or "",
         synced=user.synced,
@@ -149,19 +314,10 @@ def _take(
         scope_mismatch=_scope_mismatch(reading),
         open=step.open,
         closed=step.closed,
+        judged_on=judged_on,
+        heard_at=heard_at,
+        missed=missed,
     )
-    evidence = {**reading.evidence, "observedAt": reading.observed_at.isoformat()}
-    postings = [
-        Posting(
-            subject_type=SubjectType.USER,
-            subject_id=user.id,
-            transition=transition,
-            edition=reading.edition,
-            evidence=evidence,
-        )
-        for transition in step.transitions
-    ]
-    return record, postings
 
 
 def _enabled_since(known: UserRecord | None, reading: UserReading) -> datetime | None:
@@ -182,8 +338,15 @@ def _scope_mismatch(reading: UserReading) -> bool:
 
 
 def _same(known: UserRecord, record: UserRecord) -> bool:
-    fresh = msgspec.structs.replace(known, observed_at=record.observed_at, judged_by=record.judged_by)
-    return fresh == record
+    """Whether the records differ at most in how, when and why the user was looked at."""
+    looked = msgspec.structs.replace(
+        known,
+        observed_at=record.observed_at,
+        judged_by=record.judged_by,
+        heard_at=record.heard_at,
+        missed=record.missed,
+    )
+    return looked == record
 
 
 def sealed[B: Book](book: B, commit_id: str, postings: tuple[Posting, ...], at: datetime) -> B:

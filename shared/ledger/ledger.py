@@ -2,23 +2,26 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import overload
 
 import msgspec
 
+from shared.ledger import gap
 from shared.ledger import manifest as layout
 from shared.ledger import totals as sums
 from shared.ledger.books import Books
 from shared.ledger.commits import CommitOutcome, UserReading, apply_readings
+from shared.ledger.gap import HEARD_WITHIN, Tally
 from shared.ledger.journal import JournalLine
 from shared.ledger.manifest import TENANT, LedgerMissing, Paths
 from shared.ledger.outbox import Outbox
 from shared.ledger.records import Book, Manifest, Posting, Shard, TenantRecord, UserRecord
-from shared.ledger.shards import Held, LedgerUnreadable, shard_names, shard_of
+from shared.ledger.shards import Held, LedgerUnreadable, failing, shard_names, shard_of, waiting
+from shared.ledger.tombstones import Absence
 from shared.model import Totals
 from shared.rules.loader import Rules
-from shared.storage import Lease, Storage
+from shared.storage import Lease, Listed, Storage
 
 TenantChange = Callable[[TenantRecord], tuple[TenantRecord, tuple[Posting, ...]]]
 
@@ -43,6 +46,7 @@ class Ledger:
         self._now = now
         self._books = Books(storage.ledger)
         self._manifest: Manifest | None = None
+        self._totals: dict[str, tuple[str, Totals]] = {}
 
     @overload
     async def manifest(self, count_users: Callable[[], Awaitable[int]]) -> Manifest: ...
@@ -92,7 +96,7 @@ class Ledger:
         return await self._read(TenantRecord(name=TENANT))
 
     async def user_records(self, user_ids: Iterable[str]) -> dict[str, UserRecord]:
-        """The records of these users, by id; users without one are left out."""
+        """The records of these users, by id, tombstones too; users without one are left out."""
         manifest = await self._present()
         by_shard: dict[str, list[str]] = {}
         for user_id in user_ids:
@@ -104,18 +108,56 @@ class Ledger:
         return found
 
     async def records(self) -> AsyncIterator[UserRecord]:
-        """Every user's record, one shard in memory at a time."""
+        """The record of every user who is there, one shard in memory at a time."""
         for name in shard_names((await self._present()).shards):
             for record in (await self.read_shard(name)).record.users.values():
-                yield record
+                if not record.gone_at:
+                    yield record
 
     async def totals(self) -> Totals:
-        """The sums over all users, one shard in memory at a time."""
+        """The sums over all users. Only shards that changed since this was last asked are read."""
         result = Totals()
-        for name in shard_names((await self._present()).shards):
-            users: Mapping[str, UserRecord] = (await self.read_shard(name)).record.users
-            result = sums.add(result, sums.totals_of(users.values()))
+        async for name, listed in self._shards():
+            known = self._totals.get(name)
+            if known is None or known[0] != listed.etag:
+                held = await self.read_shard(name)
+                known = (held.etag or "", sums.totals_of(held.record.users.values()))
+                self._totals[name] = known
+            result = sums.add(result, known[1])
         return result
+
+    async def holders(self, sku_ids: Iterable[str]) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
+        """Shard by shard, the ids of users to whom any of these SKUs is assigned; never an empty tuple."""
+        wanted = frozenset(sku_ids)
+        async for name, _ in self._shards():
+            users = (await self.read_shard(name)).record.users.values()
+            found = tuple(one.id for one in users if not wanted.isdisjoint(one.skus))
+            if found:
+                yield name, found
+
+    async def waiting_for_report(self) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
+        """Shard by shard, the ids of users out of reach only until the registration report knows them.
+
+        Only shards that hold such users are read.
+        """
+        async for name, listed in self._shards():
+            if listed.metadata.get("waiting") != "0":
+                found = tuple(waiting((await self.read_shard(name)).record))
+                if found:
+                    yield name, found
+
+    async def failing_users(self) -> AsyncIterator[str]:
+        """The ids of users with an open `assignment-error`. Only shards that hold such users are read."""
+        async for name, listed in self._shards():
+            if listed.metadata.get("failing") != "0":
+                for user_id in failing((await self.read_shard(name)).record):
+                    yield user_id
+
+    async def _shards(self) -> AsyncIterator[tuple[str, Listed]]:
+        """Every shard that was ever written, as one listing shows them. Old ones may lack a label."""
+        paths = Paths(await self._present())
+        async for listed in self._storage.ledger.names(paths.users):
+            yield paths.name(listed.name), listed
 
     async def _read[T: Book](self, empty: T) -> Held[T]:
         manifest = await self._present()
@@ -125,26 +167,62 @@ class Ledger:
     # --- committing ------------------------------------------------------------------------------------
 
     async def commit_users(
-        self, shard_name: str, readings: Sequence[UserReading], at: datetime
+        self,
+        shard_name: str,
+        readings: Sequence[UserReading],
+        at: datetime,
+        *,
+        absences: Sequence[Absence] = (),
+        heard: Mapping[str, datetime] | None = None,
     ) -> CommitOutcome:
-        """Take readings of users of one shard into the ledger, and their transitions into the journal.
+        """Take readings and absences of users of one shard into the ledger, transitions into the journal.
 
-        One write for all of them, one to clear the outbox. See `CommitOutcome` and the guard of
-        `apply_readings`. Raises `ValueError` for a user of another shard.
+        One write for all of them, one to clear the outbox. `heard`: users of whom a notification came at that
+        time and who need no reading, since their record is younger or they were not there. See
+        `CommitOutcome`, and `apply_readings` for what is taken in. Raises `ValueError` for a user of another
+        shard.
         """
         shards = (await self._present()).shards
-        strangers = sum(shard_of(one.user.id, shards) != shard_name for one in readings)
+        ids = [*(one.user.id for one in readings), *(one.user_id for one in absences), *(heard or ())]
+        strangers = sum(shard_of(one, shards) != shard_name for one in ids)
         if strangers:
-            raise ValueError(f"{strangers} of {len(readings)} users don't belong to shard {shard_name}")
+            raise ValueError(f"{strangers} of {len(ids)} users don't belong to shard {shard_name}")
         outcome = CommitOutcome(book=shard_name)
 
         def change(shard: Shard) -> tuple[Shard, tuple[Posting, ...]]:
             nonlocal outcome
-            changed, outcome = apply_readings(shard, readings, at, self._tenant_id, self._rules)
+            changed, outcome = apply_readings(
+                shard, readings, at, self._tenant_id, self._rules, absences, heard
+            )
             return changed, outcome.transitions
 
-        await self._commit(Shard(name=shard_name), change, at)
+        held = await self._commit(Shard(name=shard_name), change, at)
+        if held.etag and 2 * len(readings) >= len(held.record.users):
+            # A sweep is at it. It will ask for the sums, and here is the shard at hand.
+            self._totals[shard_name] = (held.etag, sums.totals_of(held.record.users.values()))
         return outcome
+
+    async def tally(self, at: datetime, within: timedelta = HEARD_WITHIN) -> Tally:
+        """Count the gap and take it out of the ledger: changes nobody told of, and waits of the others.
+
+        A change found by delta less than `within` ago may still be heard of and stays. Only shards that have
+        something to count are read and written. A crash on the way may lose what it took out; nothing is
+        counted twice.
+        """
+        result = Tally()
+        for name in [
+            name async for name, listed in self._shards() if gap.is_due(listed.metadata, at, within)
+        ]:
+            taken = Tally()
+
+            def change(shard: Shard) -> tuple[Shard, tuple[Posting, ...]]:
+                nonlocal taken
+                changed, taken = gap.take_out(shard, at, within)
+                return changed, ()
+
+            await self._commit(Shard(name=name), change, at)
+            result = gap.add(result, taken)
+        return result
 
     async def commit_tenant(self, change: TenantChange, at: datetime) -> TenantRecord:
         """Change the tenant's record; returns it as committed.

@@ -47,14 +47,18 @@ def lock_path(tenant_id: str, name: str) -> str:
 
 
 class Paths:
-    """Blob names of one epoch: `books` in container `ledger`, `journal` in container `alerts`."""
+    """Blob names of one epoch: `books` in container `ledger`, `journal` in container `alerts`.
+
+    `books` begins the names of all books, `users` those of the shards.
+    """
 
     def __init__(self, manifest: Manifest) -> None:
         self.books = f"{manifest.tenant_id}/{manifest.epoch}/"
+        self.users = f"{self.books}users/"
 
     def book(self, name: str) -> str:
         """The blob of a book."""
-        return f"{self.books}{TENANT}" if name == TENANT else f"{self.books}users/{name}"
+        return f"{self.books}{TENANT}" if name == TENANT else f"{self.users}{name}"
 
     def name(self, path: str) -> str:
         """The book of a blob: the reverse of `book`."""

@@ -21,12 +21,32 @@ from shared.model import (
 )
 
 
+class Missed(Facts, frozen=True):
+    """A change that nobody told of: delta found it at `found_at`, and it happened after `since`.
+
+    `since`: when the delta round before ended. It is kept until it is heard of after all, or counted (`gap`).
+    """
+
+    since: datetime
+    found_at: datetime
+
+
+class Heard(Facts, frozen=True):
+    """Changes that were told of, since the last count: how many, and seconds from notification to verdict."""
+
+    users: int = 0
+    seconds: float = 0.0
+    longest: float = 0.0
+
+
 class UserRecord(Facts, frozen=True):
     """What we believe of one user now. `skus` are the ids assigned; names are for display only.
 
     `disabled_seen`: the last reading found the account disabled; `enabled_since`: see `Standing`.
     `scope_mismatch`: the configured scope groups and the registration report disagree on this user.
     `open` is keyed by `Finding.key`; `closed` remembers resolved ones for reopening.
+    `gone_at`: this is a tombstone, written then (`tombstones`). `heard_at`: the last authentic notification.
+    `judged_on`: a mark of the user object's facts that judging rests on (`gap.mark`); empty in old records.
     """
 
     id: str
@@ -44,6 +64,10 @@ class UserRecord(Facts, frozen=True):
     scope_mismatch: bool = False
     open: Mapping[str, OpenFinding] = {}
     closed: Mapping[str, ClosedFinding] = {}
+    judged_on: str = ""
+    gone_at: datetime | None = None
+    heard_at: datetime | None = None
+    missed: Missed | None = None
 
 
 class SubjectRecord(Facts, frozen=True):
@@ -85,16 +109,23 @@ class Book(Facts, frozen=True):
 
 
 class Shard(Book, frozen=True):
-    """About 2,000 users."""
+    """About 2,000 users, and tombstones of others. `heard`: what was told of and not yet counted."""
 
     users: Mapping[str, UserRecord] = {}
+    heard: Heard | None = None
 
 
 class Sweep(Facts, frozen=True):
-    """The paged reading of all users: where it stands. `step` is the number of the message that is due.
+    """The reading of all users: where it stands. `step` is the number of the message that is due.
 
-    `link` is the page that this step starts with, empty for the first. `policy`: the fingerprint under which
-    it began.
+    First all pages are put aside, then judged bucket by bucket: `link` is the page that this step starts
+    with, empty for the first; `bucket` the one that is due, None while pages are read; `buckets` all of them.
+    `asked`: the last step that a message was sent for. `policy`: the fingerprint under which it began. `why`:
+    who asked for it; `again`: who asked for another one meanwhile. `delta_link`: tells what changed since
+    just before it began; empty where Graph gives none. `expected`: how many users there were at last count,
+    0 if never counted. `unseen`: users of the ledger that it did not see. `unnamed`: rows without an id.
+    `restarts`: how often it began anew because Graph had forgotten a page. `failures`: how often this step
+    failed, and `fault` how. `woken_at`: when it stood still and was asked for again.
     """
 
     id: str
@@ -106,13 +137,44 @@ class Sweep(Facts, frozen=True):
     users: int = 0
     touched_at: datetime | None = None
     ended_at: datetime | None = None
+    why: str = ""
+    again: str = ""
+    asked: int = 1
+    bucket: int | None = None
+    buckets: int = 0
+    delta_link: str = ""
+    expected: int = 0
+    unseen: int = 0
+    unnamed: int = 0
+    restarts: int = 0
+    failures: int = 0
+    fault: str = ""
+    woken_at: datetime | None = None
+
+    @property
+    def phase(self) -> str:
+        """`reading` pages, `judging` what they hold, or `ended`."""
+        return "ended" if self.ended_at else "reading" if self.bucket is None else "judging"
+
+    @property
+    def percent(self) -> int | None:
+        """How much of the present phase is done; None where it is not known."""
+        if self.ended_at:
+            return 100
+        if self.bucket is not None:
+            return 100 * self.bucket // max(1, self.buckets)
+        return min(99, 100 * self.users // self.expected) if self.expected else None
 
 
 class TenantRecord(Book, frozen=True):
     """The tenant: facts, its own and its groups' findings, and how far the first reading is.
 
     `standing_policy`: the policy's fingerprint when the report and the scope groups were last read.
-    `counted_at`: when the counting of `totals` began.
+    `counted_at`: when the counting of `totals` began. `unwell`: what the watch itself can't do, code to
+    detail (ids and words of ours only).
+    `read_as`: how each SKU is read, and what else all verdicts rest on, as digests. `owed`: SKUs whose
+    holders must be looked at, since that changed; `*`: everybody. `owed_at`: when something was last added.
+    `nested_at`: when the members of groups nested in licensing groups were last read.
     `subjects` is keyed by `tenant` or a group's id. `baseline_ended_at` is set once, by the first complete
     sweep.
     """
@@ -124,6 +186,11 @@ class TenantRecord(Book, frozen=True):
     baseline_ended_at: datetime | None = None
     standing_policy: str = ""
     counted_at: datetime | None = None
+    unwell: Mapping[str, str] = {}
+    read_as: Mapping[str, str] = {}
+    owed: tuple[str, ...] = ()
+    owed_at: datetime | None = None
+    nested_at: datetime | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

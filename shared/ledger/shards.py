@@ -1,10 +1,10 @@
 """Books as bytes, and which shard a user's record lies in. Pure."""
 
-import hashlib
-
 import msgspec
 
-from shared.ledger.records import Book
+from shared.ledger import gap
+from shared.ledger.records import Book, Shard
+from shared.spread import spread
 
 
 class LedgerUnreadable(Exception):
@@ -27,8 +27,7 @@ def shard_of(user_id: str, shards: int) -> str:
 
     Doubling the number of shards splits each into itself and one new: the number is the hash's low bits.
     """
-    digest = hashlib.blake2b(user_id.lower().encode(), digest_size=8).digest()
-    return _name(int.from_bytes(digest) % shards)
+    return _name(spread(user_id) % shards)
 
 
 def shard_names(shards: int) -> tuple[str, ...]:
@@ -54,5 +53,30 @@ def decode[B: Book](data: bytes, kind: type[B], path: str) -> B:
 
 
 def labels(book: Book) -> dict[str, str]:
-    """Blob metadata: `outbox` is the number of entries not yet published, which a listing shows."""
-    return {"outbox": str(len(book.outbox))}
+    """Blob metadata, which a listing shows, so that a job reads only the books that it is about.
+
+    `outbox`: entries not yet published. Of a shard also `failing`: users with an open `assignment-error`;
+    `waiting`: users whom the registration report does not know yet; `tally`: see `gap.label`.
+    """
+    found = {"outbox": str(len(book.outbox))}
+    if isinstance(book, Shard):
+        found |= {
+            "failing": str(len(failing(book))),
+            "waiting": str(len(waiting(book))),
+            "tally": str(gap.label(book)),
+        }
+    return found
+
+
+def failing(shard: Shard) -> list[str]:
+    """Ids of users with an open `assignment-error`."""
+    return [
+        record.id
+        for record in shard.users.values()
+        if record.open and any(one.finding.kind == "assignment-error" for one in record.open.values())
+    ]
+
+
+def waiting(shard: Shard) -> list[str]:
+    """Ids of users who are out of reach only until the registration report knows them."""
+    return [record.id for record in shard.users.values() if record.verdict.reach == "not-yet-reported"]

@@ -14,19 +14,27 @@ _KEEP_THEIR_SEATS = ("not-yet-reported", "emergency")
 
 
 def totals_of(records: Iterable[UserRecord]) -> Totals:
-    """The sums over these users. `hanging` counts a user once for each finding of the tenant it awaits."""
+    """The sums over these users, tombstones left out.
+
+    `hanging` counts a user once for each finding of the tenant it awaits.
+    """
     users = in_reach = synced_in_reach = no_location = need_p1 = need_cloud = mismatch = 0
     states: Counter[str] = Counter()
     hanging: Counter[str] = Counter()
     differing: Counter[str] = Counter()
     holders: dict[str, list[str]] = {}
     for record in records:
+        if record.gone_at:
+            continue
         verdict = record.verdict
         users += 1
         mismatch += record.scope_mismatch
         states[verdict.state] += 1
-        differing.update(edition for edition, state in record.others.items() if state != verdict.state)
-        hanging.update({_key(one.kind, one.about) for one in verdict.because if not one.subject})
+        for edition, state in record.others.items():
+            if state != verdict.state:
+                differing[edition] += 1
+        if verdict.because:
+            hanging.update({_key(one.kind, one.about) for one in verdict.because if not one.subject})
         if verdict.state is State.NOT_IN_REACH:
             if verdict.reach not in _KEEP_THEIR_SEATS:
                 for sku_id in record.skus:

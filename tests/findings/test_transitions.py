@@ -145,6 +145,31 @@ def test_back_after_fourteen_days_it_is_a_new_finding() -> None:
     assert (third.open["coverage"].reopened, third.closed) == (0, {})
 
 
+def test_a_caller_may_remember_longer_than_fourteen_days() -> None:
+    first = step(NOTHING, BARE, at=AT)
+    second = step(first, at=AT + HOUR)
+    month = timedelta(days=30)
+
+    def back_after(gone: timedelta) -> Transition:
+        at = AT + HOUR + gone
+        again = advance(
+            TENANT,
+            "user",
+            USER,
+            second.open,
+            second.closed,
+            (BARE,),
+            at,
+            "",
+            load_rules(),
+            reopen_within=month,
+        )
+        return only(again.transitions)
+
+    assert back_after(month).finding.id == first.open["coverage"].id
+    assert back_after(month + timedelta(microseconds=1)).finding.id != first.open["coverage"].id
+
+
 def test_back_but_different_it_is_a_new_finding_and_the_old_one_is_forgotten() -> None:
     first = step(NOTHING, BARE, at=AT)
     third = step(step(first, at=AT + HOUR), CHANGED, at=AT + 2 * HOUR)

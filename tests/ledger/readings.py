@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from shared.ledger.commits import UserReading
+from shared.ledger.tombstones import Absence
 from shared.model import (
     AssignedLicense,
     Finding,
@@ -80,8 +81,15 @@ def reading(
     generation: int = 1,
     enabled: bool = True,
     name: str = "Ada Lovelace",
+    skus: tuple[str, ...] = ("sku-e3",),
+    heard: float | None = None,
+    since: float | None = None,
+    baseline: bool = False,
 ) -> UserReading:
-    """User number `user`, observed `seen` seconds after `START`, with these findings."""
+    """User number `user`, observed `seen` seconds after `START`, with these findings.
+
+    `heard`: when the notification came; `since`: when the delta round before ended; both in seconds.
+    """
     verdict = verdict_of(found)
     return UserReading(
         user=User(
@@ -90,12 +98,26 @@ def reading(
             display_name=name,
             account_enabled=enabled,
             usage_location="NL",
-            assigned_licenses=(AssignedLicense(sku_id="sku-e3"),),
+            assigned_licenses=tuple(AssignedLicense(sku_id=one) for one in skus),
         ),
         judged=Judged(verdict=verdict),
         observed_at=after(seen),
         judged_by=JudgedBy(generation=generation, policy="policy"),
         findings=found,
+        edition=EDITION,
+        evidence={"skusAt": START.isoformat()},
+        heard_at=None if heard is None else after(heard),
+        since=None if since is None else after(since),
+        baseline=baseline,
+    )
+
+
+def absence(user: int = 1, seen: float = 0, since: float | None = None) -> Absence:
+    """User number `user`, not found by a request `seen` seconds after `START`."""
+    return Absence(
+        user_id=user_id(user),
+        observed_at=after(seen),
+        since=None if since is None else after(since),
         edition=EDITION,
         evidence={"skusAt": START.isoformat()},
     )

@@ -11,6 +11,7 @@ from shared.ledger import commits
 from shared.ledger.commits import CommitOutcome, UserReading, apply_readings
 from shared.ledger.journal import lines_of, replay
 from shared.ledger.records import Shard
+from shared.ledger.tombstones import Absence
 from shared.model import Judged, Moment, OpenFinding, Registration, Standing, State
 from shared.rules.loader import load_rules
 from tests.ledger.readings import (
@@ -18,6 +19,7 @@ from tests.ledger.readings import (
     FAILED,
     TENANT_ID,
     UNCOVERED,
+    absence,
     after,
     reading,
     user_id,
@@ -37,8 +39,11 @@ READING = st.builds(
 MESSAGE = st.lists(READING, max_size=6)
 
 
-def apply(shard: Shard, *readings: UserReading, at: float = 100) -> tuple[Shard, CommitOutcome]:
-    return apply_readings(shard, readings, after(at), TENANT_ID, RULES)
+def apply(shard: Shard, *news: UserReading | Absence, at: float = 100) -> tuple[Shard, CommitOutcome]:
+    """One commit of all of these, readings first."""
+    readings = [one for one in news if isinstance(one, UserReading)]
+    absences = [one for one in news if isinstance(one, Absence)]
+    return apply_readings(shard, readings, after(at), TENANT_ID, RULES, absences)
 
 
 def test_a_reading_judged_by_older_facts_is_refused_even_if_it_looked_later() -> None:
@@ -147,14 +152,6 @@ def test_groups_and_report_disagree_only_on_ordinary_users_that_both_know(
     assert shard.users[user_id(1)].scope_mismatch is mismatch
 
 
-@given(MESSAGE)
-def test_every_reading_has_exactly_one_fate(readings: list[UserReading]) -> None:
-    _, outcome = apply(EMPTY, *readings)
-    fates = outcome.committed + outcome.unchanged + outcome.refused + outcome.superseded
-    assert sorted(fates) == sorted(one.user.id for one in readings)
-    assert set(outcome.outdated) <= set(outcome.superseded)
-
-
 @given(MESSAGE, MESSAGE)
 def test_neither_generation_nor_time_of_a_record_ever_goes_back(
     first: list[UserReading], second: list[UserReading]
@@ -195,13 +192,83 @@ def test_in_whatever_order_workers_commit_the_latest_look_by_the_newest_facts_st
         assert verdicts[0][key][1].state == one.judged.verdict.state
 
 
-@given(st.lists(MESSAGE, max_size=5))
-def test_the_journal_replayed_is_the_open_findings_of_the_ledger(messages: list[list[UserReading]]) -> None:
+ABSENCE = st.builds(absence, st.integers(1, 3), st.integers(0, 9))
+NEWS = st.one_of(READING, READING, ABSENCE)
+OF_ONE = st.lists(
+    st.one_of(
+        st.builds(lambda found, seen: reading(1, *found, seen=seen), FOUND, st.integers(0, 30)),
+        st.builds(lambda seen: absence(1, seen), st.integers(0, 30)),
+    ),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda one: one.observed_at,
+)
+
+
+@given(OF_ONE, st.data())
+def test_in_whatever_order_readings_and_absences_of_a_user_come_the_latest_stands(
+    news: list[UserReading | Absence], data: st.DataObject
+) -> None:
+    latest = max(news, key=lambda one: one.observed_at)
+    delivered = data.draw(st.permutations(news + data.draw(st.lists(st.sampled_from(news), max_size=4))))
+    shard = EMPTY
+    for number, one in enumerate(delivered):
+        shard, _ = apply(shard, one, at=100 + number)
+    record = shard.users[user_id(1)]
+    assert record.observed_at == latest.observed_at
+    if isinstance(latest, Absence):
+        assert record.gone_at
+        assert (record.verdict.cause, record.open) == ("deleted", {})
+    else:
+        assert record.gone_at is None
+        assert record.verdict.state == latest.judged.verdict.state
+        assert {key: held.finding for key, held in record.open.items()} == {
+            one.key: one for one in latest.findings
+        }
+
+
+@given(st.lists(NEWS, max_size=12))
+def test_every_reading_and_every_absence_has_exactly_one_fate(news: list[UserReading | Absence]) -> None:
+    _, outcome = apply(EMPTY, *news)
+    fates = (
+        outcome.committed
+        + outcome.unchanged
+        + outcome.refused
+        + outcome.superseded
+        + outcome.gone
+        + outcome.restored
+    )
+    assert sorted(fates) == sorted(_user_of(one) for one in news)
+    assert set(outcome.outdated) <= set(outcome.superseded)
+
+
+def _user_of(one: UserReading | Absence) -> str:
+    return one.user_id if isinstance(one, Absence) else one.user.id
+
+
+@given(st.lists(NEWS, max_size=12))
+def test_no_record_is_ever_set_back_in_time_and_only_tombstones_let_older_facts_by(
+    news: list[UserReading | Absence],
+) -> None:
+    shard = EMPTY
+    for number, one in enumerate(news):
+        before = shard.users.get(_user_of(one))
+        shard, _ = apply(shard, one, at=100 + number)
+        record = shard.users[_user_of(one)]
+        assert before is None or record.observed_at >= before.observed_at
+        if before and not before.gone_at and not record.gone_at:
+            assert record.judged_by.generation >= before.judged_by.generation
+
+
+@given(st.lists(st.lists(NEWS, max_size=6), max_size=5))
+def test_the_journal_replayed_is_the_open_findings_of_the_ledger(
+    messages: list[list[UserReading | Absence]],
+) -> None:
     shard = EMPTY
     lines = []
-    for number, readings in enumerate(messages):
+    for number, news in enumerate(messages):
         at = 100.0 + number
-        changed, outcome = apply(shard, *readings, at=at)
+        changed, outcome = apply(shard, *news, at=at)
         sealed = commits.sealed(changed, f"commit-{number}", outcome.transitions, after(at))
         for entry in sealed.outbox:
             lines += lines_of(TENANT_ID, "epoch", "0000", entry, RULES)
@@ -220,6 +287,16 @@ def test_the_journal_replayed_is_the_open_findings_of_the_ledger(messages: list[
 def _as_line(subject: str, held: OpenFinding) -> tuple[object, ...]:
     finding = held.finding
     return (subject, finding.kind, finding.about, finding.state, held.fingerprint, held.opened_at)
+
+
+def test_a_resolved_finding_is_remembered_through_readings_that_find_nothing() -> None:
+    shard, first = apply(EMPTY, reading(1, UNCOVERED, seen=1), at=100)
+    for seen in (2, 3, 4):
+        shard, _ = apply(shard, reading(1, seen=seen), at=100 + seen)
+    _, back = apply(shard, reading(1, UNCOVERED, seen=5), at=105)
+    ids = [one.transition.finding.id for one in first.transitions + back.transitions]
+    assert len(ids) == 2
+    assert ids[0] == ids[1]
 
 
 def test_a_finding_that_returns_is_told_from_a_new_one_in_the_journal() -> None:

@@ -26,6 +26,7 @@ def record(
     location: bool = True,
     skus: tuple[str, ...] = (),
     mismatch: bool = False,
+    gone: bool = False,
 ) -> UserRecord:
     verdict = Verdict(
         state=state,
@@ -46,6 +47,7 @@ def record(
         skus=skus,
         others=others or {},
         scope_mismatch=mismatch,
+        gone_at=START if gone else None,
     )
 
 
@@ -136,6 +138,22 @@ def test_seats_are_counted_of_accounts_out_of_reach_but_not_of_newcomers_or_for_
     )
     assert totals.reclaimable == {"sku-1": 2, "sku-2": 1}
     assert totals.reclaimable_sample == {"sku-1": ("user-0001", "user-0002"), "sku-2": ("user-0001",)}
+
+
+def test_a_tombstone_is_in_no_sum() -> None:
+    everything = record(
+        1,
+        State.NOT_IN_REACH,
+        reach="account-disabled",
+        because=(SETTING,),
+        others={"2025-03-04": State.UNCOVERED},
+        synced=True,
+        location=False,
+        skus=("sku-1",),
+        mismatch=True,
+        gone=True,
+    )
+    assert totals_of([everything]) == totals_of([])
 
 
 def test_a_sample_names_the_first_twenty_whichever_shard_they_are_in() -> None:
