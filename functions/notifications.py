@@ -2,6 +2,7 @@
 
 Graph wants an answer within 3 seconds, so nothing heavy is imported or done here (design §4.1). The queue
 messages are written by the host after this code returns; if that fails Graph gets a 5xx and calls again.
+What was refused, and which subscriptions the rest came from, is counted (`shared.watch.calls`).
 """
 
 import logging
@@ -12,9 +13,11 @@ import azure.functions as func
 
 from shared import settings
 from shared.graph import notifications
+from shared.watch import calls
 
 bp = func.Blueprint()
 log = logging.getLogger("watch.notifications")
+tally = calls.Tally()
 
 Messages = func.Out[typing.List[str]]  # noqa: UP006 - the runtime knows a list output by this spelling
 
@@ -43,15 +46,20 @@ def _take(req: func.HttpRequest, changed: Messages, sweeps: Messages) -> func.Ht
         answer = notifications.handshake(token)
         return func.HttpResponse(answer.body, status_code=answer.status, headers=dict(answer.headers))
     current = settings.current()
+    now = datetime.now(UTC)
     try:
         call = notifications.parse_call(req.get_body(), current.tenant_id, current.client_states)
     except notifications.BadCall as fault:
         log.warning("call refused: %d", fault.status)
+        tally.add({calls.REFUSED: 1}, {}, now)
+        if told := tally.due(now):
+            sweeps.set([told])
         return func.HttpResponse(fault.reason, status_code=fault.status, mimetype="text/plain")
-    now = datetime.now(UTC)
+    tally.add(call.counts, call.subscriptions, now)
     if messages := notifications.messages(call, now):
         changed.set(messages)
-    if events := notifications.lifecycle_messages(call, now):
+    told = tally.due(now)
+    if events := [*notifications.lifecycle_messages(call, now), *([told] if told else [])]:
         sweeps.set(events)
     log.info("call taken: %s", " ".join(f"{name}={count}" for name, count in call.counts.items() if count))
     return func.HttpResponse(status_code=202)

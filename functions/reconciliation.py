@@ -1,4 +1,4 @@
-"""Timers and the queue `sweeps`: the tenant's facts, the registration report, the reading of all users.
+"""Timers and the queue `sweeps`: whatever notifications do not tell (design §4.6).
 
 Each timer only does what is due, so they share one schedule and none depends on another's success.
 """
@@ -12,16 +12,16 @@ SCHEDULE = "%RECONCILE_SCHEDULE%"
 @bp.function_name("tenant_facts")
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 async def tenant_facts(timer: func.TimerRequest) -> None:
-    """SKUs, subscriptions, organization, licensing groups: at start and hourly."""
-    from shared.watch import facts, parts
+    """SKUs, subscriptions, organization, licensing groups with their nested ones: at start and hourly."""
+    from shared.watch import parts, upkeep
 
-    await facts.refresh_if_due(await parts.ready())
+    await upkeep.keep_up(await parts.ready())
 
 
 @bp.function_name("registration")
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 async def registration(timer: func.TimerRequest) -> None:
-    """The registration report and the scope groups: at start and hourly."""
+    """The registration report and the scope groups: at start and daily; each reading goes on in steps."""
     from shared.watch import parts, registration
 
     await registration.refresh_if_due(await parts.ready())
@@ -30,10 +30,30 @@ async def registration(timer: func.TimerRequest) -> None:
 @bp.function_name("first_sweep")
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 async def first_sweep(timer: func.TimerRequest) -> None:
-    """Starts the first reading of all users, and wakes it if it stalled."""
+    """Starts the readings of all users that are due, the first of all, and wakes one that stalled."""
     from shared.watch import parts, sweep
 
     await sweep.start_if_due(await parts.ready())
+
+
+@bp.function_name("delta")
+@bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
+async def delta(timer: func.TimerRequest) -> None:
+    """Users who changed since the last round, then those on whom a licence fails: no delta tells of them."""
+    from shared.watch import delta, errors, parts
+
+    watch = await parts.ready()
+    if await delta.run_if_due(watch):
+        await errors.look(watch)
+
+
+@bp.function_name("groups_delta")
+@bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
+async def groups_delta(timer: func.TimerRequest) -> None:
+    """Groups that changed since the last round, where Graph grants no notifications of groups."""
+    from shared.watch import group_delta, parts
+
+    await group_delta.look(await parts.ready())
 
 
 @bp.function_name("drain_outboxes")
@@ -49,11 +69,16 @@ async def drain_outboxes(timer: func.TimerRequest) -> None:
 @bp.function_name("sweep")
 @bp.queue_trigger(arg_name="message", queue_name="sweeps", connection="WATCH_STORAGE")
 async def sweep_step(message: func.QueueMessage) -> None:
-    """One step of the reading of all users, or Graph's word on our subscriptions."""
-    from shared.watch import messages, parts, subscriptions, sweep
+    """One step of the reading of all users or of the registration report, or Graph's word on our
+    subscriptions."""
+    from shared.watch import calls, messages, parts, registration, subscriptions, sweep
 
-    step = messages.read_sweep(message.get_body())
-    if step.sweep:
+    step = messages.read_step(message.get_body())
+    if step.reading == messages.SWEEP:
         await sweep.take_step(await parts.ready(), step)
+    elif step.reading == messages.REGISTRATION:
+        await registration.take_step(await parts.ready(), step)
+    elif step.calls:
+        await calls.take(await parts.ready(), step.calls)
     else:
-        await subscriptions.answer(await parts.ready(), step.lifecycle)
+        await subscriptions.answer(await parts.ready(), step.lifecycle, step.at)

@@ -104,6 +104,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     facts_every: timedelta
     facts_at_most_every: timedelta
     registration_every: timedelta
+    delta_every: timedelta
+    sweep_every: timedelta
     local_key: str
     platform_signs_in: bool
 
@@ -236,7 +238,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         "second_look": read.duration("SECOND_LOOK", "5m"),
         "facts_every": read.duration("FACTS_EVERY", "1h"),
         "facts_at_most_every": read.duration("FACTS_AT_MOST_EVERY", "1m"),
-        "registration_every": read.duration("REGISTRATION_EVERY", "1h"),
+        "registration_every": read.duration("REGISTRATION_EVERY", "24h"),
+        "delta_every": read.duration("DELTA_EVERY", "15m"),
+        "sweep_every": read.duration("SWEEP_EVERY", "7d"),
         "local_key": _local_key(read),
         # Set by App Service where its built-in authentication is on; only then is its header its own.
         "platform_signs_in": read.text("WEBSITE_AUTH_ENABLED").lower() == "true",
@@ -316,7 +320,7 @@ def _policy(read: _Reader) -> Policy:
         developer_skus=option("DEVELOPER_SKUS", "count", "count", "ignore"),
         scope=scope,
         scope_groups=scope_groups,
-        population=option("POPULATION", "enabled", "enabled", "capable"),
+        population=option("POPULATION", "enabled", "enabled", "capable", "used"),
         report_grace=read.duration("REPORT_GRACE", "48h"),
         report_max_age=read.duration("REPORT_MAX_AGE", "14d"),
         resource_accounts=option("RESOURCE_ACCOUNTS", "skip", "skip", "judge"),

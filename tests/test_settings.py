@@ -82,7 +82,7 @@ WRONG = [
     ("SSPR_SCOPE", "some", "'some' is not known"),
     ("SSPR_SCOPE", "groups:", "is not known"),
     ("SSPR_SCOPE", "groups:helpdesk", "is not known"),
-    ("POPULATION", "used", "'used' is not known"),
+    ("POPULATION", "unused", "'unused' is not known"),
     ("RESOURCE_ACCOUNTS", "keep", "'keep' is not known"),
     ("PASSWORD_WRITEBACK", "yes", "'yes' is not known"),
     ("SYNCED_WITHOUT_WRITEBACK", "x", "'x' is not known"),

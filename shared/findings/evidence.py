@@ -5,7 +5,7 @@ from datetime import datetime
 
 from shared.findings.licences import Licences
 from shared.findings.making import Circumstances, make
-from shared.model import Evidence, EvidenceStatus, Finding, Totals
+from shared.model import Evidence, EvidenceStatus, Finding, Tier, Totals
 
 _KIND = "evidence-missing"
 
@@ -58,6 +58,8 @@ def _piece(licences: Licences, totals: Totals, name: str, at: datetime) -> Itera
             "users": totals.hanging.get(f"{_KIND}|{name}"),
         },
         so=so.get(state, {"unread": [{"problem": name}]}),
+        # The tenant had P1 until a subscription lapsed: the report comes back with it.
+        because=licences.lapses(Tier.P1) if state == "not-premium" else (),
     )
 
 

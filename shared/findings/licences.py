@@ -11,7 +11,7 @@ import msgspec
 
 from shared.holdings import WORKING, YES, paid
 from shared.judgement import Judge
-from shared.model import AssignedLicense, Holding, Sku, Standing, TenantFacts, Tier, User
+from shared.model import AssignedLicense, Because, Holding, Sku, Standing, TenantFacts, Tier, User
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy
 
@@ -81,6 +81,16 @@ class Licences:
         """Whether the SKU in order could cover anybody; one that the facts don't know could."""
         reading = self.in_order.get(sku_id)
         return sku_id not in self.facts.skus or (reading is not None and reading.reset != "no")
+
+    def lapses(self, need: Tier) -> tuple[Because, ...]:
+        """Points to the lapse of each SKU in use that gave `need` while its subscriptions worked."""
+        return tuple(
+            Because(kind="subscription-lapsing", about=sku_id)
+            for sku_id, sku in sorted(self.facts.skus.items())
+            if sku.consumed > 0
+            and self.now[sku_id].reason == "sku-suspended"
+            and self.tier_in_order(sku_id) >= need
+        )
 
     def covering(self, need: Tier) -> tuple[Sku, ...]:
         """The tenant's SKUs that give `need` now, in the order in which one would offer them."""

@@ -26,7 +26,8 @@ def of_tenant(
 ) -> tuple[Finding, ...]:
     """What is wrong with the tenant now.
 
-    `totals` are the sums over all users; `problems` what health knows of the watch itself, as codes.
+    `totals` are the sums over all users; `problems` what health knows of the watch itself, as codes: one may
+    go on with a colon and its cause.
     """
     licences = licences_of(rules, policy, facts)
     return (
@@ -42,8 +43,11 @@ def of_tenant(
 
 
 def _unwell(licences: Licences, code: str) -> Finding:
-    so: Circumstances = {"unwell": [{"problem": code}]}
-    return make(licences.rules, licences.policy, "watch-unwell", "unwell", about=code, cause=code, so=so)
+    about, _, cause = code.partition(":")
+    so: Circumstances = {"unwell": [{"problem": about}]}
+    return make(
+        licences.rules, licences.policy, "watch-unwell", "unwell", about=about, cause=cause or about, so=so
+    )
 
 
 def _no_licence(licences: Licences, totals: Totals) -> tuple[Finding, ...]:
@@ -54,8 +58,18 @@ def _no_licence(licences: Licences, totals: Totals) -> tuple[Finding, ...]:
     ):
         return ()
     cause, so = _where_to_get(licences, Tier.CLOUD)
-    facts = {"in_reach": totals.in_reach}
-    return (make(licences.rules, licences.policy, "no-licence", "missing", cause=cause, facts=facts, so=so),)
+    return (
+        make(
+            licences.rules,
+            licences.policy,
+            "no-licence",
+            "missing",
+            cause=cause,
+            facts={"in_reach": totals.in_reach},
+            so=so,
+            because=licences.lapses(Tier.CLOUD),
+        ),
+    )
 
 
 def _no_writeback_licence(licences: Licences, totals: Totals) -> tuple[Finding, ...]:
@@ -78,6 +92,7 @@ def _no_writeback_licence(licences: Licences, totals: Totals) -> tuple[Finding, 
             cause=cause,
             facts={"synced_in_reach": totals.synced_in_reach},
             so=so,
+            because=licences.lapses(Tier.P1),
         ),
     )
 

@@ -25,8 +25,10 @@ from shared.model import (
     User,
     Verdict,
 )
+from shared.reach import ASSUMED
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy
+from shared.verdict import BREACHES
 
 _REACH_UNCERTAIN = ("unknown", "not-yet-reported")
 
@@ -76,6 +78,8 @@ def _coverage(
         *verdict.because,
         *(one for error in errors for one in error.because),
         *(Because(kind="nested-members-unlicensed", subject=group) for group in nested),
+        *(Because(kind="subscription-lapsing", about=sku) for sku in _lapsed(verdict, need)),
+        *_only_assumed(user, verdict, standing, licences),
     )
     if verdict.state is State.UNDETERMINED:
         so = _undetermined(verdict)
@@ -116,6 +120,27 @@ def _need(user: User, licences: Licences) -> Tier:
 
 def _asked(verdict: Verdict) -> bool:
     return verdict.state is not State.UNDETERMINED
+
+
+def _lapsed(verdict: Verdict, need: Tier) -> tuple[str, ...]:
+    """The SKUs that would cover if their subscriptions still worked."""
+    if not _asked(verdict):
+        return ()
+    held = (one for one in verdict.holdings if one.reason == "sku-suspended")
+    return tuple(one.sku_id for one in held if one.tier >= need)
+
+
+def _only_assumed(
+    user: User, verdict: Verdict, standing: Standing, licences: Licences
+) -> tuple[Because, ...]:
+    """In reach, and no administrator, only because the report is out of force: by the last one, when it was
+    read, the same user with the same licences would be in no breach."""
+    read_at = licences.facts.evidence_of("registration").read_at
+    if verdict.reach != ASSUMED.code or read_at is None:
+        return ()
+    if licences.judge.judged(user, standing, read_at).verdict.state in BREACHES:
+        return ()
+    return (Because(kind="evidence-missing", about="registration"),)
 
 
 def _group_would_do(group_id: str, need: Tier, licences: Licences) -> bool:

@@ -15,6 +15,7 @@ PERMISSIONS = {
     "registration": "AuditLog.Read.All",
     "scope-groups": "Group.Read.All",
     "emergency-group": "Group.Read.All",
+    "audit": "AuditLog.Read.All",
     "admin-policy": "Policy.Read.All",
 }
 """The application permission of the watch's own minimal set that each piece of evidence needs."""
@@ -27,10 +28,11 @@ def after_attempt(name: str, previous: Evidence, problem: GraphError | None, at:
     """
     if problem is None:
         return Evidence(status=EvidenceStatus.OK, read_at=at, tried_at=at)
-    status, permission = EvidenceStatus.FAILED, ""
+    status, permission, code = EvidenceStatus.FAILED, "", problem.code
     if isinstance(problem, Forbidden):
+        code = ""
         if problem.not_premium:
             status = EvidenceStatus.NOT_PREMIUM
         else:
             status, permission = EvidenceStatus.FORBIDDEN, PERMISSIONS.get(name, "")
-    return msgspec.structs.replace(previous, status=status, tried_at=at, permission=permission)
+    return msgspec.structs.replace(previous, status=status, tried_at=at, permission=permission, problem=code)

@@ -4,16 +4,16 @@ Microsoft Graph API reference: group, membersWithLicenseErrors, list members, li
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from shared.graph.errors import GraphError, NotFound, Unavailable
+from shared.graph.errors import GraphError, LinkError, NotFound, Unavailable
 from shared.graph.ids import guid
-from shared.graph.pages import Wire, all_pages, all_rows, read_object
+from shared.graph.pages import Rows, Wire, all_pages, all_rows, read_object, read_page
 from shared.graph.parallel import few_at_a_time
 from shared.graph.session import GraphSession, Query, asking
 from shared.model import AssignedLicense, GroupError, LicenseAssignmentState, LicensingGroup
@@ -50,6 +50,10 @@ class _Group(Wire):
         return (text or "").lower() in _PROCESSING
 
 
+_States = tuple[str, tuple[LicenseAssignmentState, ...]]
+"""A member and all sources of its licences."""
+
+
 class _Failing(Wire):
     id: str
     license_assignment_states: tuple[LicenseAssignmentState, ...] = ()
@@ -60,11 +64,26 @@ class _Member(Wire):
     type: str | None = msgspec.field(name="@odata.type", default=None)
 
 
+class Failing(msgspec.Struct, frozen=True):
+    """One group with its errors, and the ids of all members on whom something of it fails.
+
+    `group` None: there is no such group, or it assigns nothing and nothing of it fails.
+    """
+
+    group: LicensingGroup | None
+    members: frozenset[str] = frozenset()
+
+
 class MemberPage(msgspec.Struct, frozen=True):
-    """One page of members: ids of users and of groups; devices and other objects are left out."""
+    """One page of members: ids of users and of groups; devices and other objects are left out.
+
+    `next_link` None: it was the last. `asked_at`: our clock just before the page was asked for.
+    """
 
     users: list[str]
     groups: list[str]
+    next_link: str | None
+    asked_at: datetime
 
 
 async def licensing_groups(
@@ -82,11 +101,7 @@ async def licensing_groups(
     known = previous or {}
     failed = {group_id for group_id, group in known.items() if group.errors}
     found = {group.id.lower(): group for group in await _assigning(session)}
-    failing = await all_rows(
-        session,
-        _listing(session, Query(select=_SELECT, filter="hasMembersWithLicenseErrors eq true")),
-        _Group,
-    )
+    failing = await _failing(session)
     for group in failing:
         found.setdefault(group.id.lower(), group)
     failed |= {group.id.lower() for group in failing}
@@ -106,66 +121,114 @@ async def read_group(
     session: GraphSession, group_id: str, at: datetime, previous: LicensingGroup | None = None
 ) -> LicensingGroup | None:
     """One group with its errors, fresh (not from the index). None: no such group, or it assigns nothing."""
+    return (await read_failing(session, group_id, at, previous)).group
+
+
+async def read_failing(
+    session: GraphSession, group_id: str, at: datetime, previous: LicensingGroup | None = None
+) -> Failing:
+    """As `read_group`, with everybody on whom its licences fail."""
     builder: Any = session.client.groups.by_group_id(guid(group_id))
     try:
         answer = await session.send(builder.to_get_request_information(asking(Query(select=_SELECT))))
+        members = await _failing_members(session, group_id)
     except NotFound:
-        return None
-    read = await _whole(session, read_object(answer, _Group), previous, at, failed=True)
-    return read if read is not None and (read.sku_ids or read.errors) else None
+        return Failing(None)
+    read = _as_read(read_object(answer, _Group), errors_by_code(group_id.lower(), members), previous, at)
+    return (
+        Failing(read, _in_error(group_id.lower(), members)) if read.sku_ids or read.errors else Failing(None)
+    )
+
+
+async def failing_group_ids(session: GraphSession) -> frozenset[str]:
+    """Ids of the groups with members on whom a licence fails, as the directory's index has them."""
+    return frozenset(group.id.lower() for group in await _failing(session))
+
+
+async def nested_group_ids(session: GraphSession, group_id: str) -> frozenset[str]:
+    """Ids of the groups that are members of this one themselves. Raises `NotFound`.
+
+    Asked for by type (an advanced query), so that a large group costs one request. A tenant or service that
+    refuses that is asked for all members.
+    """
+    group: Any = session.client.groups.by_group_id(guid(group_id))
+    query = Query(select=["id"], count=True, top=999)
+    request = group.members.graph_group.to_get_request_information(asking(query, eventual=True))
+    try:
+        return frozenset(row.id.lower() for row in await all_rows(session, request, _Member))
+    except GraphError as problem:
+        if problem.status != 400:
+            raise
+    ids: set[str] = set()
+    async for page in member_pages(session, group_id, transitive=False):
+        ids.update(page.groups)
+    return frozenset(ids)
 
 
 async def member_pages(
     session: GraphSession, group_id: str, *, transitive: bool
 ) -> AsyncIterator[MemberPage]:
     """The members of a group page by page; `transitive`: those of nested groups too. Raises `NotFound`."""
+    async for page in all_pages(session, _members(session, group_id, transitive=transitive), _Member):
+        yield _member_page(page)
+
+
+async def transitive_member_page(session: GraphSession, group_id: str, link: str | None = None) -> MemberPage:
+    """One page of the members of a group and of groups nested in it, these groups among them.
+
+    The first page, or the one that `link` leads to. Raises `NotFound`, and `Gone410` where Graph has
+    forgotten the link.
+    """
+    request = session.follow(link) if link else _members(session, group_id, transitive=True)
+    page = await read_page(session, request, _Member)
+    if link and page.next_link == link:
+        raise LinkError(code="circular-link")
+    return _member_page(page)
+
+
+def _members(session: GraphSession, group_id: str, *, transitive: bool) -> Any:
     group: Any = session.client.groups.by_group_id(guid(group_id))
     builder = group.transitive_members if transitive else group.members
-    first = builder.to_get_request_information(asking(Query(select=["id"], top=999)))
-    async for page in all_pages(session, first, _Member):
-        if page.unreadable:
-            raise Unavailable(200, code="unreadable-row")
-        kinds = [(member.id.lower(), (member.type or _USER_TYPE).lower()) for member in page.rows]
-        yield MemberPage(
-            users=[member for member, kind in kinds if kind == _USER_TYPE],
-            groups=[member for member, kind in kinds if kind == _GROUP_TYPE],
-        )
+    return builder.to_get_request_information(asking(Query(select=["id"], top=999)))
 
 
-async def transitive_member_ids(session: GraphSession, group_id: str) -> frozenset[str]:
-    """Ids of all users in the group and in groups nested in it. Raises `NotFound`."""
-    ids: set[str] = set()
-    async for page in member_pages(session, group_id, transitive=True):
-        ids.update(page.users)
-    return frozenset(ids)
+def _member_page(page: Rows[_Member]) -> MemberPage:
+    if page.unreadable:
+        raise Unavailable(200, code="unreadable-row")
+    kinds = [(member.id.lower(), (member.type or _USER_TYPE).lower()) for member in page.rows]
+    return MemberPage(
+        users=[member for member, kind in kinds if kind == _USER_TYPE],
+        groups=[member for member, kind in kinds if kind == _GROUP_TYPE],
+        next_link=page.next_link,
+        asked_at=page.asked_at,
+    )
 
 
-async def member_ids(session: GraphSession, group_id: str) -> frozenset[str]:
-    """Ids of the users who are members themselves: those whom group licensing serves. Raises `NotFound`."""
-    ids: set[str] = set()
-    async for page in member_pages(session, group_id, transitive=False):
-        ids.update(page.users)
-    return frozenset(ids)
-
-
-def errors_by_code(
-    group_id: str, members: list[tuple[str, tuple[LicenseAssignmentState, ...]]]
-) -> tuple[GroupError, ...]:
+def errors_by_code(group_id: str, members: list[_States]) -> tuple[GroupError, ...]:
     """Sums the failing assignments of one group by SKU and error code; other sources of a member don't count.
 
     The state decides: only `Error` is a failure. `Others` is `Other`; an error that is null, empty or `None`
     is the empty code.
     """
     failing: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for member_id, states in members:
-        for state in states:
-            ours = (state.assigned_by_group or "").lower() == group_id
-            if ours and state.state.lower() == "error":
-                failing[state.sku_id.lower(), _code(state.error)].add(member_id)
+    for member_id, state in _errors(group_id, members):
+        failing[state.sku_id.lower(), _code(state.error)].add(member_id)
     return tuple(
         GroupError(sku_id=sku_id, code=code, members=len(ids), sample=tuple(sorted(ids)[:SAMPLE]))
         for (sku_id, code), ids in sorted(failing.items())
     )
+
+
+def _in_error(group_id: str, members: list[_States]) -> frozenset[str]:
+    return frozenset(member_id for member_id, _ in _errors(group_id, members))
+
+
+def _errors(group_id: str, members: list[_States]) -> Iterator[tuple[str, LicenseAssignmentState]]:
+    for member_id, states in members:
+        for state in states:
+            ours = (state.assigned_by_group or "").lower() == group_id
+            if ours and state.state.lower() == "error":
+                yield member_id, state
 
 
 def _code(error: str | None) -> str:
@@ -196,13 +259,18 @@ async def _assigning(session: GraphSession) -> list[_Group]:
     return [group for group in groups if group.assigned_licenses]
 
 
-async def _errors_of(session: GraphSession, group_id: str) -> tuple[GroupError, ...]:
+async def _failing(session: GraphSession) -> list[_Group]:
+    query = Query(select=_SELECT, filter="hasMembersWithLicenseErrors eq true")
+    return await all_rows(session, _listing(session, query), _Group)
+
+
+async def _failing_members(session: GraphSession, group_id: str) -> list[_States]:
     group: Any = session.client.groups.by_group_id(guid(group_id))
     request = group.members_with_license_errors.to_get_request_information(
         asking(Query(select=["id", "licenseAssignmentStates"]))
     )
     rows = await all_rows(session, request, _Failing)
-    return errors_by_code(group_id.lower(), [(row.id.lower(), row.license_assignment_states) for row in rows])
+    return [(row.id.lower(), row.license_assignment_states) for row in rows]
 
 
 async def _whole(
@@ -210,18 +278,23 @@ async def _whole(
 ) -> LicensingGroup | None:
     """The group, and its errors if it may have some (`failed`). None if it was deleted meanwhile."""
     group_id = group.id.lower()
-    sku_ids = tuple(sorted({held.sku_id.lower() for held in group.assigned_licenses}))
     try:
-        errors = await _errors_of(session, group_id) if failed else ()
+        members = await _failing_members(session, group_id) if failed else []
     except NotFound:
         return None
+    return _as_read(group, errors_by_code(group_id, members), previous, at)
+
+
+def _as_read(
+    group: _Group, errors: tuple[GroupError, ...], previous: LicensingGroup | None, at: datetime
+) -> LicensingGroup:
     since = None
     if group.processing:
         since = (previous.processing_since if previous else None) or at
     return LicensingGroup(
-        id=group_id,
+        id=group.id.lower(),
         display_name=group.display_name or "",
-        sku_ids=sku_ids,
+        sku_ids=tuple(sorted({held.sku_id.lower() for held in group.assigned_licenses})),
         processing_since=since,
         errors=errors,
         observed_at=at,

@@ -2,6 +2,9 @@
 
 import re
 
+IDS_A_MESSAGE = 400
+"""Ids in one message of a queue, which holds 48 KB before base64: 400 take a third of that."""
+
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
-from shared.graph.ids import as_guid
+from shared.graph.ids import IDS_A_MESSAGE, as_guid
+from shared.spread import neighbours
 
 MAX_BODY = 1 << 20
 MAX_TOKEN = 4 << 10
-IDS_IN_MESSAGE = 400
 
 COUNTS = (
     "accepted",
@@ -59,13 +59,15 @@ class Lifecycle(msgspec.Struct, frozen=True):
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """The authentic content of a call. Ids are distinct, in order of appearance.
 
-    `counts` has every name of COUNTS.
+    `counts` has every name of COUNTS. `subscriptions`: accepted items by the id of the subscription that they
+    name, empty where that is no GUID.
     """
 
     user_ids: tuple[str, ...]
     group_ids: tuple[str, ...]
     lifecycle: tuple[Lifecycle, ...]
     counts: Mapping[str, int]
+    subscriptions: Mapping[str, int]
 
 
 class Handshake(msgspec.Struct, frozen=True):
@@ -122,14 +124,20 @@ def parse_call(
         raws = _envelope.decode(body).value
     except _UNREADABLE:
         raise BadCall(400, "the body is not a JSON object with a list `value`") from None
-    reader = _Reader(tenant_id, secrets, subscription_ids)
+    reader = _Reader(tenant_id, secrets)
     for raw in raws:
         reader.take(raw)
+    subscriptions = reader.by_subscription()
+    if subscription_ids:
+        known = {one.lower() for one in subscription_ids}
+        strange = (count for one, count in subscriptions.items() if one not in known)
+        reader.counts["unknown_subscription"] = sum(strange)
     return Call(
         user_ids=tuple(reader.ids["users"]),
         group_ids=tuple(reader.ids["groups"]),
         lifecycle=tuple(reader.lifecycle),
         counts={name: reader.counts[name] for name in COUNTS},
+        subscriptions=subscriptions,
     )
 
 
@@ -147,11 +155,14 @@ def handshake(token: str) -> Handshake:
 
 
 def messages(call: Call, at: datetime) -> list[str]:
-    """The texts for the queue `changed-users`: at most 400 ids each, users and groups apart."""
+    """The texts for the queue `changed-users`: at most 400 ids each, users and groups apart.
+
+    Users of one shard of the ledger stand together: fewer messages write it.
+    """
     stamp = _zulu(at)
     return [
         _text({name: part, "look": 1, "at": stamp})
-        for name, ids in (("users", call.user_ids), ("groups", call.group_ids))
+        for name, ids in (("users", neighbours(call.user_ids)), ("groups", call.group_ids))
         for part in _parts(ids)
     ]
 
@@ -165,10 +176,10 @@ def lifecycle_messages(call: Call, at: datetime) -> list[str]:
 class _Reader:
     """Takes the items of one call, each by itself."""
 
-    def __init__(self, tenant_id: str, secrets: Iterable[str], subscription_ids: frozenset[str]) -> None:
+    def __init__(self, tenant_id: str, secrets: Iterable[str]) -> None:
         self._tenant_id = tenant_id.lower()
         self._secrets = [secret.encode("utf-8", "surrogatepass") for secret in secrets]
-        self._subscription_ids = frozenset(known.lower() for known in subscription_ids)
+        self._named: Counter[object] = Counter()
         self.ids: dict[str, dict[str, None]] = {"users": {}, "groups": {}}
         self.lifecycle: dict[Lifecycle, None] = {}
         self.counts: Counter[str] = Counter()
@@ -192,9 +203,15 @@ class _Reader:
             return
         self.counts["accepted"] += 1
         self.counts["previous_secret"] += secret > 0
-        if self._subscription_ids:
-            known = as_guid(item.subscription_id) in self._subscription_ids
-            self.counts["unknown_subscription"] += not known
+        named = item.subscription_id
+        self._named[named if isinstance(named, str) else None] += 1
+
+    def by_subscription(self) -> dict[str, int]:
+        """Accepted items by the subscription that they name."""
+        found: Counter[str] = Counter()
+        for named, count in self._named.items():
+            found[as_guid(named) or ""] += count
+        return dict(found)
 
     def _secret(self, given: object) -> int | None:
         """Which of our secrets it is; every one is compared, so that the time taken tells nothing."""
@@ -276,8 +293,8 @@ def _member_ids(value: object) -> Iterator[str]:
 
 
 def _parts[T](ids: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(ids), IDS_IN_MESSAGE):
-        yield ids[start : start + IDS_IN_MESSAGE]
+    for start in range(0, len(ids), IDS_A_MESSAGE):
+        yield ids[start : start + IDS_A_MESSAGE]
 
 
 def _text(message: object) -> str:

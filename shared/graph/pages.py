@@ -12,6 +12,7 @@ import msgspec
 from kiota_abstractions.request_information import RequestInformation
 
 from shared.graph.errors import LinkError, Unavailable
+from shared.graph.ids import as_guid
 from shared.graph.session import Answer, GraphSession
 
 _COLLECTIONS = ("identities", "assignedLicenses", "licenseAssignmentStates", "disabledPlans")
@@ -31,6 +32,18 @@ class Rows[T](msgspec.Struct, frozen=True, kw_only=True):
     next_link: str | None
     asked_at: datetime
     unreadable: tuple[str, ...] = ()
+
+
+class RawRows(msgspec.Struct, frozen=True, kw_only=True):
+    """One page whose rows are not looked into but for their id: (GUID in lower case, JSON) each.
+
+    `unnamed`: rows without a usable id, which are left out. `asked_at` as in `Rows`.
+    """
+
+    rows: list[tuple[str, msgspec.Raw]]
+    next_link: str | None
+    asked_at: datetime
+    unnamed: int = 0
 
 
 class _Page(msgspec.Struct):
@@ -75,17 +88,51 @@ async def read_page[T](session: GraphSession, request: RequestInformation, kind:
     except (msgspec.MsgspecError, RecursionError):
         pass
     raws = read_object(answer, _Page)
+    rows, unreadable = _one_by_one(raws.value, kind)
+    return Rows(rows=rows, next_link=raws.next_link or None, asked_at=answer.asked_at, unreadable=unreadable)
+
+
+async def read_raw_page(session: GraphSession, request: RequestInformation) -> RawRows:
+    """Send the request and read one page, its rows as they came. Wrong pages are errors as in `read_page`."""
+    answer = await session.send(request)
+    page = read_object(answer, _Page)
+    rows: list[tuple[str, msgspec.Raw]] = []
+    for raw in page.value:
+        if row_id := as_guid(_id_of(raw)):
+            rows.append((row_id, raw))
+    return RawRows(
+        rows=rows,
+        next_link=page.next_link or None,
+        asked_at=answer.asked_at,
+        unnamed=len(page.value) - len(rows),
+    )
+
+
+def read_rows[T](rows: bytes, kind: type[T]) -> tuple[list[T], tuple[str, ...]]:
+    """Rows of a JSON array made of rows as they came, and the ids of those that are no `kind`.
+
+    Ids as in `Rows.unreadable`. Raises `msgspec.DecodeError` if it is no array at all.
+    """
+    decoder = _decoder_of_rows(kind)
+    try:
+        found: list[T] = decoder.decode(rows)
+        return found, ()
+    except (msgspec.MsgspecError, RecursionError):
+        pass
+    raws = msgspec.json.decode(rows, type=list[msgspec.Raw])
+    return _one_by_one(raws, kind)
+
+
+def _one_by_one[T](raws: list[msgspec.Raw], kind: type[T]) -> tuple[list[T], tuple[str, ...]]:
     rows: list[T] = []
     unreadable: list[str] = []
-    for raw in raws.value:
+    for raw in raws:
         row = read_row(raw, kind)
         if row is None:
             unreadable.append(_id_of(raw))
         else:
             rows.append(row)
-    return Rows(
-        rows=rows, next_link=raws.next_link or None, asked_at=answer.asked_at, unreadable=tuple(unreadable)
-    )
+    return rows, tuple(unreadable)
 
 
 async def all_pages[T](
@@ -124,6 +171,15 @@ async def all_rows[T](session: GraphSession, first: RequestInformation, kind: ty
 
 
 _decoders: dict[type, msgspec.json.Decoder[Any]] = {}
+_row_decoders: dict[type, msgspec.json.Decoder[Any]] = {}
+_identified = msgspec.json.Decoder(_Identified)
+
+
+def _decoder_of_rows(kind: type[Any]) -> msgspec.json.Decoder[Any]:
+    """A decoder of many rows at once, made once for each kind of row."""
+    if kind not in _row_decoders:
+        _row_decoders[kind] = msgspec.json.Decoder(GenericAlias(list, (kind,)))
+    return _row_decoders[kind]
 
 
 def _fast_page(kind: type[Any]) -> msgspec.json.Decoder[Any]:
@@ -142,7 +198,7 @@ def _fast_page(kind: type[Any]) -> msgspec.json.Decoder[Any]:
 
 def _id_of(raw: msgspec.Raw) -> str:
     try:
-        value = msgspec.json.decode(raw, type=_Identified).id
+        value = _identified.decode(raw).id
     except (msgspec.MsgspecError, RecursionError):
         return ""
     return value if isinstance(value, str) else ""

@@ -4,45 +4,65 @@ Microsoft Graph API reference: list userRegistrationDetails. AuditLog.Read.All a
 requests in ten seconds for an app and tenant (Microsoft Graph service-specific throttling limits, reports).
 """
 
-from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from shared.graph.errors import GraphError, Unavailable
-from shared.graph.pages import all_pages
+from shared.graph.errors import GraphError, LinkError, Unavailable
+from shared.graph.pages import Rows, read_page
 from shared.graph.session import GraphSession, Query, asking
 from shared.model import Registration
 
 
-async def read_registration(session: GraphSession) -> AsyncIterator[list[Registration]]:
-    """The report page by page, as fast as its limit allows. It leaves out disabled accounts.
+class ReportPage(msgspec.Struct, frozen=True):
+    """One page of the report. `next_link` None: it was the last. `asked_at`: our clock just before."""
 
-    Raises `Forbidden`, whose `not_premium` tells a tenant without P1/P2 from a missing permission, and
-    `Unavailable` for a row that cannot be read: a report with a hole would take that user out of reach.
+    rows: list[Registration]
+    next_link: str | None
+    asked_at: datetime
+
+
+async def registration_page(session: GraphSession, link: str | None = None) -> ReportPage:
+    """One page of the report, in step with its limit: the first, or the one that `link` leads to.
+
+    The report leaves out disabled accounts. Raises `Forbidden`, whose `not_premium` tells a tenant without
+    P1/P2 from a missing permission, `Gone410` where Graph has forgotten the link, and `Unavailable` for a row
+    that cannot be read: a report with a hole would take that user out of reach.
     """
-    # The page documents $filter only, so no $select. A page size is not documented either, but at five pages
-    # in ten seconds it decides between minutes and hours: it is asked for, and given up where it is refused.
-    begun = False
+    page = await (_first(session) if link is None else _following(session, link))
+    if page.unreadable:
+        raise Unavailable(200, code="unreadable-row")
+    return ReportPage([_lower(row) for row in page.rows], page.next_link, page.asked_at)
+
+
+async def _first(session: GraphSession) -> Rows[Registration]:
+    """The first page.
+
+    Documented is $filter only, so no $select. A page size is not documented either, but at five pages in ten
+    seconds it decides between minutes and hours: it is asked for, and given up where it is refused.
+    """
     try:
-        async for rows in _pages(session, Query(top=999)):
-            begun = True
-            yield rows
-        return
+        return await _asked(session, Query(top=999))
     except GraphError as problem:
-        if begun or problem.status != 400:
+        if problem.status != 400:
             raise
-    async for rows in _pages(session, None):
-        yield rows
+    return await _asked(session, None)
 
 
-async def _pages(session: GraphSession, query: Query | None) -> AsyncIterator[list[Registration]]:
+async def _asked(session: GraphSession, query: Query | None) -> Rows[Registration]:
     builder: Any = session.client.reports.authentication_methods.user_registration_details
-    first = builder.to_get_request_information(asking(query))
-    async for page in all_pages(session, first, Registration, slow=True):
-        if page.unreadable:
-            raise Unavailable(200, code="unreadable-row")
-        yield [_lower(row) for row in page.rows]
+    await session.reports.turn()
+    return await read_page(session, builder.to_get_request_information(asking(query)), Registration)
+
+
+async def _following(session: GraphSession, link: str) -> Rows[Registration]:
+    request = session.follow(link)
+    await session.reports.turn()
+    page = await read_page(session, request, Registration)
+    if page.next_link == link:
+        raise LinkError(code="circular-link")
+    return page
 
 
 def _lower(row: Registration) -> Registration:

@@ -2,23 +2,30 @@
 
 A subscription is known by its record, not by Graph's list: LIST gives clientState as null, and PATCH can
 change neither clientState nor the lifecycle URL, so one that we did not record, or recorded under another
-secret or URL, is deleted and created anew. (Microsoft Graph: subscription resource type, update subscription,
-lifecycle notifications.)
+secret or URL, is deleted and created anew. Graph's list is dear (25 calls in 20 seconds), a look at one
+subscription is cheap: so recorded ones are looked at by id, and the list is read where that does not do.
+(Microsoft Graph: subscription resource type, update subscription, lifecycle notifications,
+throttling limits.)
 """
 
 import enum
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 import msgspec
 
-from shared.graph.errors import Conflict, GraphError, NotFound
+from shared.graph.errors import Conflict, Forbidden, GraphError, NotFound
 
 LIFETIME = timedelta(days=27)
 """Under the 41,760 minutes that users and groups may have, with a day to spare."""
 CHANGES = "updated,deleted"
 """Creation and soft deletion arrive as `updated`, permanent deletion as `deleted`."""
+QUOTA = 100
+"""Subscriptions that an application may have in a tenant (Microsoft Graph: change notifications overview)."""
+PERMISSIONS = {"users": "User.Read.All", "groups": "Group.Read.All"}
+"""The only application permission that a subscription on this resource takes."""
 
 
 class _Wire(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -70,13 +77,17 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What the watch remembers of a subscription of its own. `renewed_at`: when its present life began."""
+    """What the watch remembers of a subscription of its own. `renewed_at`: when its present life began.
+
+    `created_at`: when Graph made it; None for one that an earlier version recorded.
+    """
 
     id: str
     resource: str
     fingerprint: str
     renewed_at: datetime
     expires_at: datetime
+    created_at: datetime | None = None
 
     def due(self, now: datetime) -> bool:
         """Half of its present life is over."""
@@ -93,6 +104,18 @@ class Why(enum.StrEnum):
     CHANGED = "changed"
     HALF_LIFE = "half-life"
     CONFLICT = "conflict"
+    REAUTHORIZE = "reauthorize"
+    STRAY = "stray"
+
+
+class Reason(enum.StrEnum):
+    """Why a wanted subscription could not be had: each asks something else of a person."""
+
+    PERMISSION = "permission"
+    QUOTA = "quota"
+    ADDRESS = "address"
+    IN_THE_WAY = "in-the-way"
+    FAILED = "failed"
 
 
 class Create(msgspec.Struct, frozen=True, tag=True):
@@ -128,19 +151,29 @@ class Report(msgspec.Struct, frozen=True, tag=True):
 
 Action = Create | Renew | Replace | Report
 
+Looked = Mapping[str, Subscription | None]
+"""What Graph said of single subscriptions, by id; None: it does not know that one."""
+
 
 def plan(
     records: Sequence[Record],
+    looked: Looked,
     remote: Sequence[Subscription] | None,
     now: datetime,
     wanted: Sequence[Wanted],
+    urgent: Collection[str] = (),
 ) -> tuple[Action, ...]:
     """One action at most for each wanted subscription. `remote` None: Graph's list was not read.
 
-    Subscriptions that nobody wants, and records of them, are left alone.
+    `urgent`: ids of subscriptions to renew now. What nobody wants is left alone here (see `strays`).
     """
-    actions = (_action(want, records, remote, now) for want in wanted)
+    actions = (_action(want, records, looked, remote, now, urgent) for want in wanted)
     return tuple(action for action in actions if action is not None)
+
+
+def list_needed(records: Sequence[Record], looked: Looked, now: datetime, wanted: Sequence[Wanted]) -> bool:
+    """Whether one of the wanted is to be made anew: only Graph's list tells what stands there instead."""
+    return any(isinstance(action, Create | Replace) for action in plan(records, looked, None, now, wanted))
 
 
 def after_failure(action: Action, error: GraphError, remote: Sequence[Subscription] | None) -> Action | None:
@@ -149,7 +182,8 @@ def after_failure(action: Action, error: GraphError, remote: Sequence[Subscripti
     `remote` is Graph's list read after the failure.
     """
     if isinstance(action, Renew) and isinstance(error, NotFound):
-        return Create(action.wanted, Why.GONE)
+        ours, _ = _standing(action.wanted, remote or ())
+        return Replace(action.wanted, ours, Why.GONE) if ours else Create(action.wanted, Why.GONE)
     if isinstance(action, Create | Replace) and isinstance(error, Conflict):
         ours, others = _standing(action.wanted, remote or ())
         if ours:
@@ -158,22 +192,89 @@ def after_failure(action: Action, error: GraphError, remote: Sequence[Subscripti
     return None
 
 
+def list_helps(action: Action, error: GraphError) -> bool:
+    """Whether Graph's list says what to do after this failure, or what is to blame for it."""
+    if isinstance(action, Renew):
+        return isinstance(error, NotFound)
+    return isinstance(error, Conflict | Forbidden)
+
+
+def reason_of(error: GraphError, remote: Sequence[Subscription] | None) -> Reason:
+    """Why Graph refused. A missing permission and a full quota are both 403; only their number tells them
+    apart, and nothing does where other applications filled the tenant's own quota of 1,000."""
+    if isinstance(error, Forbidden):
+        return Reason.QUOTA if remote is not None and len(remote) >= QUOTA else Reason.PERMISSION
+    if isinstance(error, Conflict):
+        return Reason.IN_THE_WAY
+    # What we ask is always the same and well formed: what Graph can find wrong with it is the address, which
+    # it calls before it answers.
+    return Reason.ADDRESS if error.status == 400 else Reason.FAILED
+
+
+def strays(
+    records: Sequence[Record], remote: Sequence[Subscription], wanted: Sequence[Wanted]
+) -> tuple[str, ...]:
+    """Ids of subscriptions that send to our address and are not recorded: whatever they are, we made them and
+    lost sight of them, or they are a second one of the same kind. Each would tell everything once more."""
+    recorded = {record.id for record in records}
+    ours = {_address(want.notification_url) for want in wanted}
+    return tuple(
+        one.id for one in remote if one.id not in recorded and _address(one.notification_url) in ours
+    )
+
+
+def others(remote: Sequence[Subscription], wanted: Sequence[Wanted]) -> tuple[str, ...]:
+    """Ids of subscriptions of this app that send elsewhere: another deployment's, not ours to touch."""
+    ours = {_address(want.notification_url) for want in wanted}
+    return tuple(one.id for one in remote if _address(one.notification_url) not in ours)
+
+
+def seen_as(record: Record, looked: Looked) -> Record:
+    """The record with the expiry that Graph itself names; the very same where it named none."""
+    found = looked.get(record.id)
+    if found is None or found.expiration_date_time in (None, record.expires_at):
+        return record
+    return msgspec.structs.replace(record, expires_at=found.expiration_date_time)
+
+
 def _action(
-    want: Wanted, records: Sequence[Record], remote: Sequence[Subscription] | None, now: datetime
+    want: Wanted,
+    records: Sequence[Record],
+    looked: Looked,
+    remote: Sequence[Subscription] | None,
+    now: datetime,
+    urgent: Collection[str],
 ) -> Action | None:
-    """A record is believed unless Graph's list contradicts it; several records of one resource: the last."""
+    """A record is believed unless Graph contradicts it; several records of one resource: the last."""
     record = next((record for record in reversed(records) if record.resource == want.resource), None)
-    listed = None if remote is None else {subscription.id for subscription in remote}
-    ours, others = _standing(want, remote or ())
-    present = record is not None and (listed is None or record.id in listed)
-    if record is None or not present or record.expires_at <= now:
-        why = Why.MISSING if record is None else Why.GONE if not present else Why.EXPIRED
-        if ours:
-            return Replace(want, ours, Why.UNRECORDED if why is not Why.EXPIRED else why)
-        return Report(want, others, why) if others else Create(want, why)
-    if record.fingerprint != want.fingerprint:
+    ours, _ = _standing(want, remote or ())
+    if record is None:
+        return Replace(want, ours, Why.UNRECORDED) if ours else Create(want, Why.MISSING)
+    if not _present(record, looked, remote):
+        return Replace(want, ours, Why.UNRECORDED) if ours else Create(want, Why.GONE)
+    record = seen_as(record, looked)
+    if record.expires_at <= now:
+        return Replace(want, ours, Why.EXPIRED) if ours else Create(want, Why.EXPIRED)
+    if record.fingerprint != want.fingerprint or _moved(looked.get(record.id), want):
         return Replace(want, tuple(dict.fromkeys((record.id, *ours))), Why.CHANGED)
+    if record.id in urgent:
+        return Renew(want, record, Why.REAUTHORIZE)
     return Renew(want, record, Why.HALF_LIFE) if record.due(now) else None
+
+
+def _present(record: Record, looked: Looked, remote: Sequence[Subscription] | None) -> bool:
+    if record.id in looked:
+        return looked[record.id] is not None
+    return remote is None or any(one.id == record.id for one in remote)
+
+
+def _moved(found: Subscription | None, want: Wanted) -> bool:
+    """Somebody gave it another address: a PATCH can."""
+    return bool(
+        found
+        and found.notification_url
+        and _address(found.notification_url) != _address(want.notification_url)
+    )
 
 
 def _standing(want: Wanted, remote: Sequence[Subscription]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -184,8 +285,18 @@ def _standing(want: Wanted, remote: Sequence[Subscription]) -> tuple[tuple[str, 
         if subscription.resource.strip("/").lower() == want.resource.lower()
         and _changes(subscription.change_type) == _changes(want.change_type)
     ]
-    ours = tuple(found.id for found in same if found.notification_url == want.notification_url)
-    return ours, tuple(found.id for found in same if found.id not in ours)
+    ours = _address(want.notification_url)
+    mine = tuple(found.id for found in same if _address(found.notification_url) == ours)
+    return mine, tuple(found.id for found in same if found.id not in mine)
+
+
+def _address(url: str | None) -> tuple[str, str, str, str]:
+    """A URL as far as it leads elsewhere: the case of the host and a slash at the end do not."""
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        return ("", "", url or "", "")
+    return (parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/"), parts.query)
 
 
 def _changes(text: str) -> frozenset[str]:

@@ -4,14 +4,14 @@ What Graph may have done already is never asked for twice: after a time-out the 
 (Microsoft Graph API reference: subscription; change notifications through webhooks.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from kiota_abstractions.method import Method
 
-from shared.graph.errors import GraphError, NotFound
+from shared.graph.errors import Conflict, Forbidden, GraphError, NotFound
 from shared.graph.ids import guid
 from shared.graph.pages import all_rows, read_object
 from shared.graph.session import GraphSession, asking, with_body
@@ -19,30 +19,51 @@ from shared.graph.subscription_plan import (
     LIFETIME,
     Action,
     Create,
+    Reason,
     Record,
     Renew,
     Replace,
     Report,
     Subscription,
     Wanted,
+    Why,
     after_failure,
+    list_helps,
+    list_needed,
+    others,
     plan,
+    reason_of,
+    seen_as,
+    strays,
 )
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a wanted subscription could not be had or kept. `ids`: those of others that stand in the way."""
+
+    reason: Reason
+    ids: tuple[str, ...] = ()
 
 
 class Settled(msgspec.Struct, kw_only=True):
     """What a run left behind.
 
-    `records` are to be stored. `done` names what was done (`users: created (missing)` …), `reports` what
-    needs a person, `failed` what Graph refused. `lost`: resources whose notifications may have been lost
-    meanwhile.
+    `records` are to be stored. `done` names what was done (`users: created (missing)` …), `failed` what was
+    refused, `troubles` why, by resource. `lost`: resources whose notifications may have been lost meanwhile.
+    `others`: ids of this app's subscriptions that send elsewhere, None where Graph's list was not read.
     """
 
     records: tuple[Record, ...]
     done: list[str] = msgspec.field(default_factory=list)
-    reports: list[str] = msgspec.field(default_factory=list)
     failed: list[str] = msgspec.field(default_factory=list)
+    troubles: dict[str, Trouble] = msgspec.field(default_factory=dict)
     lost: set[str] = msgspec.field(default_factory=set)
+    others: tuple[str, ...] | None = None
+
+    def refuse(self, resource: str, problem: GraphError, reason: Reason) -> None:
+        """Note that Graph refused what this resource needed."""
+        self.failed.append(f"{resource}: {problem}")
+        self.troubles[resource] = Trouble(reason=reason)
 
 
 async def list_subscriptions(session: GraphSession) -> list[Subscription]:
@@ -82,6 +103,7 @@ async def create(session: GraphSession, wanted: Wanted, now: datetime) -> Record
         fingerprint=wanted.fingerprint,
         renewed_at=now,
         expires_at=created.expiration_date_time or now + LIFETIME,
+        created_at=now,
     )
 
 
@@ -109,58 +131,152 @@ async def delete(session: GraphSession, subscription_id: str) -> None:
 
 
 async def settle(
-    session: GraphSession, records: Sequence[Record], wanted: Sequence[Wanted], now: datetime
+    session: GraphSession,
+    records: Sequence[Record],
+    wanted: Sequence[Wanted],
+    now: datetime,
+    *,
+    listing: bool = True,
+    urgent: Collection[str] = (),
+    waiting: Collection[str] = (),
 ) -> Settled:
-    """Read Graph's list, do what `plan` says, and once what `after_failure` says. Times are UTC.
+    """Look at what is recorded, do what `plan` says, and once what `after_failure` says. Times are UTC.
 
-    A `GraphError` of the list is raised; one of an action is in `failed`, and the other actions go on.
+    `listing`: read Graph's list although the records may suffice; what it shows of ours beside them is
+    deleted. `urgent`: ids to renew now. `waiting`: resources of which none is created now. Raises nothing of
+    Graph's: what it refuses is in `failed`, and everything else goes on.
     """
-    remote = await list_subscriptions(session)
-    settled = Settled(records=tuple(records))
-    for action in plan(records, remote, now, wanted):
+    run = _Run(session, wanted, now, Settled(records=tuple(records)))
+    await run.look()
+    wanted = [want for want in wanted if want.resource not in run.settled.troubles]
+    creatable = [want for want in wanted if run.recorded(want.resource) or want.resource not in waiting]
+    if listing or list_needed(run.settled.records, run.looked, now, creatable):
+        await run.read_list()
+    actions = plan(run.settled.records, run.looked, run.remote, now, wanted, urgent)
+    run.forget_gone()
+    for action in actions:
+        # One of ours in Graph's list shows that it may be had after all: that is a `Replace`.
+        if not isinstance(action, Create) or action.wanted.resource not in waiting:
+            await run.take(action)
+    await run.tidy()
+    return run.settled
+
+
+class _Run:
+    """One run over the subscriptions: what Graph said of them, and what has come of it so far."""
+
+    def __init__(
+        self, session: GraphSession, wanted: Sequence[Wanted], now: datetime, settled: Settled
+    ) -> None:
+        self._session = session
+        self._wanted = wanted
+        self._now = now
+        self.settled = settled
+        self.looked: dict[str, Subscription | None] = {}
+        self.remote: list[Subscription] | None = None
+
+    def recorded(self, resource: str) -> bool:
+        """Whether there is one on this resource as far as is known."""
+        return any(
+            record.resource == resource and self.looked.get(record.id, ...) is not None
+            for record in self.settled.records
+        )
+
+    async def look(self) -> None:
+        """Look at every recorded one by itself. One that can't be looked at is believed to be there."""
+        resources = {want.resource for want in self._wanted}
+        for record in self.settled.records:
+            if record.resource not in resources:
+                continue
+            try:
+                self.looked[record.id] = await get_subscription(self._session, record.id)
+            except Forbidden as problem:
+                self.settled.refuse(record.resource, problem, Reason.PERMISSION)
+            except GraphError as problem:
+                self.settled.failed.append(f"{record.resource}: {problem}")
+        self.settled.records = tuple(seen_as(record, self.looked) for record in self.settled.records)
+
+    def forget_gone(self) -> None:
+        """Drop the records of those that Graph does not know any more."""
+        self.settled.records = tuple(
+            record for record in self.settled.records if self.looked.get(record.id, ...) is not None
+        )
+
+    async def read_list(self) -> bool:
+        """Read Graph's list; where that fails, what is known without it must do. Says whether it was read."""
         try:
-            await _carry_out(session, action, now, settled)
+            self.remote = await list_subscriptions(self._session)
         except GraphError as problem:
-            await _recover(session, action, problem, now, settled)
-    return settled
+            self.settled.failed.append(f"list: {problem}")
+            return False
+        self.settled.others = others(self.remote, self._wanted)
+        return True
 
+    async def take(self, action: Action) -> None:
+        """Carry out an action; after a failure once more what may help."""
+        try:
+            await self._carry_out(action)
+        except GraphError as problem:
+            await self._recover(action, problem)
 
-async def _recover(
-    session: GraphSession, action: Action, problem: GraphError, now: datetime, settled: Settled
-) -> None:
-    try:
-        second = after_failure(action, problem, await list_subscriptions(session))
-        if second is not None:
-            await _carry_out(session, second, now, settled)
+    async def tidy(self) -> None:
+        """Delete what sends to us and is not recorded. Nothing is lost by it: the recorded one tells all."""
+        if self.remote is None:
             return
-    except GraphError as again:
-        problem = again
-    settled.failed.append(f"{action.wanted.resource}: {problem}")
+        for subscription_id in strays(self.settled.records, self.remote, self._wanted):
+            try:
+                await delete(self._session, subscription_id)
+            except GraphError as problem:
+                self.settled.failed.append(f"{subscription_id}: {problem}")
+                continue
+            self.settled.done.append(f"{subscription_id}: deleted ({Why.STRAY.value})")
 
-
-async def _carry_out(session: GraphSession, action: Action, now: datetime, settled: Settled) -> None:
-    resource = action.wanted.resource
-    match action:
-        case Report():
-            settled.reports.append(f"{resource}: {action.why.value}, in the way: {', '.join(action.ids)}")
+    async def _recover(self, action: Action, problem: GraphError) -> None:
+        resource = action.wanted.resource
+        if list_helps(action, problem) and not await self.read_list():
+            # What stands in the way of it may be one of ours: the next run's list tells.
+            unknown = Reason.FAILED if isinstance(problem, Conflict) else reason_of(problem, None)
+            self.settled.refuse(resource, problem, unknown)
             return
-        case Renew():
-            record = await renew(session, action.record, now)
-            word = "renewed"
-        case Create():
-            record = await create(session, action.wanted, now)
-            word = "created"
-        case Replace():
-            for subscription_id in action.ids:
-                await delete(session, subscription_id)
-            # Nothing is subscribed now: without its record the next run makes a failed create good.
-            settled.records = tuple(kept for kept in settled.records if kept.resource != resource)
-            record = await create(session, action.wanted, now)
-            word = "replaced"
-    if not isinstance(action, Renew):
-        settled.lost.add(resource)
-    settled.records = (*(kept for kept in settled.records if kept.resource != resource), record)
-    settled.done.append(f"{resource}: {word} ({action.why.value})")
+        second = after_failure(action, problem, self.remote)
+        try:
+            if second is not None:
+                await self._carry_out(second)
+                return
+        except GraphError as again:
+            problem = again
+        self.settled.refuse(resource, problem, reason_of(problem, self.remote))
+
+    async def _carry_out(self, action: Action) -> None:
+        settled, resource = self.settled, action.wanted.resource
+        match action:
+            case Report():
+                named = ", ".join(action.ids) or "not named by Graph"
+                settled.failed.append(f"{resource}: {action.why.value}, in the way: {named}")
+                settled.troubles[resource] = Trouble(reason=Reason.IN_THE_WAY, ids=action.ids)
+                return
+            case Renew():
+                record = await renew(self._session, action.record, self._now)
+                word = "renewed"
+            case Create():
+                record = await create(self._session, action.wanted, self._now)
+                word = "created"
+            case Replace():
+                for subscription_id in action.ids:
+                    await self._delete(subscription_id)
+                # Nothing is subscribed now: without its record the next run makes a failed create good.
+                settled.records = tuple(kept for kept in settled.records if kept.resource != resource)
+                record = await create(self._session, action.wanted, self._now)
+                word = "replaced"
+        if not isinstance(action, Renew):
+            settled.lost.add(resource)
+        settled.records = (*(kept for kept in settled.records if kept.resource != resource), record)
+        settled.done.append(f"{resource}: {word} ({action.why.value})")
+
+    async def _delete(self, subscription_id: str) -> None:
+        await delete(self._session, subscription_id)
+        if self.remote is not None:
+            self.remote = [one for one in self.remote if one.id != subscription_id]
 
 
 def zulu(at: datetime) -> str:

@@ -65,6 +65,11 @@ class _AuthorizationPolicy(Wire):
     allowed_to_use_sspr: bool | None = msgspec.field(name="allowedToUseSSPR", default=None)
 
 
+EMPTY = "empty-list"
+"""Why SKUs count as not read: the list was empty although the tenant had some. A tenant does not lose them
+all at once, and rows of what ended stay listed for months, so the list is wrong."""
+
+
 async def read_tenant(session: GraphSession, previous: TenantFacts | None, at: datetime) -> TenantFacts:
     """The tenant as it is now, on top of what was known.
 
@@ -74,7 +79,7 @@ async def read_tenant(session: GraphSession, previous: TenantFacts | None, at: d
     """
     known = previous or TenantFacts(tenant_id=session.settings.tenant_id)
     skus, subscriptions, organization, groups, admin_policy = await asyncio.gather(
-        _attempt(_skus(session)),
+        _attempt(_skus(session, known=bool(known.skus))),
         _attempt(_subscriptions(session)),
         _attempt(_organization(session)),
         _attempt(licensing_groups(session, at, known.groups)),
@@ -118,9 +123,12 @@ async def _attempt[T](reading: Awaitable[T]) -> T | GraphError:
         return problem
 
 
-async def _skus(session: GraphSession) -> dict[str, Sku]:
+async def _skus(session: GraphSession, *, known: bool) -> dict[str, Sku]:
+    """The SKUs by id. `known`: there were some before, so that none now is no answer (`EMPTY`)."""
     builder: Any = session.client.subscribed_skus
     rows = await all_rows(session, builder.to_get_request_information(asking()), _Sku)
+    if known and not rows:
+        raise Unavailable(200, code=EMPTY)
     skus: dict[str, Sku] = {}
     for row in rows:
         units = row.prepaid_units or _Units()

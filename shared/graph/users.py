@@ -12,7 +12,7 @@ from kiota_abstractions.request_information import RequestInformation
 
 from shared.graph.errors import Forbidden, GraphError, LinkError, Throttled, Unauthorized, Unavailable
 from shared.graph.ids import guid
-from shared.graph.pages import read_object, read_page, read_row
+from shared.graph.pages import RawRows, read_object, read_raw_page, read_row, read_rows
 from shared.graph.parallel import few_at_a_time
 from shared.graph.retry import retry_after
 from shared.graph.session import GraphSession, Query, asking, code_of
@@ -47,15 +47,6 @@ class Readings(msgspec.Struct, kw_only=True):
         self.failed.add(user_id)
         name = f"{status} {code}".strip()
         self.codes[name] = self.codes.get(name, 0) + 1
-
-
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of all users. `next_link` None: it was the last. `unreadable`: ids that must be read again."""
-
-    users: list[User]
-    next_link: str | None
-    observed_at: datetime
-    unreadable: tuple[str, ...] = ()
 
 
 class _Item(msgspec.Struct):
@@ -94,10 +85,11 @@ async def read_users(session: GraphSession, ids: Iterable[str]) -> Readings:
     return readings
 
 
-async def user_pages(session: GraphSession, link: str | None = None) -> Page:
+async def user_pages(session: GraphSession, link: str | None = None) -> RawRows:
     """One page of all users: the first, or the one that `link` (an earlier page's `next_link`) leads to.
 
-    An empty page may have a next one. Raises `Gone410` where Graph has forgotten the link.
+    Rows come as they are, for `users_of` to read. An empty page may have a next one. Raises `Gone410` where
+    Graph has forgotten the link.
     """
     if link is None:
         builder: Any = session.client.users
@@ -106,15 +98,19 @@ async def user_pages(session: GraphSession, link: str | None = None) -> Page:
         )
     else:
         request = session.follow(link)
-    page = await read_page(session, request, User)
+    page = await read_raw_page(session, request)
     if page.next_link is not None and page.next_link == link:
         raise LinkError(code="circular-link")
-    return Page(
-        users=[_lower(user) for user in page.rows],
-        next_link=page.next_link,
-        observed_at=page.asked_at,
-        unreadable=page.unreadable,
-    )
+    return page
+
+
+def users_of(rows: bytes) -> tuple[list[User], tuple[str, ...]]:
+    """Users of a JSON array of rows, and the ids of rows that are not as documented: read these anew.
+
+    Raises `msgspec.DecodeError` if it is no array at all.
+    """
+    users, unreadable = read_rows(rows, User)
+    return [_lower(user) for user in users], unreadable
 
 
 async def count_users(session: GraphSession) -> int:

@@ -61,15 +61,23 @@ JOB_AT_MOST = timedelta(hours=4)
 
 
 class LicensingGroup(Facts, frozen=True):
-    """A group that assigns licences. `processing_since`: a licensing job runs and was first seen then."""
+    """A group that assigns licences. `processing_since`: a licensing job runs and was first seen then.
+
+    `nested`: ids of the groups in it, and of those in them: their members get nothing of it.
+    `nested_unlicensed`: how many of these members have none of its SKUs otherwise. `since`: when the group
+    was first seen to assign; `members_at`: when the list of its members was last read.
+    """
 
     id: str
     display_name: str = ""
     sku_ids: tuple[str, ...] = ()
     processing_since: datetime | None = None
     errors: tuple[GroupError, ...] = ()
+    nested: tuple[str, ...] = ()
     nested_unlicensed: int = 0
     observed_at: datetime | None = None
+    since: datetime | None = None
+    members_at: datetime | None = None
 
     def job_runs(self, now: datetime) -> bool:
         """Whether its licensing job runs, and not for so long that it must be stuck."""
@@ -89,13 +97,18 @@ class EvidenceStatus(enum.StrEnum):
 class Evidence(Facts, frozen=True):
     """One source of facts: when it was last read whole, and how the last attempt ended.
 
-    `permission` names the Graph permission that a 403 asked for.
+    `permission` names the Graph permission that a 403 asked for; `problem` is the code of another failure.
+    `oldest_row_at`, `median_row_at`: of a report whose rows say when they were last brought up to date (the
+    median to the day).
     """
 
     status: EvidenceStatus = EvidenceStatus.NEVER
     read_at: datetime | None = None
     tried_at: datetime | None = None
     permission: str = ""
+    problem: str = ""
+    oldest_row_at: datetime | None = None
+    median_row_at: datetime | None = None
 
 
 EVIDENCE = (
@@ -106,13 +119,17 @@ EVIDENCE = (
     "registration",
     "scope-groups",
     "emergency-group",
+    "audit",
     "admin-policy",
 )
 """Names of the pieces of evidence in `TenantFacts.evidence`."""
 
 
 class TenantFacts(Facts, frozen=True):
-    """What is known of the tenant. `generation` rises with every committed reading (design §4.3)."""
+    """What is known of the tenant. `generation` rises with every committed reading (design §4.3).
+
+    `watched`: the ids of the groups nested in each scope group and in the emergency group, as last read.
+    """
 
     tenant_id: str
     generation: int = 0
@@ -126,6 +143,7 @@ class TenantFacts(Facts, frozen=True):
     skus: Mapping[str, Sku] = {}
     groups: Mapping[str, LicensingGroup] = {}
     evidence: Mapping[str, Evidence] = {}
+    watched: Mapping[str, tuple[str, ...]] = {}
 
     def evidence_of(self, name: str) -> Evidence:
         """The evidence of that name; never read if there is none."""
@@ -139,13 +157,15 @@ class Standing(Facts, frozen=True):
     """What is known of one user beyond the user object. None means: not known.
 
     `enabled_since`: when the watch first saw the account enabled after it had seen it disabled.
-    `nested_in`: licensing groups of which the user is a member only through another group.
+    `used`: whether the user reset a password or unlocked an account by self-service within a year; `used_at`:
+    when last. `nested_in`: licensing groups of which the user is a member only through another group.
     """
 
     registration: Registration | None = None
     in_scope_group: bool | None = None
     emergency: bool = False
     used: bool | None = None
+    used_at: datetime | None = None
     enabled_since: datetime | None = None
     nested_in: tuple[str, ...] = ()
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from shared.ledger import members
 from shared.ledger.ledger import Ledger
 from shared.ledger.manifest import TENANT, members_path
 from shared.ledger.records import TenantRecord
@@ -229,7 +230,7 @@ class Notifier:
                 continue
             stored = await self._storage.evidence.read(members_path(self._settings.tenant_id, group.id))
             if stored is not None:
-                held.update(msgspec.json.decode(stored.data, type=tuple[str, ...]))
+                held.update(members.users(members.decode(stored.data)))
         return frozenset(held)
 
     async def _words(self, record: TenantRecord, messages: Iterable[Message]) -> tuple[Wording, Backdrop]:

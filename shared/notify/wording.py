@@ -19,6 +19,9 @@ from shared.texts.plain import plain
 LISTED = 5
 """So many names stand in a sentence; the rest is a number."""
 
+FAULT = "watch-unwell"
+"""The kind whose words depend on what it is about: see `problems` in the catalogue."""
+
 OFFER = "assign-free-seat"
 """The step of which a remedy has one for each product with a free seat."""
 
@@ -50,11 +53,13 @@ class Wording(msgspec.Struct, frozen=True):
     def title(self, item: Item) -> str:
         """The card's title; only what `is_fixed` is called fixed, any other end is called closed."""
         entry = item.entry
-        title = self._text(entry.kind, "kinds", entry.kind, "title", entry.state)
+        title = self._of_fault(entry, "title") or self._text(
+            entry.kind, "kinds", entry.kind, "title", entry.state
+        )
         if item.moment is Moment.CHANGED:
             return self.texts.text("card", "changed", title=title)
         if item.moment is Moment.RESOLVED and is_fixed(entry):
-            fixed = self._text(entry.kind, "kinds", entry.kind, "fixed")
+            fixed = self._of_fault(entry, "fixed") or self._text(entry.kind, "kinds", entry.kind, "fixed")
             return self.texts.text("card", "fixed", title=fixed)
         if item.moment is Moment.RESOLVED:
             return self.texts.text("card", "closed", title=title)
@@ -78,7 +83,7 @@ class Wording(msgspec.Struct, frozen=True):
     def state(self, entry: Entry) -> str:
         """How the finding stands, or why it ended."""
         if entry.ended is None:
-            return self.state_of(entry.kind, entry.state)
+            return self._of_fault(entry, "state") or self.state_of(entry.kind, entry.state)
         cause = entry.ended.cause
         if cause.startswith("left-reach"):
             code = cause.partition(":")[2].strip()
@@ -90,8 +95,10 @@ class Wording(msgspec.Struct, frozen=True):
         return self._text(state, "kinds", kind, "state", state)
 
     def why(self, entry: Entry) -> str:
-        """Why anyone is told of this kind of thing."""
-        return self._text(entry.kind, "kinds", entry.kind, "why")
+        """Why anyone is told of this kind of thing; of a fault of the watch, first what is held meanwhile."""
+        why = self._text(entry.kind, "kinds", entry.kind, "why")
+        held = self._of_fault(entry, "held") if entry.open else None
+        return f"{held} {why}" if held else why
 
     def subject(self, entry: Entry) -> str:
         """Whom it is about, with what tells several of its kind apart."""
@@ -107,6 +114,8 @@ class Wording(msgspec.Struct, frozen=True):
             return self.names.sku(entry.about)
         if entry.kind == "evidence-missing":
             return self.evidence(entry.about)
+        if name := self._of_fault(entry, "name"):
+            return name
         return self.texts.find("tiers", entry.about) or plain(entry.about, _LONG_CODE)
 
     def evidence(self, code: str) -> str:
@@ -117,7 +126,7 @@ class Wording(msgspec.Struct, frozen=True):
 
     def cause(self, entry: Entry) -> str:
         """The cause in words; empty where the kind needs none."""
-        if entry.cause in ("", entry.about):
+        if entry.cause in ("", entry.about) or entry.kind == FAULT:
             return ""
         if entry.kind in ("assignment-error", "licence-errors"):
             return self.error(entry.cause)
@@ -229,6 +238,8 @@ class Wording(msgspec.Struct, frozen=True):
 
     def steps(self, entry: Entry) -> list[str]:
         """The remedy's steps as sentences, in order; products with a free seat are one: any of them does."""
+        if remedy := self._of_fault(entry, "remedy"):
+            return [remedy]
         offers = [step for step in entry.remedy if step.step == OFFER]
         sentences: dict[str, None] = {}
         for number, step in enumerate(entry.remedy):
@@ -266,6 +277,13 @@ class Wording(msgspec.Struct, frozen=True):
             return ""
         filled = row.portal.replace("{subject}", quote(entry.subject_id, safe=""))
         return filled.replace("{about}", quote(entry.about, safe=""))
+
+    def _of_fault(self, entry: Entry, part: str) -> str | None:
+        """The words of a fault of the watch itself, by its cause where they differ; else None."""
+        if entry.kind != FAULT:
+            return None
+        by_cause = self.texts.find("problems", entry.about, "causes", entry.cause, part)
+        return by_cause or self.texts.find("problems", entry.about, part)
 
     def _text(self, code: str, *path: str) -> str:
         return self.texts.find(*path) or self.texts.text(

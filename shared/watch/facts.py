@@ -2,17 +2,21 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 
-from shared.graph.tenant import read_tenant
+from shared.graph.tenant import EMPTY, read_tenant
 from shared.ledger.records import Posting, TenantRecord
-from shared.model import TenantFacts, Totals
+from shared.model import EvidenceStatus, TenantFacts, Totals
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant, merge, with_totals
 
 log = logging.getLogger("watch.facts")
+
+_SKUS = "skus"
+"""The code of the fault that the list of SKUs is empty, see `fault_codes`."""
 
 _LOCK_SECONDS = 60
 _WAIT_SECONDS = 10.0
@@ -99,6 +103,19 @@ async def _wait_for_the_reader(watch: Watch) -> TenantFacts:
     return before
 
 
+def _with_empty_list(unwell: Mapping[str, str], facts: TenantFacts) -> Mapping[str, str]:
+    """The faults, with that of an empty list of SKUs until the list is read whole again.
+
+    In the same write as the facts: no moment in which they are held and nobody is told why.
+    """
+    skus = facts.evidence_of("skus")
+    if skus.problem == EMPTY:
+        return {**unwell, _SKUS: "empty"}
+    if skus.status is EvidenceStatus.OK:
+        return {code: detail for code, detail in unwell.items() if code != _SKUS}
+    return unwell
+
+
 async def _commit(
     watch: Watch, read: TenantFacts, totals: Totals, counted_at: datetime, at: datetime
 ) -> TenantFacts:
@@ -108,7 +125,8 @@ async def _commit(
             # Whoever lost the lock while reading must not put older facts under a newer generation.
             return record, ()
         facts = merge(known, read, watch.policy_fingerprint)
-        changed = with_totals(msgspec.structs.replace(record, facts=facts), totals, counted_at)
+        noted = msgspec.structs.replace(record, facts=facts, unwell=_with_empty_list(record.unwell, facts))
+        changed = with_totals(noted, totals, counted_at)
         return judge_tenant(changed, watch.rules, watch.settings.policy, at)
 
     facts = (await watch.ledger.commit_tenant(change, at)).facts or read

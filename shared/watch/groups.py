@@ -1,101 +1,227 @@
-"""Changed groups: those that assign licences are read again, with members and licence errors (design §4.1).
+"""Changed groups: only those that matter are read, with members and licence errors (design §4.1).
 
 Group licensing works in the background: members get their licences, or their errors, some time after the
-group changed. So a group is looked at again until its job has ended, for at most four hours.
+group changed. So a group is looked at twice, and again until its job has ended, for at most four hours.
 """
 
+import logging
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
 
 import msgspec
 
-from shared.graph.errors import Throttled
-from shared.graph.groups import member_ids, read_group
-from shared.ledger.manifest import members_path
+from shared.graph.errors import NotFound, Throttled
+from shared.graph.groups import read_group
+from shared.ledger.members import came_or_went, either
 from shared.ledger.records import Posting, TenantRecord
-from shared.model import LicensingGroup
+from shared.model import LicensingGroup, TenantFacts
 from shared.watch import facts as facts_room
-from shared.watch import registration
-from shared.watch.messages import Changed, write_changed
+from shared.watch import members as member_lists
+from shared.watch import nested, registration, rejudge
+from shared.watch.members import Members, portions
+from shared.watch.messages import AGAIN, DELTA, HEARD, IDS_A_MESSAGE, STANDING, Changed, write_changed
 from shared.watch.parts import Watch
-from shared.watch.tenant import judge_tenant, still_processing
+from shared.watch.tenant import as_known, judge_tenant
+
+log = logging.getLogger("watch.groups")
 
 _LOOKS = 2
+_LOCK_SECONDS = 60
+_BUSY_SECONDS = 15.0
+"""How long a message waits while another worker reads its group; mostly it then needs no reading any more."""
+
+
+def that_matter(watch: Watch, facts: TenantFacts) -> frozenset[str]:
+    """The groups on which a verdict or a finding can hang: licensing, scope, emergency, and those in them."""
+    inside = (one for group in facts.groups.values() for one in group.nested)
+    return frozenset((*facts.groups, *inside, *registration.membership_groups(watch, facts)))
+
+
+async def ask_about_new_and_former(watch: Watch) -> None:
+    """After a reading of the tenant: look at groups that assign and were never read, or did and don't."""
+    facts = await facts_room.present(watch)
+    new = {key for key, group in facts.groups.items() if group.sku_ids and group.members_at is None}
+    former = await member_lists.kept(watch) - facts.groups.keys()
+    for text in write_changed(watch.now(), groups=sorted(new | former), why=AGAIN):
+        await watch.storage.changed_users.send(text)
 
 
 async def evaluate_groups(watch: Watch, changed: Changed) -> None:
-    """Look at the groups of a message; dropped are those that neither assign nor assigned licences.
+    """Look at the groups of a message; of those that anybody may tell of, what does not matter is dropped.
 
-    For a scope group or the emergency group the members are read again.
-
-    One that Graph wants asked about later goes back on the queue with its delay. Raises other `GraphError`s.
+    A group that was read after the message was written is not read again for it, but still looked at a
+    second time. For a scope group or the emergency group the members are read again. One that Graph wants
+    asked about later, or that another worker reads, goes back on the queue with its delay. Raises other
+    `GraphError`s.
     """
     facts = await facts_room.present(watch)
-    if set(changed.groups) & registration.membership_groups(watch):
+    if set(changed.groups) & registration.membership_groups(watch, facts):
         await registration.refresh_memberships(watch)
     for group_id in changed.groups:
+        if group_id not in facts.groups and changed.why in (HEARD, DELTA):
+            # Of a group that assigns nothing, as far as is known, nothing of its own is read.
+            continue
         try:
-            await _evaluate(watch, changed, group_id, facts.groups.get(group_id))
+            await _evaluate(watch, changed, group_id)
         except Throttled as problem:
-            for text in write_changed(changed.at, groups=[group_id], look=changed.look):
-                await watch.storage.changed_users.send(text, delay=problem.retry_after)
+            await _send(watch, changed, (group_id,), problem.retry_after)
+    await _refresh_nested(watch, changed)
 
 
-async def _evaluate(watch: Watch, changed: Changed, group_id: str, known: LicensingGroup | None) -> None:
+async def _evaluate(watch: Watch, changed: Changed, group_id: str) -> None:
+    known = (await facts_room.present(watch)).groups.get(group_id)
+    if known is not None and _read_since(known, changed.at):
+        await _look_again(watch, changed, known, was_read=False)
+        return
+    async with watch.ledger.lock(f"groups/{group_id}", _LOCK_SECONDS) as held:
+        if not held:
+            await _send(watch, changed, (group_id,), _BUSY_SECONDS)
+            return
+        group = await _read(watch, group_id, known)
+    if group is not None:
+        await _look_again(watch, changed, group, was_read=True)
+
+
+def _read_since(group: LicensingGroup, at: datetime) -> bool:
+    return group.members_at is not None and group.members_at > at
+
+
+async def _read(watch: Watch, group_id: str, known: LicensingGroup | None) -> LicensingGroup | None:
+    """Read the group with its members and bring facts and users up to it; None if it assigns nothing."""
     at = watch.now()
     group = await read_group(watch.graph, group_id, at, known)
-    if group is None and known is None:
-        return
     if group and group.errors and group.errors != (known.errors if known else ()):
         # Who is short of what is a question of seats: they are read anew before anyone is told. That reading
         # takes groups from the directory's index, which may be behind: so this one is read once more.
         await facts_room.refresh(watch)
         at = watch.now()
         group = await read_group(watch.graph, group_id, at, known)
-    await _commit(watch, group_id, group, at)
-    if group is not None:
-        await _send_members(watch, group, await member_ids(watch.graph, group_id), at)
-        await _look_again(watch, changed, group)
+    if group is None and known is None and await member_lists.recall(watch, group_id) is None:
+        return None
+    kept = await _commit(watch, group_id, group, at)
+    try:
+        if group is None:
+            await _let_go(watch, group_id)
+            return None
+        members = await member_lists.read(watch, group_id, group.sku_ids)
+    except NotFound:
+        # Deleted since we asked: the next word of it finds nothing, and its members get their look.
+        return kept
+    await _compare(watch, kept or group, members)
+    return await _commit_members(watch, group_id, members, at)
 
 
-async def _commit(watch: Watch, group_id: str, group: LicensingGroup | None, at: datetime) -> None:
+async def _commit(
+    watch: Watch, group_id: str, group: LicensingGroup | None, at: datetime
+) -> LicensingGroup | None:
     """Put the group as read into the facts, or take out one that no longer assigns anything."""
 
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
         if record.facts is None:
             return record, ()
         known = record.facts.groups.get(group_id)
-        if known and known.observed_at and known.observed_at > at:
+        if (known is None and group is None) or (known and known.observed_at and known.observed_at > at):
             return record, ()
         groups = {key: one for key, one in record.facts.groups.items() if key != group_id}
         if group:
-            groups[group_id] = still_processing(known, group)
+            groups[group_id] = as_known(known, group)
         facts = msgspec.structs.replace(record.facts, groups=groups)
         changed = msgspec.structs.replace(record, facts=facts)
         return judge_tenant(changed, watch.rules, watch.settings.policy, at)
 
-    await watch.ledger.commit_tenant(change, at)
+    facts = (await watch.ledger.commit_tenant(change, at)).facts
+    return facts.groups.get(group_id) if facts else None
 
 
-async def _send_members(watch: Watch, group: LicensingGroup, members: frozenset[str], at: datetime) -> None:
-    """Look at members who came or went, and at those whose licence fails; remember the list for next time."""
-    name = members_path(watch.settings.tenant_id, group.id)
-    stored = await watch.storage.evidence.read(name)
-    before = frozenset(msgspec.json.decode(stored.data, type=list[str])) if stored else None
+async def _commit_members(
+    watch: Watch, group_id: str, members: Members, at: datetime
+) -> LicensingGroup | None:
+    """Remember when the list was read. Groups in it are noted at once; their members are read apart."""
+
+    def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
+        known = record.facts.groups.get(group_id) if record.facts else None
+        if record.facts is None or known is None:
+            return record, ()
+        inside = tuple(sorted({*known.nested, *members.groups}))
+        group = msgspec.structs.replace(known, members_at=at, nested=inside)
+        facts = msgspec.structs.replace(record.facts, groups={**record.facts.groups, group_id: group})
+        return msgspec.structs.replace(record, facts=facts), ()
+
+    facts = (await watch.ledger.commit_tenant(change, at)).facts
+    return facts.groups.get(group_id) if facts else None
+
+
+async def _compare(watch: Watch, group: LicensingGroup, members: Members) -> None:
+    """Look at members who came or went, at all of them where the group began to assign or assigns otherwise,
+    and at those whose licence fails; remember the list for next time."""
+    before = await member_lists.recall(watch, group.id)
+    ended = (await watch.ledger.read_tenant()).record.baseline_ended_at
+    if before is None:
+        # Of a group that assigned all along, nobody came: the list is only read for the first time.
+        begins = ended is not None and group.since is not None and group.since > ended
+        differing = members.users() if begins else iter(())
+    elif before.skus != members.skus:
+        differing = either(before.ids, members.ids)
+    else:
+        differing = came_or_went(before.ids, members.ids)
     failing = {user_id for error in group.errors for user_id in error.sample}
-    came_or_went = members ^ before if before is not None else frozenset[str]()
-    for text in write_changed(at, users=sorted(failing | came_or_went)):
+    await _look_at_members(watch, (one for one in differing if one not in failing))
+    for text in write_changed(watch.now(), users=sorted(failing), why=STANDING):
         await watch.storage.changed_users.send(text)
     # Only now: after a crash in between the difference must still be there.
-    if before != members:
-        await watch.storage.evidence.put(name, msgspec.json.encode(sorted(members)))
+    if before is None or (before.ids, before.skus) != (members.ids, members.skus):
+        await member_lists.keep(watch, group.id, members)
 
 
-async def _look_again(watch: Watch, changed: Changed, group: LicensingGroup) -> None:
-    """A second look, and further ones while the licensing job runs."""
-    running = group.job_runs(watch.now())
+async def _let_go(watch: Watch, group_id: str) -> None:
+    """The group assigns nothing any more: look at everybody who was in it."""
+    before = await member_lists.recall(watch, group_id)
+    if before is None:
+        return
+    if (await watch.ledger.read_tenant()).record.baseline_ended_at:
+        await _look_at_members(watch, before.users())
+    await member_lists.forget(watch, group_id)
+
+
+async def _look_at_members(watch: Watch, users: Iterator[str]) -> None:
+    await rejudge.look_at(watch, _portions(users), STANDING, look=1)
+
+
+async def _portions(users: Iterator[str]) -> AsyncIterator[tuple[str, ...]]:
+    for portion in portions(users, IDS_A_MESSAGE):
+        yield portion
+
+
+async def _look_again(watch: Watch, changed: Changed, group: LicensingGroup, *, was_read: bool) -> None:
+    """A second look, and further ones while the licensing job runs.
+
+    Those of a burst have one time, so that one of them reads the group; that one goes on while the job runs.
+    """
+    now = watch.now()
+    running = was_read and group.job_runs(now)
     if not running and changed.look >= _LOOKS:
         return
-    after = watch.settings.second_look
+    due = max(now, (group.members_at or now) + watch.settings.second_look)
     look = changed.look if running else changed.look + 1
-    for text in write_changed(watch.now() + after, groups=[group.id], look=look):
-        await watch.storage.changed_users.send(text, delay=after.total_seconds())
+    again = msgspec.structs.replace(changed, at=due, look=look)
+    await _send(watch, again, (group.id,), max(0.0, (due - now).total_seconds()))
+
+
+async def _refresh_nested(watch: Watch, changed: Changed) -> None:
+    """Read the nested members again if one of these groups has groups in it, or is one of those."""
+    record = (await watch.ledger.read_tenant()).record
+    if record.facts is None or (record.nested_at is not None and record.nested_at > changed.at):
+        return
+    groups = record.facts.groups
+    inside = {one for group in groups.values() for one in group.nested}
+    touched = tuple(one for one in changed.groups if one in inside or (one in groups and groups[one].nested))
+    if touched and not await nested.refresh(watch):
+        await _send(watch, changed, touched, _BUSY_SECONDS)
+
+
+async def _send(watch: Watch, changed: Changed, groups: Iterable[str], delay: float) -> None:
+    texts = write_changed(
+        changed.at, groups=tuple(groups), look=changed.look, why=changed.why, since=changed.since
+    )
+    for text in texts:
+        await watch.storage.changed_users.send(text, delay=delay)

@@ -1,30 +1,50 @@
 """The messages on the queues `changed-users` and `sweeps`: JSON, read strictly.
 
-`{"users": [ids], "look": 1, "at": time}` or `{"groups": [ids], …}` on `changed-users`;
-`{"sweep": id, "step": n}` or `{"lifecycle": [{"subscription": id, "event": name}]}` on `sweeps`.
+`{"users": [ids], "look": 1, "at": time, "why": word}` or `{"groups": [ids], …}` on `changed-users`;
+`{"reading": kind, "id": id, "step": n}`, `{"lifecycle": [{"subscription": id, "event": name}]}` or
+`{"calls": {…}}` on `sweeps`.
 A message that can't be read raises `BadMessage`; after five tries the queue puts it aside as poison.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-IDS_A_MESSAGE = 400
-"""A queue message holds 48 KB before base64; 400 ids take a third of that."""
+from shared.graph.ids import IDS_A_MESSAGE as IDS_A_MESSAGE
+from shared.spread import neighbours
+
+HEARD = ""
+"""Asked for by an authentic notification."""
+DELTA, GONE, ERRORS, FACTS, STANDING, AGAIN = "delta", "gone", "errors", "facts", "standing", "again"
+WHY = (HEARD, DELTA, GONE, ERRORS, FACTS, STANDING, AGAIN)
+"""Who asks for a look: a notification; the delta query; delta's `@removed` or a complete sweep that did not
+see the user (a 404 is the end of it then); the licence errors of groups; changed facts of the tenant; a
+changed row of the registration report or of a scope group; the watch itself, to look once more."""
 
 
 class BadMessage(Exception):
     """A queue message is not of any known shape. Nothing was changed."""
 
 
+SWEEP, REGISTRATION = "sweep", "registration"
+READINGS = (SWEEP, REGISTRATION)
+"""What is read in steps, one queue message each: all users; the registration report with the scope groups."""
+
+
 class Changed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Look again at these users, or these groups: whoever was read after `at` needs no look."""
+    """Look again at these users, or these groups: whoever was read after `at` needs no look.
+
+    `why`: who asks, see `WHY`. `since`: with delta's words, when the round before this one ended; with the
+    second look after a notification, when that came.
+    """
 
     at: datetime
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     look: int = 1
+    why: str = HEARD
+    since: datetime | None = None
 
 
 class LifecycleEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,12 +54,30 @@ class LifecycleEvent(msgspec.Struct, frozen=True, kw_only=True):
     event: str
 
 
-class SweepStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The next step of the paged reading of all users, or lifecycle events to answer."""
+class Seen(msgspec.Struct, frozen=True):
+    """How many times something was seen, and when for the last time."""
 
-    sweep: str = ""
+    n: int
+    last: datetime
+
+
+class CallCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process saw in Graph's calls since it last told: items by class, authentic ones by the id of
+    their subscription (in lower case; empty where they name none)."""
+
+    classes: Mapping[str, Seen] = {}
+    subscriptions: Mapping[str, Seen] = {}
+
+
+class ReadingStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The next step of a reading in steps (`reading` is one of READINGS), lifecycle events to answer, or what
+    a process counted."""
+
+    reading: str = ""
+    id: str = ""
     step: int = 0
     lifecycle: tuple[LifecycleEvent, ...] = ()
+    calls: CallCounts | None = None
     at: datetime | None = None
 
 
@@ -51,37 +89,58 @@ def read_changed(text: str | bytes) -> Changed:
         raise BadMessage(f"changed-users: {fault}") from None
     if bool(changed.users) == bool(changed.groups) or changed.at.tzinfo is None:
         raise BadMessage("changed-users: wants either users or groups, and a time with its offset")
+    if changed.why not in WHY:
+        raise BadMessage("changed-users: asked for by nobody that is known")
     return changed
 
 
-def read_sweep(text: str | bytes) -> SweepStep:
+def read_step(text: str | bytes) -> ReadingStep:
     """Read a message of `sweeps`. Raises `BadMessage`."""
     try:
-        step = msgspec.json.decode(text, type=SweepStep)
+        step = msgspec.json.decode(text, type=ReadingStep)
     except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
         raise BadMessage(f"sweeps: {fault}") from None
-    if bool(step.sweep) == bool(step.lifecycle):
-        raise BadMessage("sweeps: wants either a sweep or lifecycle events")
+    if bool(step.reading) + bool(step.lifecycle) + (step.calls is not None) != 1:
+        raise BadMessage("sweeps: wants either a step of a reading, lifecycle events, or counts of calls")
+    if step.reading and (step.reading not in READINGS or not step.id):
+        raise BadMessage(f"sweeps: a step wants an id and one of the readings {', '.join(READINGS)}")
     return step
 
 
 def write_changed(
-    at: datetime, *, users: Sequence[str] = (), groups: Sequence[str] = (), look: int = 1
+    at: datetime,
+    *,
+    users: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    look: int = 1,
+    why: str = HEARD,
+    since: datetime | None = None,
 ) -> list[str]:
-    """Messages for these ids, at most 400 in each."""
+    """Messages for these ids, at most 400 in each; users of one shard of the ledger stand together."""
     texts: list[str] = []
+    users = neighbours(users)
     for start in range(0, len(users), IDS_A_MESSAGE):
         part = tuple(users[start : start + IDS_A_MESSAGE])
-        texts.append(_text(Changed(at=at, users=part, look=look)))
+        texts.append(_text(Changed(at=at, users=part, look=look, why=why, since=since)))
     for start in range(0, len(groups), IDS_A_MESSAGE):
         part = tuple(groups[start : start + IDS_A_MESSAGE])
-        texts.append(_text(Changed(at=at, groups=part, look=look)))
+        texts.append(_text(Changed(at=at, groups=part, look=look, why=why, since=since)))
     return texts
 
 
-def write_sweep(sweep: str, step: int) -> str:
-    """The message that asks for one step of a sweep."""
-    return _text(SweepStep(sweep=sweep, step=step))
+def write_step(reading: str, reading_id: str, step: int) -> str:
+    """The message that asks for one step of a reading."""
+    return _text(ReadingStep(reading=reading, id=reading_id, step=step))
+
+
+def write_lifecycle(events: Sequence[LifecycleEvent], at: datetime) -> str:
+    """The message that has these events answered, which came at that time."""
+    return _text(ReadingStep(lifecycle=tuple(events), at=at))
+
+
+def write_calls(counts: CallCounts) -> str:
+    """The message that tells what a process counted."""
+    return _text(ReadingStep(calls=counts))
 
 
 def _text(message: msgspec.Struct) -> str:

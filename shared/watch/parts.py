@@ -7,8 +7,10 @@ from typing import Self
 from shared import settings as settings_room
 from shared.graph.session import GraphSession
 from shared.graph.users import count_users
+from shared.judgement import Judge
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Manifest
+from shared.model import TenantFacts
 from shared.notify.notifier import Notifier
 from shared.rules.loader import Rules, load_rules
 from shared.settings import Settings
@@ -26,6 +28,9 @@ class Watch:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._manifest: Manifest | None = None
+        self._judge: tuple[tuple[int, str], Judge] | None = None
+        self.counted: dict[tuple[str, str], datetime] = {}
+        """When users were last counted because of a cause (kind, about) that had no finding of its own."""
         self.policy_fingerprint = settings.policy.fingerprint(self.rules.digest)
 
     @functools.cached_property
@@ -58,6 +63,16 @@ class Watch:
         if self._manifest is None:
             raise RuntimeError("the watch is used before it is ready")
         return self._manifest
+
+    def judge(self, facts: TenantFacts) -> Judge:
+        """The judge by these facts; the same for all who ask by the same generation and policy.
+
+        What it has worked out for one user serves the next, and making it costs as much as judging hundreds.
+        """
+        key = (facts.generation, facts.policy)
+        if self._judge is None or self._judge[0] != key:
+            self._judge = key, Judge(self.rules, self.settings.policy, facts)
+        return self._judge[1]
 
     async def ready(self) -> Self:
         """Make sure of containers, queues and the ledger, once a process; the first ever counts the users.

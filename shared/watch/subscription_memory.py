@@ -1,19 +1,57 @@
 """What is remembered of our Graph subscriptions between runs: a blob beside the ledger's epochs."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 
-from shared.graph.subscription_plan import Record
+from shared.graph.subscription_plan import Reason, Record
 from shared.watch.parts import Watch
 
 
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """Graph refused what this resource needs, for lack of `permission`.
+
+    `since`: the first time in a row, `tried_at`: the last. `evidence`: how a reading of the same kind of
+    objects stood then (`EvidenceStatus`), so that a permission granted meanwhile is noticed.
+    """
+
+    permission: str
+    since: datetime
+    tried_at: datetime
+    evidence: str = ""
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a subscription could not be had, since when, and whose stand in its way."""
+
+    reason: Reason
+    since: datetime
+    ids: tuple[str, ...] = ()
+
+
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """Our subscriptions, when they were last looked after, and what that run could not do."""
+    """Our subscriptions, when they were last looked after, and what that run could not do.
+
+    `listed_at`: when Graph's list was last read; `others` are the subscriptions of this app in it that send
+    elsewhere. `refused` and `troubles` are by resource; a refusal is in both. `problems` are sentences for
+    health. `caught_up_at`: when what may have been lost was last ordered to be read.
+    """
 
     at: datetime
     records: tuple[Record, ...] = ()
     problems: tuple[str, ...] = ()
+    listed_at: datetime | None = None
+    refused: Mapping[str, Refused] = {}
+    troubles: Mapping[str, Held] = {}
+    others: tuple[str, ...] = ()
+    caught_up_at: datetime | None = None
+
+    def alive(self, resource: str, now: datetime) -> bool:
+        """Whether notifications of this resource come, as far as is known."""
+        return resource not in self.refused and any(
+            record.resource == resource and record.expires_at > now for record in self.records
+        )
 
 
 async def recall(watch: Watch) -> Kept | None:

@@ -1,85 +1,281 @@
-"""Graph subscriptions on users and groups: created, recorded, renewed at half their life (design §4.7)."""
+"""Graph subscriptions on users and groups: created, recorded, looked at, renewed at half their life (design
+§4.7).
+
+What could not be had is remembered: what only a person can mend becomes a fault of the watch (`unwell`), and
+without the permission for groups the watch goes on with the delta query on groups instead.
+"""
 
 import logging
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 
-import msgspec
-
-from shared.graph.errors import GraphError
-from shared.graph.subscription_plan import Record, Wanted
+from shared.graph.subscription_plan import PERMISSIONS, Reason, Record, Wanted
 from shared.graph.subscriptions import Settled, settle
-from shared.watch import sweep
-from shared.watch.messages import LifecycleEvent
+from shared.ledger.records import TenantRecord
+from shared.settings import Settings
+from shared.watch import calls, catching_up, unwell
+from shared.watch.fault_codes import Code
+from shared.watch.messages import LifecycleEvent, write_lifecycle
 from shared.watch.parts import Busy, Watch
-from shared.watch.subscription_memory import Kept, recall, remember
+from shared.watch.subscription_memory import Held, Kept, Refused, recall, remember
 
 log = logging.getLogger("watch.subscriptions")
 
 RESOURCES = ("users", "groups")
+CODES: Mapping[str, Code] = {"users": "subscription-users", "groups": "subscription-groups"}
+"""How each resource's subscription is called among the faults of the watch."""
+OPTIONAL = "groups"
+"""The resource whose changes can be had without a subscription, by delta (Group.Read.All is not granted)."""
+
+LIST_EVERY = timedelta(hours=24)
+"""Graph's list shows strays; 40 calls in 20 seconds are all that an app has over all of its tenants."""
+CREATE_AGAIN = timedelta(hours=24)
+"""How often a creation is tried that Graph refused for lack of a permission the watch can do without."""
+ANSWERED_WITHIN = timedelta(minutes=10)
+"""No second renewal of a subscription before (Microsoft Graph: lifecycle notifications)."""
+NEAR_ITS_END = timedelta(days=3)
+"""A subscription that can't be renewed is a person's business from here on; before, it is tried again."""
+
+LIST_AFTER_FORGED = timedelta(hours=1)
+"""A forged call may be of a subscription of ours under a secret that is no longer known; or of anybody."""
+REAUTHORIZE = "reauthorizationRequired"
+
 _LOCK_SECONDS = 60
+_AT_ONCE = (Reason.PERMISSION, Reason.QUOTA, Reason.IN_THE_WAY)
 
 
-async def keep(watch: Watch, *, renew_now: bool = False) -> None:
-    """Create what is missing, renew what is past half its life; `renew_now` renews all (one PATCH each).
+async def keep(watch: Watch) -> None:
+    """Create what is missing, renew what is past half its life, delete what should not be there.
 
     One run at a time; what could not be done is remembered for `health`. Where notifications may have been
-    lost meanwhile, everybody is read again. Raises `Busy` if it is to renew now and another run is at work,
-    which may not renew at all.
+    lost meanwhile, what they would have told is read.
     """
     async with watch.ledger.lock("subscriptions", _LOCK_SECONDS) as held:
+        if held:
+            await _keep(watch, held=held, before=await recall(watch))
+
+
+async def answer(watch: Watch, events: Sequence[LifecycleEvent], at: datetime | None = None) -> None:
+    """Lifecycle events that came `at`: renew what is to be reauthorised, create what is gone, read what was
+    missed. Each is answered once: what was done after it came answers it.
+
+    Graph documents only reauthorizationRequired for users and groups; the others are handled all the same.
+    Raises `Busy` where another run is at work, which may not have seen what these tell.
+    """
+    at = at or watch.now()
+    if not _unanswered(events, at, await recall(watch)):
+        return
+    async with watch.ledger.lock("subscriptions", _LOCK_SECONDS) as held:
         if not held:
-            if renew_now:
-                raise Busy("the subscriptions are being looked after by another worker")
-            return
-        now = watch.now()
+            raise Busy("the subscriptions are being looked after by another worker")
         before = await recall(watch)
-        records = before.records if before else ()
-        if renew_now:
-            records = tuple(_due(record, now) for record in records)
-        try:
-            settled = await settle(watch.graph, records, wanted(watch), now)
-        except GraphError as fault:
-            settled = Settled(records=records, failed=[f"list: {fault}"])
-        problems = (*settled.failed, *settled.reports)
-        # Before they are remembered: a run that ends in between finds them unrecorded and starts over.
-        if settled.lost:
-            await sweep.start_again(watch)
-        if not held:
-            raise Busy("the lock was lost: another worker looks after the subscriptions by now")
-        await remember(watch, Kept(at=now, records=settled.records, problems=problems))
+        events = await _put_off(watch, _unanswered(events, at, before), at, before)
+        if not events:
+            return
+        asked = {event.subscription for event in events}
+        await _keep(
+            watch,
+            held=held,
+            before=before,
+            urgent={event.subscription for event in events if event.event == REAUTHORIZE},
+            missed=any(event.event != REAUTHORIZE for event in events),
+            listing=bool(asked - {one.id for one in _records(before)}),
+        )
+
+
+def _unanswered(
+    events: Sequence[LifecycleEvent], at: datetime, before: Kept | None
+) -> tuple[LifecycleEvent, ...]:
+    """Those of the events after whose coming nothing was done yet that answers them."""
+    renewed = {one.id for one in _records(before) if one.renewed_at >= at}
+    caught_up = before is not None and before.caught_up_at is not None and before.caught_up_at >= at
+    return tuple(
+        event
+        for event in events
+        if not (event.subscription in renewed if event.event == REAUTHORIZE else caught_up)
+    )
+
+
+async def _put_off(
+    watch: Watch, events: Sequence[LifecycleEvent], at: datetime, before: Kept | None
+) -> tuple[LifecycleEvent, ...]:
+    """Put back those that ask for a renewal too soon after the last; the others are to be answered now."""
+    recent = {one.id: one.renewed_at + ANSWERED_WITHIN - watch.now() for one in _records(before)}
+    soon = [
+        event
+        for event in events
+        if event.event == REAUTHORIZE and recent.get(event.subscription, timedelta(0)) > timedelta(0)
+    ]
+    if soon:
+        delay = max(recent[event.subscription] for event in soon)
+        await watch.storage.sweeps.send(write_lifecycle(soon, at), delay=delay.total_seconds())
+    return tuple(event for event in events if event not in soon)
+
+
+async def _keep(
+    watch: Watch,
+    *,
+    held: object,
+    before: Kept | None,
+    urgent: Collection[str] = (),
+    missed: bool = False,
+    listing: bool = False,
+) -> None:
+    now = watch.now()
+    record = (await watch.ledger.read_tenant()).record
+    refused = before.refused if before else {}
+    settled = await settle(
+        watch.graph,
+        _records(before),
+        wanted(watch.settings),
+        now,
+        listing=listing or _list_due(before, await calls.recall(watch), now),
+        urgent={*urgent, *(one.id for one in _records(before) if one.resource in refused)},
+        waiting=_waiting(before, record, now),
+    )
+    # What was refused and is allowed again was not told meanwhile.
+    allowed_again = {name for name in refused if _has(settled, name)} - set(settled.troubles)
+    lost = settled.lost | allowed_again | (set(RESOURCES) if missed else set())
+    # Before they are remembered: a run that ends in between finds them unrecorded and starts over.
+    if lost:
+        await catching_up.order(watch, lost)
+    if not held:
+        raise Busy("the lock was lost: another worker looks after the subscriptions by now")
+    kept = _kept(before, settled, record, now, caught_up=bool(lost))
+    await remember(watch, kept)
+    await unwell.note(watch, {code: _fault(name, kept, before, now) for name, code in CODES.items()})
     for done in settled.done:
         log.info("subscription %s", done)
-    for problem in problems:
+    for problem in kept.problems:
         log.error("subscription %s", problem)
 
 
-def _due(record: Record, now: datetime) -> Record:
-    """The record as if half of its life were just over; an expired one as it is."""
-    if record.expires_at <= now:
-        return record
-    return msgspec.structs.replace(record, renewed_at=now - (record.expires_at - now))
+def _list_due(before: Kept | None, sums: calls.Sums | None, now: datetime) -> bool:
+    """Whether to look for strays: regularly, and after something came from a subscription nobody knows."""
+    if before is None or before.listed_at is None or now - before.listed_at >= LIST_EVERY:
+        return True
+    unknown = sums.last(calls.UNKNOWN) if sums else None
+    forged = sums.last("forged") if sums else None
+    if unknown and unknown > before.listed_at:
+        return True
+    return bool(forged and forged > before.listed_at and now - before.listed_at >= LIST_AFTER_FORGED)
 
 
-async def answer(watch: Watch, events: Sequence[LifecycleEvent]) -> None:
-    """Lifecycle events: renew now, create what is gone; where some were missed, read everybody again.
+def _records(before: Kept | None) -> tuple[Record, ...]:
+    return before.records if before else ()
 
-    Graph documents only reauthorizationRequired for users and groups; the others are handled all the same.
+
+def _has(settled: Settled, resource: str) -> bool:
+    return any(record.resource == resource for record in settled.records)
+
+
+def _waiting(before: Kept | None, record: TenantRecord, now: datetime) -> frozenset[str]:
+    """Resources that nothing is created for now: refused not long ago, and nothing looks different since."""
+    last = before.refused.get(OPTIONAL) if before else None
+    if last is None or now - last.tried_at >= CREATE_AGAIN or not _forgone(before):
+        return frozenset()
+    granted = last.evidence != "ok" and _evidence(record, OPTIONAL) == "ok"
+    return frozenset() if granted else frozenset({OPTIONAL})
+
+
+def _evidence(record: TenantRecord, name: str) -> str:
+    return str(record.facts.evidence_of(name).status) if record.facts else ""
+
+
+def _kept(
+    before: Kept | None, settled: Settled, record: TenantRecord, now: datetime, *, caught_up: bool
+) -> Kept:
+    """What to remember of a run."""
+    refused: dict[str, Refused] = {}
+    troubles: dict[str, Held] = {}
+    for name, trouble in settled.troubles.items():
+        known = before.troubles.get(name) if before else None
+        troubles[name] = Held(reason=trouble.reason, since=known.since if known else now, ids=trouble.ids)
+        if trouble.reason is Reason.PERMISSION:
+            refused[name] = _refusal(name, before, record, now)
+    for name, refusal in (before.refused if before else {}).items():
+        if name not in troubles and not _has(settled, name):
+            # It was not tried again.
+            troubles[name] = Held(reason=Reason.PERMISSION, since=refusal.since)
+        if name in troubles:
+            refused.setdefault(name, refusal)
+    read = settled.others is not None
+    return Kept(
+        at=now,
+        records=settled.records,
+        problems=tuple(line for line in settled.failed if not _expected(line, settled)),
+        listed_at=now if read else before.listed_at if before else None,
+        refused=refused,
+        troubles=troubles,
+        others=settled.others or () if read else before.others if before else (),
+        caught_up_at=now if caught_up else before.caught_up_at if before else None,
+    )
+
+
+def _refusal(name: str, before: Kept | None, record: TenantRecord, now: datetime) -> Refused:
+    known = before.refused.get(name) if before else None
+    return Refused(
+        permission=PERMISSIONS[name],
+        since=known.since if known else now,
+        tried_at=now,
+        evidence=_evidence(record, name),
+    )
+
+
+def _expected(line: str, settled: Settled) -> bool:
+    """A refusal that the watch can do without: health says so in words of its own, not as a problem."""
+    trouble = settled.troubles.get(OPTIONAL)
+    return bool(trouble and trouble.reason is Reason.PERMISSION and line.startswith(f"{OPTIONAL}: "))
+
+
+def _forgone(kept: Kept | None) -> bool:
+    """Whether the watch goes without the subscription that it can do without."""
+    trouble = kept.troubles.get(OPTIONAL) if kept else None
+    return trouble is not None and trouble.reason is Reason.PERMISSION
+
+
+def _fault(resource: str, kept: Kept, before: Kept | None, now: datetime) -> str | None:
+    """What a person must mend, beginning with the reason; None where the watch can do it or do without.
+
+    What may mend itself (an address that did not answer, an outage) counts from the second run on, and an
+    outage only where there is no subscription to live on meanwhile.
     """
-    await keep(watch, renew_now=True)
-    if any(event.event != "reauthorizationRequired" for event in events):
-        await sweep.start_again(watch)
+    trouble = kept.troubles.get(resource)
+    if trouble is None or (resource == OPTIONAL and _forgone(kept)):
+        return None
+    again = before is not None and resource in before.troubles
+    named = trouble.ids or trouble.reason is not Reason.IN_THE_WAY
+    if not again and not (trouble.reason in _AT_ONCE and named):
+        return None
+    if trouble.reason is Reason.FAILED and _lives_on(resource, kept, now):
+        return None
+    ids = f" {', '.join(trouble.ids)}" if trouble.ids else ""
+    return f"{trouble.reason.value}:{ids}"
 
 
-def wanted(watch: Watch) -> tuple[Wanted, ...]:
-    """Users and groups, updated and deleted, with the lifecycle address from the start."""
-    base = watch.settings.notification_base_url
+def _lives_on(resource: str, kept: Kept, now: datetime) -> bool:
+    return any(one.resource == resource and one.expires_at > now + NEAR_ITS_END for one in kept.records)
+
+
+def wanted(settings: Settings, client_state: str = "") -> tuple[Wanted, ...]:
+    """Users and groups, updated and deleted, with the lifecycle address from the start; under the current
+    secret, or under another one that is given."""
+    base = settings.notification_base_url
     return tuple(
         Wanted(
             resource=resource,
             notification_url=f"{base}/api/graph/notifications",
             lifecycle_url=f"{base}/api/graph/lifecycle",
-            client_state=watch.settings.client_state,
+            client_state=client_state or settings.client_state,
         )
         for resource in RESOURCES
     )
+
+
+def secrets_of(settings: Settings) -> dict[str, str]:
+    """The fingerprints that our subscriptions can have, each with its secret: current or previous."""
+    found: dict[str, str] = {}
+    for name, secret in (("previous", settings.client_state_previous), ("current", settings.client_state)):
+        if secret:
+            found |= {want.fingerprint: name for want in wanted(settings, secret)}
+    return found

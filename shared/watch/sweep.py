@@ -1,147 +1,321 @@
-"""The paged reading of all users, one queue message after the other (design §4.6, in its first form).
+"""The reading of all users, one queue message after the other (design §4.6).
 
 It ends the baseline: until every user was read once, nobody is told anything. Where it stands is in the
-tenant record; a message out of sequence is dropped, and one that was worked on but not deleted only asks for
-the next.
+tenant record. First every page is put aside, then bucket after bucket is judged and committed, and whoever
+was not seen is asked for by itself. A message out of sequence is dropped; one whose work was done but whose
+worker ended before it asked for the next only asks for that.
 """
 
 import logging
 import uuid
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 import msgspec
 
-from shared.graph.errors import Gone410
-from shared.graph.ids import as_guid
-from shared.graph.users import user_pages
+from shared.graph.delta import latest_delta_link
+from shared.graph.errors import Gone410, GraphError, Throttled, Unauthorized, Unavailable
+from shared.graph.users import count_users
 from shared.ledger.records import Posting, Sweep, TenantRecord
-from shared.watch.evaluation import Look, judge_and_commit
-from shared.watch.messages import SweepStep, write_changed, write_sweep
+from shared.watch import delta_state, unwell
+from shared.watch.messages import GONE, SWEEP, ReadingStep, write_changed, write_step
 from shared.watch.parts import Watch
 from shared.watch.subscription_memory import recall
+from shared.watch.sweep_phases import judge_bucket, put_aside, spill_of
 from shared.watch.tenant import judge_tenant
 
 log = logging.getLogger("watch.sweep")
 
-PAGES_A_STEP = 20
 STALLED_AFTER = timedelta(minutes=10)
+UNASKED_AFTER = timedelta(minutes=1)
+"""So long is a worker given to ask for the step that it made due."""
+FAILURES_TOLD = 3
+"""From which failure in a row of one step on somebody should know. Each is several attempts of its own."""
 
 
 async def start_if_due(watch: Watch) -> bool:
-    """Start the first reading of all users, wake one that stalled; says whether it did.
+    """Start a reading of all users if one is due, or wake one that stalled; says whether it did.
 
-    The first waits until the tenant's facts, the registration report and the subscriptions were tried:
-    whoever changes during it is then heard of. A changed policy judges everybody anew, once facts and report
-    were read under it.
+    Due are: the first, one under a changed policy, one that was ordered, one every `SWEEP_EVERY`. The first
+    waits until the tenant's facts, the registration report and the subscriptions were tried: whoever changes
+    during it is then heard of. A changed policy judges everybody anew, once facts and report were read under
+    it. Raises `GraphError` where the delta link can't be had.
     """
     record = (await watch.ledger.read_tenant()).record
-    now = watch.now()
-    policy = watch.policy_fingerprint
+    sweep, policy, now = record.sweep, watch.policy_fingerprint, watch.now()
     if record.facts is None or not record.facts.policy == record.standing_policy == policy:
         return False
-    if record.sweep is None and await recall(watch) is None:
-        return False
-    if record.sweep is None or record.sweep.policy != policy:
-        await _start(watch, now)
-        return True
-    if record.sweep.ended_at is None and now - (record.sweep.touched_at or now) > STALLED_AFTER:
-        await watch.storage.sweeps.send(write_sweep(record.sweep.id, record.sweep.step))
-        return True
+    if sweep is None:
+        return await recall(watch) is not None and await _start(watch, None, "first")
+    if sweep.policy != policy:
+        return await _start(watch, sweep, "policy")
+    if sweep.ended_at is None:
+        return await _wake(watch, sweep)
+    if sweep.again:
+        return await _start(watch, sweep, sweep.again)
+    if now - sweep.started_at >= watch.settings.sweep_every:
+        return await _start(watch, sweep, "due")
     return False
 
 
-async def start_again(watch: Watch) -> None:
-    """Read everybody again, because notifications may have been lost; nothing before the first time."""
-    if (await watch.ledger.read_tenant()).record.sweep is not None:
-        await _start(watch, watch.now())
+async def start_again(watch: Watch, why: str = "ordered") -> None:
+    """Have everybody read again, because changes may have been lost; nothing before the first time.
 
-
-async def _start(watch: Watch, now: datetime) -> None:
-    policy = watch.policy_fingerprint
-    sweep = Sweep(id=uuid.uuid4().hex, started_at=now, touched_at=now, policy=policy)
+    A reading that is under way is not disturbed: when it has ended, another one follows, however many were
+    ordered meanwhile. Where Graph can't be asked now, the order stands and the timer takes it up.
+    """
 
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
-        return msgspec.structs.replace(record, sweep=sweep), ()
+        if record.sweep is None or record.sweep.again:
+            return record, ()
+        return msgspec.structs.replace(record, sweep=_with(record.sweep, again=why)), ()
 
-    await watch.ledger.commit_tenant(change, now)
-    await watch.storage.sweeps.send(write_sweep(sweep.id, sweep.step))
+    sweep = (await watch.ledger.commit_tenant(change, watch.now())).sweep
+    if sweep is not None and sweep.ended_at:
+        await _start_ordered(watch, sweep)
 
 
-async def take_step(watch: Watch, message: SweepStep) -> None:
-    """Read up to 20 pages, judge and commit them, and ask for the next step. Raises `GraphError`."""
-    sweep = (await watch.ledger.read_tenant()).record.sweep
-    if sweep is None or sweep.id != message.sweep or sweep.ended_at:
-        return
-    if sweep.step == message.step + 1:
-        await watch.storage.sweeps.send(write_sweep(sweep.id, sweep.step))
-        return
-    if sweep.step != message.step:
-        return
+async def _start_ordered(watch: Watch, sweep: Sweep) -> None:
     try:
-        looks, pages, link = await _pages(watch, sweep.link)
-    except Gone410:
-        log.warning("Graph has forgotten the page: the reading starts again")
-        await _start(watch, watch.now())
-        return
-    records = await watch.ledger.user_records(looks)
-    await judge_and_commit(watch, looks, records, worse_refreshes=False)
-    await _checkpoint(watch, sweep, users=len(looks), pages=pages, link=link)
+        await _start(watch, sweep, sweep.again)
+    except GraphError as fault:
+        log.warning("everybody is to be read again (%s), but not yet: %s", sweep.again, fault)
 
 
-async def _pages(watch: Watch, link: str) -> tuple[dict[str, Look], int, str]:
-    """Users of up to 20 pages, how many pages, and the link that follows. A row that can't be read is sent to
-    be read by itself."""
-    looks: dict[str, Look] = {}
-    pages = 0
-    following: str | None = link or None
-    while pages < PAGES_A_STEP:
-        page = await user_pages(watch.graph, following)
-        looks.update((user.id, Look(user, page.observed_at)) for user in page.users)
-        named = [one for one in map(as_guid, page.unreadable) if one]
-        if len(named) < len(page.unreadable):
-            log.error("%d rows of a page have no id", len(page.unreadable) - len(named))
-        for text in write_changed(watch.now(), users=named):
-            await watch.storage.changed_users.send(text)
-        pages += 1
-        following = page.next_link
-        if not following:
-            break
-    return looks, pages, following or ""
-
-
-async def _checkpoint(watch: Watch, sweep: Sweep, *, users: int, pages: int, link: str) -> None:
-    """Advance the sweep; its end is the end of the baseline, with the first sums over users.
-
-    If another worker took this very step meanwhile, the next one has been asked for already.
-    """
+async def _start(watch: Watch, seen: Sweep | None, why: str, restarts: int = 0) -> bool:
+    """Begin a reading in place of the one that was seen; says no if another worker did so first."""
     now = watch.now()
-    totals = await watch.ledger.totals() if not link else None
+    link = await _delta_link(watch)
+    expected = await _expected(watch)
+    sweep = Sweep(
+        id=uuid.uuid4().hex,
+        started_at=now,
+        touched_at=now,
+        policy=watch.policy_fingerprint,
+        why=why,
+        asked=0,
+        delta_link=link,
+        expected=expected,
+        restarts=restarts,
+    )
     ours = False
 
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
         nonlocal ours
-        ours = record.sweep is not None and (record.sweep.id, record.sweep.step) == (sweep.id, sweep.step)
-        if record.sweep is None or not ours:
-            return record, ()
-        advanced = msgspec.structs.replace(
-            record.sweep,
-            step=sweep.step + 1,
-            link=link,
-            pages=sweep.pages + pages,
-            users=sweep.users + users,
-            touched_at=now,
-            ended_at=None if link else now,
-        )
-        changed = msgspec.structs.replace(record, sweep=advanced)
-        if link:
-            return changed, ()
-        judged, posted = judge_tenant(
-            msgspec.structs.replace(changed, totals=totals), watch.rules, watch.settings.policy, now
-        )
-        ended = record.baseline_ended_at or now
-        return msgspec.structs.replace(judged, baseline_ended_at=ended), posted
+        ours = (record.sweep.id if record.sweep else "") == (seen.id if seen else "")
+        return (msgspec.structs.replace(record, sweep=sweep) if ours else record), ()
 
     await watch.ledger.commit_tenant(change, now)
-    log.info("sweep step %d: %d users in %d pages", sweep.step, users, pages)
-    if link and ours:
-        await watch.storage.sweeps.send(write_sweep(sweep.id, sweep.step + 1))
+    if not ours:
+        return False
+    log.info("reading all users (%s), about %d", why, expected)
+    await delta_state.begin(watch, link, now)
+    await _ask(watch, sweep)
+    return True
+
+
+async def _delta_link(watch: Watch) -> str:
+    """Where delta can go on from if its chain is lost; empty where Graph has no delta for this tenant."""
+    try:
+        return await latest_delta_link(watch.graph)
+    except (Unavailable, Throttled, Unauthorized):
+        # It may well answer later, and a reading without this link would only have to be done again.
+        raise
+    except GraphError as fault:
+        log.warning("Graph gives no delta link: %s", fault)
+        return ""
+
+
+async def _expected(watch: Watch) -> int:
+    totals = (await watch.ledger.read_tenant()).record.totals
+    if totals:
+        return totals.users
+    try:
+        return await count_users(watch.graph)
+    except GraphError:
+        # Only the percentage that is shown rests on it.
+        return 0
+
+
+async def _ask(watch: Watch, sweep: Sweep) -> None:
+    """Ask for the step that is due, and remember that: no copy of a message begins a second chain."""
+    await watch.storage.sweeps.send(write_step(SWEEP, sweep.id, sweep.step))
+    await _note(watch, sweep, asked=sweep.step)
+
+
+async def _wake(watch: Watch, sweep: Sweep) -> bool:
+    now = watch.now()
+    stands = now - max(sweep.touched_at or sweep.started_at, sweep.woken_at or sweep.started_at)
+    if stands <= (STALLED_AFTER if sweep.asked >= sweep.step else UNASKED_AFTER):
+        return False
+    await watch.storage.sweeps.send(write_step(SWEEP, sweep.id, sweep.step))
+    await _note(watch, sweep, asked=sweep.step, woken_at=now)
+    return True
+
+
+async def take_step(watch: Watch, message: ReadingStep) -> None:
+    """Do one step, and ask for the next. Raises `GraphError`, `Incomplete` or what storage raises: the same
+    message may be taken again."""
+    sweep = (await watch.ledger.read_tenant()).record.sweep
+    if sweep is None or sweep.id != message.id or sweep.ended_at:
+        return
+    if sweep.step == message.step + 1 and sweep.asked < sweep.step:
+        await _ask(watch, sweep)
+    if sweep.step != message.step:
+        return
+    try:
+        await (_read if sweep.bucket is None else _judge)(watch, sweep)
+    except Throttled as later:
+        text = write_step(SWEEP, sweep.id, sweep.step)
+        await watch.storage.sweeps.send(text, delay=later.retry_after)
+    except GraphError as fault:
+        if isinstance(fault, Gone410) and sweep.bucket is None:
+            await _restart(watch, sweep, fault)
+            return
+        await _failed(watch, sweep, fault)
+        raise
+
+
+async def _read(watch: Watch, sweep: Sweep) -> None:
+    spill = spill_of(watch, sweep)
+    if sweep.step == 1:
+        await spill.drop_others()
+    read = await put_aside(watch, sweep, spill)
+    bucket = None if read.link else 0
+    reached = await _reach(
+        watch,
+        sweep,
+        link=read.link,
+        pages=sweep.pages + read.pages,
+        users=sweep.users + read.users,
+        unnamed=sweep.unnamed + read.unnamed,
+        bucket=bucket,
+        buckets=spill.buckets,
+    )
+    if reached:
+        await _ask(watch, reached)
+
+
+async def _judge(watch: Watch, sweep: Sweep) -> None:
+    spill, bucket = spill_of(watch, sweep), sweep.bucket or 0
+    unseen = await judge_bucket(watch, sweep, spill)
+    # Before the step counts as done: sent twice, it does no harm.
+    for text in write_changed(watch.now(), users=unseen, why=GONE):
+        await watch.storage.changed_users.send(text)
+    if unseen:
+        log.info("%d users were not seen: they are asked for one by one", len(unseen))
+    missing = sweep.unseen + len(unseen)
+    if bucket + 1 < spill.buckets:
+        reached = await _reach(watch, sweep, bucket=bucket + 1, unseen=missing)
+        if reached:
+            await _ask(watch, reached)
+    else:
+        reached = await _end(watch, sweep, missing)
+    await spill.drop(bucket)
+    if reached and reached.ended_at and reached.again:
+        await _start_ordered(watch, reached)
+
+
+async def _reach(watch: Watch, sweep: Sweep, **changes: Any) -> Sweep | None:
+    """Advance to the next step; None if another worker did, who then asks for it too."""
+    now = watch.now()
+    advanced = await _note(watch, sweep, step=sweep.step + 1, touched_at=now, failures=0, fault="", **changes)
+    if advanced:
+        _say(advanced)
+        await _well_again(watch)
+    return advanced
+
+
+async def _end(watch: Watch, sweep: Sweep, unseen: int) -> Sweep | None:
+    """The last step is done: the first time that is the end of the baseline, with the first sums of users."""
+    counted_at = watch.now()
+    totals = await watch.ledger.totals()
+    now = watch.now()
+    ended: Sweep | None = None
+
+    def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
+        nonlocal ended
+        ended = None
+        if record.sweep is None or (record.sweep.id, record.sweep.step) != (sweep.id, sweep.step):
+            return record, ()
+        ended = _with(
+            record.sweep,
+            step=sweep.step + 1,
+            bucket=sweep.buckets,
+            unseen=unseen,
+            touched_at=now,
+            ended_at=now,
+            failures=0,
+            fault="",
+        )
+        changed = msgspec.structs.replace(record, sweep=ended, totals=totals, counted_at=counted_at)
+        judged, posted = judge_tenant(changed, watch.rules, watch.settings.policy, now)
+        baseline = record.baseline_ended_at or now
+        return msgspec.structs.replace(judged, baseline_ended_at=baseline), posted
+
+    await watch.ledger.commit_tenant(change, now)
+    if ended:
+        _say(ended)
+        await _well_again(watch)
+    return ended
+
+
+async def _restart(watch: Watch, sweep: Sweep, fault: GraphError) -> None:
+    """Graph has forgotten the page: what was put aside is not whole, so everybody is read from the start."""
+    log.warning("the reading of all users starts again at step %d: %s", sweep.step, fault)
+    if (
+        await _start(watch, sweep, sweep.why, restarts=sweep.restarts + 1)
+        and sweep.restarts + 1 >= FAILURES_TOLD
+    ):
+        await unwell.note(watch, {"sweep": f"step {sweep.step}: {_words(fault)}"})
+
+
+async def _failed(watch: Watch, sweep: Sweep, fault: GraphError) -> None:
+    """Remember that the step failed; nothing is judged of a reading that isn't whole."""
+    noted = await _note(watch, sweep, failures=sweep.failures + 1, fault=_words(fault))
+    if noted and noted.failures >= FAILURES_TOLD:
+        await unwell.note(watch, {"sweep": f"step {sweep.step}: {_words(fault)}"})
+
+
+def _words(fault: GraphError) -> str:
+    """What is the same each time that it fails: not the request's id."""
+    return f"{type(fault).__name__} {fault.status or ''} {fault.code}".strip()
+
+
+async def _well_again(watch: Watch) -> None:
+    record = (await watch.ledger.read_tenant()).record
+    if "sweep" in record.unwell:
+        await unwell.note(watch, {"sweep": None})
+
+
+async def _note(watch: Watch, sweep: Sweep, **changes: Any) -> Sweep | None:
+    """Change where the sweep stands; None, and nothing is changed, if it is at another step by now."""
+    noted: Sweep | None = None
+
+    def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
+        nonlocal noted
+        noted = None
+        if record.sweep is None or (record.sweep.id, record.sweep.step) != (sweep.id, sweep.step):
+            return record, ()
+        noted = _with(record.sweep, **changes)
+        return msgspec.structs.replace(record, sweep=noted), ()
+
+    await watch.ledger.commit_tenant(change, watch.now())
+    return noted
+
+
+def _with(sweep: Sweep, **changes: Any) -> Sweep:
+    return msgspec.structs.replace(sweep, **changes)
+
+
+def _say(sweep: Sweep) -> None:
+    percent = "" if sweep.percent is None else f", {sweep.percent} %"
+    log.info(
+        "sweep: %s%s; step %d, %d users on %d pages, %d not seen",
+        sweep.phase,
+        percent,
+        sweep.step,
+        sweep.users,
+        sweep.pages,
+        sweep.unseen,
+    )

@@ -9,30 +9,33 @@ from shared.ledger.records import Posting, SubjectRecord, TenantRecord
 from shared.model import Evidence, Finding, LicensingGroup, SubjectType, TenantFacts, Totals
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy
+from shared.watch.fault_codes import problems
+from shared.watch.owed import owed, read_as
 
 TENANT = "tenant"
 """The key of the tenant's own findings in `TenantRecord.subjects`."""
 
-_READ_ELSEWHERE = ("registration", "scope-groups", "emergency-group")
+_READ_ELSEWHERE = ("registration", "scope-groups", "emergency-group", "audit")
 """Evidence that the registration job reads; a reading of tenant facts leaves it as the ledger has it."""
 
 
 def merge(known: TenantFacts | None, read: TenantFacts, policy: str) -> TenantFacts:
     """The facts to commit: what was read, what other jobs read, the next generation.
 
-    A licensing job that was running before and still is keeps the time at which it was first seen. A group
-    that was looked at by itself after this reading began stays as it was seen then: a reading of all groups
-    takes them from the directory's index, which may be behind.
+    A group keeps what other readings know of it (`as_known`). One that was looked at by itself after this
+    reading began stays as it was seen then: a reading of all groups takes them from the directory's index,
+    which may be behind.
     """
     evidence = dict(read.evidence)
-    groups = dict(read.groups)
+    before = known.groups if known else {}
+    groups = {key: as_known(before.get(key), group) for key, group in read.groups.items()}
+    watched = known.watched if known else read.watched
     if known:
         evidence |= {name: item for name, item in known.evidence.items() if name in _READ_ELSEWHERE}
-        groups = {key: still_processing(known.groups.get(key), group) for key, group in groups.items()}
         groups |= {key: group for key, group in known.groups.items() if _later(group, read)}
     generation = (known.generation if known else 0) + 1
     return msgspec.structs.replace(
-        read, evidence=evidence, groups=groups, generation=generation, policy=policy
+        read, evidence=evidence, groups=groups, watched=watched, generation=generation, policy=policy
     )
 
 
@@ -40,11 +43,23 @@ def _later(group: LicensingGroup, read: TenantFacts) -> bool:
     return bool(group.observed_at and read.observed_at and group.observed_at > read.observed_at)
 
 
-def still_processing(known: LicensingGroup | None, read: LicensingGroup) -> LicensingGroup:
-    """The group as read, with the first time its running job was seen."""
-    if known and known.processing_since and read.processing_since:
-        return msgspec.structs.replace(read, processing_since=known.processing_since)
-    return read
+def as_known(known: LicensingGroup | None, read: LicensingGroup) -> LicensingGroup:
+    """The group as read, with what such a reading does not tell.
+
+    That is since when it assigns and since when a job that still runs does, the groups in it and their
+    members, and when the list of its own was read.
+    """
+    if known is None:
+        return msgspec.structs.replace(read, since=read.since or read.observed_at)
+    processing = known.processing_since or read.processing_since
+    return msgspec.structs.replace(
+        read,
+        since=known.since or read.since or read.observed_at,
+        processing_since=processing if read.processing_since else None,
+        nested=known.nested,
+        nested_unlicensed=known.nested_unlicensed,
+        members_at=known.members_at,
+    )
 
 
 def with_evidence(facts: TenantFacts, pieces: dict[str, Evidence]) -> TenantFacts:
@@ -67,12 +82,19 @@ def with_totals(record: TenantRecord, totals: Totals, counted_at: datetime) -> T
 def judge_tenant(
     record: TenantRecord, rules: Rules, policy: Policy, at: datetime
 ) -> tuple[TenantRecord, tuple[Posting, ...]]:
-    """Advance the findings of the tenant and of every group to the record's facts and totals."""
+    """Advance the findings of the tenant and of every group to the record's facts and totals.
+
+    What the facts changed for users is added to what the record owes them.
+    """
     facts = record.facts
     if facts is None:
         return record, ()
+    record = _with_debts(record, facts, rules, policy, at)
     wanted: dict[str, tuple[SubjectType, tuple[Finding, ...]]] = {
-        TENANT: (SubjectType.TENANT, findings.of_tenant(facts, record.totals or Totals(), rules, policy, at))
+        TENANT: (
+            SubjectType.TENANT,
+            findings.of_tenant(facts, record.totals or Totals(), rules, policy, at, problems(record.unwell)),
+        )
     }
     for group_id in {*facts.groups, *record.subjects} - {TENANT}:
         group = facts.groups.get(group_id)
@@ -88,6 +110,28 @@ def judge_tenant(
         else:
             subjects.pop(key, None)
     return msgspec.structs.replace(record, subjects=subjects), tuple(posted)
+
+
+def _with_debts(
+    record: TenantRecord, facts: TenantFacts, rules: Rules, policy: Policy, at: datetime
+) -> TenantRecord:
+    """The record with everybody whom a change of the facts since the last judging may judge otherwise.
+
+    Nobody before the first reading of all users began: it is by these facts or later ones. Facts that were
+    not read under this very policy are left to whoever reads them under it: that has everybody read again.
+    """
+    if facts.policy != policy.fingerprint(rules.digest):
+        return record
+    now_read = read_as(facts, rules, policy, at)
+    if now_read == record.read_as:
+        return record
+    more = owed(record.read_as, now_read) if record.sweep else frozenset[str]()
+    return msgspec.structs.replace(
+        record,
+        read_as=now_read,
+        owed=tuple(sorted({*record.owed, *more})),
+        owed_at=at if more else record.owed_at,
+    )
 
 
 def _advance(

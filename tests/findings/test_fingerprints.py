@@ -51,7 +51,7 @@ MOVES = {
     "scope-mismatch": {"state", "severity", "rule", "groups"},
     "directory-location-missing": {"state", "severity", "rule"},
     "evidence-missing": {"state", "severity"},
-    "watch-unwell": {"state", "severity"},
+    "watch-unwell": {"state", "cause", "severity"},
 }
 
 

@@ -13,7 +13,7 @@ def muted(symptom: Finding, cause_kind: str, about: str) -> bool:
     return any(row.explains(cause_kind, TENANT, about, symptom, USER) for row in load_rules().mutes)
 
 
-@pytest.mark.parametrize("kind", ["sku-unknown", "sku-contested", "setting-needed", "evidence-missing"])
+@pytest.mark.parametrize("kind", ["sku-unknown", "sku-contested", "setting-needed"])
 def test_a_missing_fact_silences_who_is_undetermined_by_it_and_never_a_breach(kind: str) -> None:
     because = (Because(kind=kind, about="this"),)
     undetermined = Finding(kind="coverage", state="undetermined", severity=Severity.LOW, because=because)
@@ -22,6 +22,17 @@ def test_a_missing_fact_silences_who_is_undetermined_by_it_and_never_a_breach(ki
     for state in ("uncovered", "writeback-uncovered"):
         breach = Finding(kind="coverage", state=state, severity=Severity.HIGH, because=because)
         assert not muted(breach, kind, "this")
+
+
+@pytest.mark.parametrize("state", ["undetermined", "uncovered", "writeback-uncovered"])
+def test_missing_evidence_silences_what_hangs_on_it_and_no_other_breach(state: str) -> None:
+    # A breach hangs on evidence where only its absence puts the user in reach.
+    because = (Because(kind="evidence-missing", about="registration"),)
+    hanging = Finding(kind="coverage", state=state, severity=Severity.HIGH, because=because)
+    assert muted(hanging, "evidence-missing", "registration")
+    assert not muted(hanging, "evidence-missing", "skus")
+    sure = Finding(kind="coverage", state=state, severity=Severity.HIGH)
+    assert not muted(sure, "evidence-missing", "registration")
 
 
 def test_coverage_silences_no_finding_of_the_tenant_but_seats_short() -> None:

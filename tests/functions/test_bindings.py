@@ -17,6 +17,8 @@ EXPECTED = {
     "tenant_facts": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "registration": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "first_sweep": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
+    "delta": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
+    "groups_delta": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "drain_outboxes": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "subscriptions": ("timerTrigger", "%SUBSCRIPTIONS_SCHEDULE%", []),
     "tell": ("timerTrigger", "%TELLING_SCHEDULE%", []),

@@ -1,10 +1,12 @@
 """Calls that Graph would not make, through Microsoft's runtime: each gets its status and changes nothing."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from shared.watch.messages import read_step
 from tests.functions.conftest import PREVIOUS, SECRET, TENANT, Runtime
 
 USER = "11111111-1111-4111-8111-111111111111"
@@ -28,6 +30,15 @@ def item(**changes: Any) -> dict[str, Any]:
 
 def call(*items: Any) -> bytes:
     return json.dumps({"value": list(items)}).encode()
+
+
+def asked_for(answer: dict[str, Any]) -> dict[str, list[str]]:
+    """The messages that have something done, by output; not what the process tells of its counts."""
+    outputs = {
+        name: [text for text in texts if "calls" not in json.loads(text)]
+        for name, texts in answer["outputs"].items()
+    }
+    return {name: texts for name, texts in outputs.items() if texts}
 
 
 NOTHING_CHANGES: dict[str, tuple[bytes, int]] = {
@@ -77,7 +88,7 @@ def test_a_malformed_call_gets_its_status_and_changes_nothing(
 ) -> None:
     body, status = NOTHING_CHANGES[kind]
     answer = runtime.post(function, body)
-    assert (answer["status"], answer["outputs"], answer["error"]) == (status, {}, None)
+    assert (answer["status"], asked_for(answer), answer["error"]) == (status, {}, None)
 
 
 def test_at_least_25_kinds_are_tried() -> None:
@@ -90,7 +101,7 @@ def test_an_authentic_call_is_accepted_with_its_message_on_the_queue(runtime: Ru
     [text] = answer["outputs"]["changed"]
     message = json.loads(text)
     assert (message["users"], message["look"]) == ([USER], 1)
-    assert "sweeps" not in answer["outputs"]
+    assert "sweeps" not in asked_for(answer)
 
 
 def test_a_bad_item_does_not_take_the_good_ones_with_it(runtime: Runtime) -> None:
@@ -128,13 +139,13 @@ def test_4_000_authentic_items_are_split_into_messages_that_fit_the_queue(runtim
     answer = runtime.post("graph_notifications", call(*slim))
     assert answer["status"] == 202, answer
     texts = answer["outputs"]["changed"]
-    assert [one for text in texts for one in json.loads(text)["users"]] == ids
+    assert sorted(one for text in texts for one in json.loads(text)["users"]) == ids
     assert all(len(text) < 48_000 for text in texts)
 
 
 def test_a_lifecycle_event_goes_to_the_sweeps(runtime: Runtime) -> None:
     event = item(changeType=..., resource=..., resourceData=..., lifecycleEvent="reauthorizationRequired")
-    outputs = runtime.post("graph_lifecycle", call(event))["outputs"]
+    outputs = asked_for(runtime.post("graph_lifecycle", call(event)))
     assert list(outputs) == ["sweeps"]
     [text] = outputs["sweeps"]
     assert json.loads(text)["lifecycle"] == [
@@ -163,6 +174,37 @@ def test_a_token_with_html_stays_text(runtime: Runtime) -> None:
 def test_a_token_that_is_empty_or_over_4_kib_is_refused(runtime: Runtime, query: str) -> None:
     answer = runtime.post("graph_notifications", b"", query)
     assert (answer["status"], answer["text"], answer["outputs"]) == (400, "", {})
+
+
+def test_a_process_tells_once_a_minute_what_it_refused_and_from_which_subscriptions_the_rest_came() -> None:
+    # A process of its own: the others' has told already.
+    fresh = Runtime()
+    try:
+        outputs = fresh.post("graph_notifications", call(item(clientState="w" * 48), item()))["outputs"]
+        [text] = outputs["sweeps"]
+        told = read_step(text).calls
+        assert told
+        assert {name: seen.n for name, seen in told.classes.items()} == {"forged": 1}
+        assert {name: seen.n for name, seen in told.subscriptions.items()} == {SUBSCRIPTION: 1}
+        assert (datetime.now(UTC) - told.classes["forged"].last).total_seconds() < 60
+        assert len(outputs["changed"]) == 1
+        for body in (b"not JSON", call(item(clientState="w" * 48))):
+            assert fresh.post("graph_lifecycle", body)["outputs"] == {}
+    finally:
+        fresh.close()
+
+
+def test_even_a_call_that_is_refused_as_a_whole_tells_what_was_counted() -> None:
+    fresh = Runtime()
+    try:
+        answer = fresh.post("graph_notifications", b"not JSON")
+        [text] = answer["outputs"]["sweeps"]
+        told = read_step(text).calls
+        assert answer["status"] == 400
+        assert told
+        assert {name: seen.n for name, seen in told.classes.items()} == {"refused": 1}
+    finally:
+        fresh.close()
 
 
 def test_none_of_these_calls_loaded_a_heavy_module(runtime: Runtime) -> None:

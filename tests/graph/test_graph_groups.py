@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from shared.graph.errors import Forbidden, LinkError, NotFound
 from shared.graph.groups import (
     SAMPLE,
+    Failing,
     errors_by_code,
+    failing_group_ids,
     licensing_groups,
-    member_ids,
     member_pages,
+    nested_group_ids,
+    read_failing,
     read_group,
-    transitive_member_ids,
 )
+from shared.graph.session import GraphSession
 from shared.model import GroupError, LicenseAssignmentState, LicensingGroup
 from tests.graph.stub_graph import AT, Bench, Reply, Seen, error, oid
 
@@ -248,6 +251,12 @@ async def test_one_group_that_cannot_be_read_fails_the_whole_with_its_own_error(
         await licensing_groups(at_bench.session, AT)
 
 
+async def users_in(session: GraphSession, group_id: str, *, transitive: bool = False) -> set[str]:
+    """All users that the pages name."""
+    pages = member_pages(session, group_id, transitive=transitive)
+    return {user async for page in pages for user in page.users}
+
+
 async def test_members_are_users_only_page_by_page(at_bench: Bench) -> None:
     link = f"{at_bench.stub.base_url}/groups/{STAFF}/transitiveMembers?$skiptoken=2"
     at_bench.stub.replies = [
@@ -264,7 +273,7 @@ async def test_members_are_users_only_page_by_page(at_bench: Bench) -> None:
         Reply({"value": [], "@odata.nextLink": link + "3"}),
         Reply({"value": [{"id": oid(2)}]}),
     ]
-    assert await transitive_member_ids(at_bench.session, STAFF) == {oid(1), oid(2)}
+    assert await users_in(at_bench.session, STAFF, transitive=True) == {oid(1), oid(2)}
     assert at_bench.stub.targets()[0] == f"/groups/{STAFF}/transitiveMembers?$select=id&$top=999"
 
 
@@ -278,7 +287,7 @@ async def test_direct_members_and_nested_groups_can_be_told_apart(at_bench: Benc
         }
     )
     at_bench.stub.replies = [members, members]
-    assert await member_ids(at_bench.session, STAFF) == {oid(1)}
+    assert await users_in(at_bench.session, STAFF) == {oid(1)}
     pages = [page async for page in member_pages(at_bench.session, STAFF, transitive=False)]
     assert [page.groups for page in pages] == [[PLAIN]]
     assert at_bench.stub.targets()[0] == f"/groups/{STAFF}/members?$select=id&$top=999"
@@ -288,14 +297,58 @@ async def test_links_in_a_circle_end(at_bench: Bench) -> None:
     link = f"{at_bench.stub.base_url}/groups/{STAFF}/members?$skiptoken=2"
     at_bench.stub.route = lambda seen: Reply({"value": [], "@odata.nextLink": link})
     with pytest.raises(LinkError):
-        await member_ids(at_bench.session, STAFF)
+        await users_in(at_bench.session, STAFF)
     assert len(at_bench.stub.seen) == 2
 
 
 async def test_a_group_that_is_gone_or_no_guid_is_told(at_bench: Bench) -> None:
     at_bench.stub.replies = [error(404, "Request_ResourceNotFound")]
     with pytest.raises(NotFound):
-        await member_ids(at_bench.session, STAFF)
+        await users_in(at_bench.session, STAFF)
     with pytest.raises(ValueError, match="GUID"):
-        await member_ids(at_bench.session, "../users")
+        await users_in(at_bench.session, "../users")
     assert len(at_bench.stub.seen) == 1
+
+
+async def test_everybody_in_error_is_named_beyond_the_sample(at_bench: Bench) -> None:
+    short = [oid(number) for number in range(SAMPLE + 5)]
+    members = [failing(one, source(E3, STAFF)) for one in short] + [failing(oid(99), source(E3, PLAIN))]
+    at_bench.stub.route = directory([group(STAFF, E3)], members={STAFF: Reply({"value": members})})
+    found = await read_failing(at_bench.session, STAFF, AT)
+    assert found.members == frozenset(short)
+    assert found.group is not None
+    assert (found.group.errors[0].members, len(found.group.errors[0].sample)) == (SAMPLE + 5, SAMPLE)
+    at_bench.stub.route = directory([group(PLAIN)])
+    assert await read_failing(at_bench.session, PLAIN, AT) == Failing(None)
+    assert await read_failing(at_bench.session, GONE, AT) == Failing(None)
+
+
+async def test_failing_groups_are_named_as_the_index_has_them(at_bench: Bench) -> None:
+    at_bench.stub.route = directory([], [group(STAFF.upper()), group(PLAIN)])
+    assert await failing_group_ids(at_bench.session) == {STAFF, PLAIN}
+
+
+async def test_groups_in_a_group_are_asked_for_by_type(at_bench: Bench) -> None:
+    at_bench.stub.route = lambda seen: Reply({"value": [{"id": PLAIN.upper()}]})
+    assert await nested_group_ids(at_bench.session, STAFF) == {PLAIN}
+    [asked] = at_bench.stub.seen
+    assert asked.target.startswith(f"/v1.0/groups/{STAFF}/members/graph.group?")
+    assert "$count=true" in asked.target
+    assert asked.headers["consistencylevel"] == "eventual"
+
+
+async def test_where_that_is_refused_they_are_taken_from_all_members(at_bench: Bench) -> None:
+    members = [
+        {"@odata.type": "#microsoft.graph.user", "id": oid(1)},
+        {"@odata.type": "#microsoft.graph.group", "id": PLAIN},
+    ]
+
+    def route(seen: Seen) -> Reply:
+        cast = "graph.group" in seen.target
+        return error(400, "Request_UnsupportedQuery") if cast else Reply({"value": members})
+
+    at_bench.stub.route = route
+    assert await nested_group_ids(at_bench.session, STAFF) == {PLAIN}
+    at_bench.stub.route = lambda seen: error(403, "Authorization_RequestDenied")
+    with pytest.raises(Forbidden):
+        await nested_group_ids(at_bench.session, STAFF)

@@ -22,7 +22,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 EVERY_CALL = """
 import asyncio, json, sys
 from tests.graph.stub_graph import AT, Reply, bench, oid
-from shared.graph import groups, registration, subscription_plan, subscriptions, tenant, users
+from shared.graph import audits, groups, registration, subscription_plan, subscriptions, tenant, users
 
 WANTED = subscription_plan.Wanted(
     resource="users", notification_url="https://a", lifecycle_url="https://a", client_state="s"
@@ -49,11 +49,14 @@ async def main():
         await users.user_pages(session)
         await users.count_users(session)
         await groups.read_group(session, oid(1), AT)
-        await groups.member_ids(session, oid(1))
-        await groups.transitive_member_ids(session, oid(1))
+        assert [page async for page in groups.member_pages(session, oid(1), transitive=False)]
+        await groups.failing_group_ids(session)
+        await groups.nested_group_ids(session, oid(1))
         facts = await tenant.read_tenant(session, None, AT)
         assert {piece.status.value for piece in facts.evidence.values()} == {"ok"}, facts.evidence
-        assert [page async for page in registration.read_registration(session)]
+        assert await registration.registration_page(session)
+        await audits.use_page(session, AT)
+        await groups.transitive_member_page(session, oid(1))
         made = await subscriptions.create(session, WANTED, AT)
         await subscriptions.renew(session, made, AT)
         await subscriptions.get_subscription(session, made.id)

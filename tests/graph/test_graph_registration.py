@@ -2,8 +2,9 @@
 
 import pytest
 
-from shared.graph.errors import Forbidden, GraphError, Unavailable
-from shared.graph.registration import read_registration
+from shared.graph.errors import Forbidden, GraphError, LinkError, Unavailable
+from shared.graph.groups import transitive_member_page
+from shared.graph.registration import registration_page
 from shared.model import Registration
 from tests.graph.stub_graph import Bench, Reply, error, oid
 
@@ -11,7 +12,13 @@ PATH = "/reports/authenticationMethods/userRegistrationDetails"
 
 
 async def pages(on: Bench) -> list[list[Registration]]:
-    return [page async for page in read_registration(on.session)]
+    """The whole report, page by page."""
+    page = await registration_page(on.session)
+    found = [page.rows]
+    while page.next_link:
+        page = await registration_page(on.session, page.next_link)
+        found.append(page.rows)
+    return found
 
 
 async def test_rows_are_read_page_by_page(at_bench: Bench) -> None:
@@ -57,8 +64,10 @@ async def test_no_more_than_five_requests_go_out_in_ten_seconds(at_bench: Bench)
     at_bench.stub.replies = [Reply({"value": [], "@odata.nextLink": link}) for link in links] + [
         Reply({"value": []})
     ]
-    times = []
-    async for _ in read_registration(at_bench.session):
+    times: list[float] = []
+    link: str | None = None
+    while link or not times:
+        link = (await registration_page(at_bench.session, link)).next_link
         times.append(at_bench.hours.elapsed)
     assert len(times) == 12
     assert times[4] == 0
@@ -88,3 +97,34 @@ async def test_a_report_with_a_hole_is_an_error(at_bench: Bench) -> None:
     at_bench.stub.replies = [Reply({"value": [{"id": oid(1)}, {"id": oid(2), "isSsprEnabled": "yes"}]})]
     with pytest.raises(Unavailable):
         await pages(at_bench)
+
+
+async def test_a_link_in_a_circle_is_not_followed(at_bench: Bench) -> None:
+    link = f"{at_bench.stub.base_url}{PATH}?$skiptoken=2"
+    at_bench.stub.replies = [Reply({"value": [], "@odata.nextLink": link})] * 2
+    assert (await registration_page(at_bench.session)).next_link == link
+    with pytest.raises(LinkError):
+        await registration_page(at_bench.session, link)
+
+
+async def test_members_of_the_scope_come_page_by_page_with_the_groups_among_them(at_bench: Bench) -> None:
+    path = f"/groups/{oid(7)}/transitiveMembers"
+    link = f"{at_bench.stub.base_url}{path}?$skiptoken=2"
+    kinds = {"@odata.type": "#microsoft.graph.group"}, {"@odata.type": "#microsoft.graph.device"}
+    first = [{"id": oid(1).upper()}, {"id": oid(2), **kinds[0]}, {"id": oid(3), **kinds[1]}]
+    at_bench.stub.replies = [
+        Reply({"value": first, "@odata.nextLink": link}),
+        Reply({"value": [{"id": oid(4), "@odata.type": "#microsoft.graph.user"}]}),
+        Reply({"value": [], "@odata.nextLink": link}),
+        Reply({"value": [{"id": 5}]}),
+    ]
+    page = await transitive_member_page(at_bench.session, oid(7))
+    assert (page.users, page.groups, page.next_link) == ([oid(1)], [oid(2)], link)
+    page = await transitive_member_page(at_bench.session, oid(7), link)
+    assert (page.users, page.groups, page.next_link) == ([oid(4)], [], None)
+    assert at_bench.stub.targets()[0] == f"{path}?$select=id&$top=999"
+    with pytest.raises(LinkError):
+        await transitive_member_page(at_bench.session, oid(7), link)
+    # Whoever could not be read would be taken out of reach.
+    with pytest.raises(Unavailable):
+        await transitive_member_page(at_bench.session, oid(7))

@@ -8,8 +8,9 @@ from urllib.parse import unquote
 import pytest
 
 from shared.graph.errors import Conflict, Forbidden, NotFound, Unavailable
-from shared.graph.subscription_plan import LIFETIME, Record, Subscription, Wanted
+from shared.graph.subscription_plan import LIFETIME, QUOTA, Reason, Record, Subscription, Wanted
 from shared.graph.subscriptions import (
+    Trouble,
     create,
     delete,
     get_subscription,
@@ -156,7 +157,7 @@ def test_times_are_utc_with_z() -> None:
 async def test_the_first_run_creates_and_the_second_does_nothing(at_bench: Bench, service: Service) -> None:
     first = await settle(at_bench.session, [], [USERS, GROUPS], AT)
     assert first.done == ["users: created (missing)", "groups: created (missing)"]
-    assert (first.lost, first.failed, first.reports) == ({"users", "groups"}, [], [])
+    assert (first.lost, first.failed, first.troubles) == ({"users", "groups"}, [], {})
     assert {record.id for record in first.records} == set(service.kept)
     second = await settle(at_bench.session, first.records, [USERS, GROUPS], AT + timedelta(days=1))
     assert (second.done, second.lost, second.records) == ([], set(), first.records)
@@ -174,7 +175,6 @@ async def test_one_that_vanished_before_its_renewal_is_created_anew(
     at_bench: Bench, service: Service
 ) -> None:
     first = await settle(at_bench.session, [], [USERS], AT)
-    service.failures = [("PATCH", error(404, "ResourceNotFound"))]
     lost_id = first.records[0].id
 
     def vanish(seen: Seen) -> Reply:
@@ -186,6 +186,118 @@ async def test_one_that_vanished_before_its_renewal_is_created_anew(
     second = await settle(at_bench.session, first.records, [USERS], AT + LIFETIME / 2)
     assert (second.done, second.lost) == (["users: created (gone)"], {"users"})
     assert [record.id for record in second.records] == list(service.kept)
+
+
+async def test_recorded_ones_are_looked_at_by_id_and_the_list_is_read_only_if_asked_for(
+    at_bench: Bench, service: Service
+) -> None:
+    first = await settle(at_bench.session, [], [USERS, GROUPS], AT)
+    del at_bench.stub.seen[:]
+    quiet = await settle(at_bench.session, first.records, [USERS, GROUPS], AT, listing=False)
+    targets = [seen.target for seen in at_bench.stub.seen]
+    assert targets == [f"/v1.0/subscriptions/{record.id}" for record in first.records]
+    assert (quiet.done, quiet.failed, quiet.others) == ([], [], None)
+    del at_bench.stub.seen[:]
+    full = await settle(at_bench.session, first.records, [USERS, GROUPS], AT)
+    assert [seen.target for seen in at_bench.stub.seen if seen.target.endswith("/subscriptions")] == [
+        "/v1.0/subscriptions"
+    ]
+    assert (full.done, full.others) == ([], ())
+
+
+async def test_one_that_is_gone_is_found_without_being_asked_to_read_the_list(
+    at_bench: Bench, service: Service
+) -> None:
+    first = await settle(at_bench.session, [], [USERS], AT)
+    service.kept.clear()
+    second = await settle(at_bench.session, first.records, [USERS], AT, listing=False)
+    assert (second.done, second.lost) == (["users: created (gone)"], {"users"})
+
+
+async def test_one_that_is_gone_and_cannot_be_made_anew_is_not_recorded_any_more(
+    at_bench: Bench, service: Service
+) -> None:
+    first = await settle(at_bench.session, [], [USERS], AT)
+    service.kept.clear()
+    service.failures = [("POST", error(403, "ExtensionError"))]
+    run = await settle(at_bench.session, first.records, [USERS], AT)
+    assert (run.records, run.lost) == ((), set())
+
+
+async def test_a_second_one_beside_the_recorded_is_deleted_and_nothing_counts_as_lost(
+    at_bench: Bench, service: Service
+) -> None:
+    first = await settle(at_bench.session, [], [USERS], AT)
+    double = service.add(resource="/users", notificationUrl=OURS)
+    second = await settle(at_bench.session, first.records, [USERS], AT)
+    assert second.done == [f"{double}: deleted (stray)"]
+    assert (second.lost, second.records) == (set(), first.records)
+    assert list(service.kept) == [first.records[0].id]
+
+
+async def test_one_to_be_reauthorized_is_renewed_and_the_other_left_alone(
+    at_bench: Bench, service: Service
+) -> None:
+    first = await settle(at_bench.session, [], [USERS, GROUPS], AT)
+    later = AT + timedelta(days=1)
+    ids = {record.resource: record.id for record in first.records}
+    second = await settle(at_bench.session, first.records, [USERS, GROUPS], later, urgent=[ids["groups"]])
+    assert (second.done, second.lost) == (["groups: renewed (reauthorize)"], set())
+
+
+async def test_a_resource_that_waits_costs_neither_list_nor_creation(
+    at_bench: Bench, service: Service
+) -> None:
+    run = await settle(at_bench.session, [], [GROUPS], AT, listing=False, waiting={"groups"})
+    assert (run.done, run.failed, run.records, at_bench.stub.seen) == ([], [], (), [])
+    service.add(resource="groups", notificationUrl=OURS)
+    run = await settle(at_bench.session, [], [GROUPS], AT, waiting={"groups"})
+    assert run.done == ["groups: replaced (unrecorded)"]
+
+
+async def test_one_that_may_not_be_looked_at_is_left_as_it_is(at_bench: Bench, service: Service) -> None:
+    first = await settle(at_bench.session, [], [USERS], AT)
+    service.failures = [("GET", error(403, "ExtensionError"))]
+    run = await settle(at_bench.session, first.records, [USERS], AT + LIFETIME / 2)
+    assert run.troubles == {"users": Trouble(reason=Reason.PERMISSION)}
+    assert (run.done, run.records) == ([], first.records)
+
+
+async def test_one_that_cannot_be_looked_at_now_is_believed(at_bench: Bench, service: Service) -> None:
+    first = await settle(at_bench.session, [], [USERS], AT)
+    del at_bench.stub.seen[:]
+    service.failures = [("GET", error(501, "NotImplemented"))]
+    run = await settle(at_bench.session, first.records, [USERS], AT, listing=False)
+    assert (run.done, run.troubles, run.records) == ([], {}, first.records)
+    assert run.failed == ["users: Unavailable: Graph 501 NotImplemented"]
+
+
+async def test_a_full_quota_is_told_from_a_missing_permission(at_bench: Bench, service: Service) -> None:
+    for _ in range(QUOTA):
+        service.add(resource="groups/x", notificationUrl=THEIRS)
+    service.failures = [("POST", error(403, "ExtensionError"))]
+    run = await settle(at_bench.session, [], [USERS], AT)
+    assert run.troubles == {"users": Trouble(reason=Reason.QUOTA)}
+
+
+async def test_an_address_that_graph_does_not_accept_is_told_as_such(
+    at_bench: Bench, service: Service
+) -> None:
+    service.failures = [("POST", error(400, "ValidationError"))]
+    run = await settle(at_bench.session, [], [USERS], AT)
+    assert run.troubles == {"users": Trouble(reason=Reason.ADDRESS)}
+
+
+async def test_a_conflict_while_the_list_cannot_be_read_accuses_nobody(
+    at_bench: Bench, service: Service
+) -> None:
+    service.add(resource="users", notificationUrl=OURS)
+    service.failures = [("GET", error(403, "Denied")), ("POST", error(409, "Conflict"))]
+    service.failures += [("GET", error(403, "Denied"))]
+    run = await settle(at_bench.session, [], [USERS], AT)
+    assert run.troubles == {"users": Trouble(reason=Reason.FAILED)}
+    again = await settle(at_bench.session, run.records, [USERS], AT)
+    assert again.done == ["users: replaced (unrecorded)"]
 
 
 async def test_a_creation_in_doubt_is_mended_by_the_next_run(at_bench: Bench, service: Service) -> None:
@@ -209,7 +321,9 @@ async def test_a_conflict_that_the_list_did_not_show_is_recovered_once(
 async def test_one_that_sends_elsewhere_is_reported_and_stays(at_bench: Bench, service: Service) -> None:
     other = service.add(resource="users", notificationUrl=THEIRS)
     run = await settle(at_bench.session, [], [USERS, GROUPS], AT)
-    assert run.reports == [f"users: missing, in the way: {other}"]
+    assert run.failed == [f"users: conflict, in the way: {other}"]
+    assert run.troubles == {"users": Trouble(reason=Reason.IN_THE_WAY, ids=(other,))}
+    assert run.others == (other,)
     assert other in service.kept
     assert run.done == ["groups: created (missing)"]
 
@@ -218,6 +332,7 @@ async def test_a_refused_action_leaves_the_others_to_go_on(at_bench: Bench, serv
     service.failures = [("POST", error(403, "ExtensionError"))]
     run = await settle(at_bench.session, [], [USERS, GROUPS], AT)
     assert run.failed == ["users: Forbidden: Graph 403 ExtensionError"]
+    assert run.troubles == {"users": Trouble(reason=Reason.PERMISSION)}
     assert run.done == ["groups: created (missing)"]
     assert "the-secret" not in json.dumps(run.failed)
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from shared.graph.errors import WrongTenant
-from shared.graph.tenant import read_tenant
+from shared.graph.tenant import EMPTY, read_tenant
 from shared.model import CommerceSubscription, Evidence, EvidenceStatus, LicensingGroup, Sku, TenantFacts
 from tests.graph.stub_graph import AT, TENANT, Bench, Reply, Seen, error, oid
 
@@ -184,23 +184,33 @@ async def test_a_refused_piece_keeps_what_was_known_and_names_its_permission(
 
 
 @pytest.mark.parametrize(
-    ("reply", "status"),
+    ("reply", "status", "problem"),
     [
-        (error(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant"), EvidenceStatus.NOT_PREMIUM),
-        (Reply(b"<html></html>", status=502), EvidenceStatus.FAILED),
-        (Reply({"value": [{"skuId": 5}]}), EvidenceStatus.FAILED),
-        (Reply({}), EvidenceStatus.FAILED),
-        (error(429, "TooManyRequests"), EvidenceStatus.FAILED),
+        (error(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant"), EvidenceStatus.NOT_PREMIUM, ""),
+        (Reply(b"<html></html>", status=502), EvidenceStatus.FAILED, ""),
+        (Reply({"value": [{"skuId": 5}]}), EvidenceStatus.FAILED, "unreadable-row"),
+        (Reply({}), EvidenceStatus.FAILED, "unreadable-answer"),
+        (error(429, "TooManyRequests"), EvidenceStatus.FAILED, "TooManyRequests"),
+        (Reply({"value": []}), EvidenceStatus.FAILED, EMPTY),
     ],
-    ids=["not-premium", "502", "bad-row", "no-value", "throttled"],
+    ids=["not-premium", "502", "bad-row", "no-value", "throttled", "empty"],
 )
 async def test_each_way_to_fail_has_its_own_status(
-    at_bench: Bench, reply: Reply, status: EvidenceStatus
+    at_bench: Bench, reply: Reply, status: EvidenceStatus, problem: str
 ) -> None:
     at_bench.stub.route = tenant(subscribedSkus=reply)
     facts = await read_tenant(at_bench.session, PREVIOUS, AT)
-    assert facts.evidence["skus"] == Evidence(status=status, read_at=BEFORE, tried_at=AT)
+    assert facts.evidence["skus"] == Evidence(status=status, read_at=BEFORE, tried_at=AT, problem=problem)
     assert facts.skus[E3].enabled == 3
+    at_bench.stub.route = tenant()
+    again = await read_tenant(at_bench.session, facts, AT)
+    assert again.evidence["skus"] == Evidence(status=EvidenceStatus.OK, read_at=AT, tried_at=AT)
+
+
+async def test_a_tenant_that_never_had_a_sku_has_none(at_bench: Bench) -> None:
+    at_bench.stub.route = tenant(subscribedSkus=Reply({"value": []}))
+    facts = await read_tenant(at_bench.session, None, AT)
+    assert (facts.skus, facts.evidence["skus"].status) == ({}, EvidenceStatus.OK)
 
 
 async def test_a_first_reading_that_fails_knows_nothing_and_claims_nothing(at_bench: Bench) -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.graph.errors import Forbidden, Gone410, LinkError, Unavailable
-from shared.graph.users import count_users, read_users, user_pages
+from shared.graph.users import count_users, read_users, user_pages, users_of
 from shared.model import USER_SELECT, User
 from tests.graph.stub_graph import AT, Bench, Reply, Seen, bench, error, oid
 
@@ -247,7 +247,9 @@ async def test_the_first_page_asks_for_the_one_select(at_bench: Bench) -> None:
     at_bench.stub.replies = [Reply({"value": [wire_user(oid(0))]})]
     page = await user_pages(at_bench.session)
     assert at_bench.stub.targets() == [f"/users?$select={','.join(USER_SELECT)}&$top=999"]
-    assert ([user.id for user in page.users], page.next_link, page.observed_at) == ([oid(0)], None, AT)
+    [(user_id, row)] = page.rows
+    assert (user_id, json.loads(bytes(row))) == (oid(0), wire_user(oid(0)))
+    assert (page.next_link, page.asked_at, page.unnamed) == (None, AT, 0)
 
 
 async def test_an_empty_page_with_a_next_link_goes_on(at_bench: Bench) -> None:
@@ -257,18 +259,28 @@ async def test_an_empty_page_with_a_next_link_goes_on(at_bench: Bench) -> None:
         Reply({"value": [wire_user(oid(0))]}),
     ]
     first = await user_pages(at_bench.session)
-    assert (first.users, first.next_link) == ([], link)
+    assert (first.rows, first.next_link) == ([], link)
     second = await user_pages(at_bench.session, first.next_link)
-    assert [user.id for user in second.users] == [oid(0)]
+    assert [user_id for user_id, _ in second.rows] == [oid(0)]
     assert at_bench.stub.targets()[1] == "/users?$skiptoken=x%2Fy"
 
 
-async def test_a_row_that_cannot_be_read_is_named_and_the_others_are_kept(at_bench: Bench) -> None:
-    rows = [wire_user(oid(0)), wire_user(oid(1), accountEnabled="maybe"), {"id": 5}, "odd", wire_user(oid(2))]
-    at_bench.stub.replies = [Reply({"value": rows})]
+async def test_a_row_without_a_usable_id_is_counted_and_the_others_are_kept(at_bench: Bench) -> None:
+    odd = [{"id": 5}, "odd", {}, None, {"id": "../me"}]
+    at_bench.stub.replies = [Reply({"value": [wire_user(oid(0).upper()), *odd, {"id": oid(1)}]})]
     page = await user_pages(at_bench.session)
-    assert [user.id for user in page.users] == [oid(0), oid(2)]
-    assert page.unreadable == (oid(1), "", "")
+    assert ([user_id for user_id, _ in page.rows], page.unnamed) == ([oid(0), oid(1)], len(odd))
+
+
+def test_rows_are_read_at_once_or_one_by_one_with_the_same_result() -> None:
+    rows = [wire_user(oid(number).upper()) for number in range(3)]
+    plain, none = users_of(json.dumps(rows).encode())
+    assert ([user.id for user in plain], none) == ([oid(0), oid(1), oid(2)], ())
+    odd = [{"id": oid(7), "accountEnabled": "maybe"}, 5, wire_user(oid(8), assignedLicenses=None)]
+    users, unreadable = users_of(json.dumps([*rows, *odd]).encode())
+    assert users[:3] == plain
+    assert ([user.id for user in users[3:]], users[3].assigned_licenses) == ([oid(8)], ())
+    assert unreadable == (oid(7), "")
 
 
 @pytest.mark.parametrize(
@@ -308,7 +320,7 @@ async def test_a_forgotten_page_token_says_start_again(at_bench: Bench) -> None:
 
 async def test_the_time_of_a_page_is_that_of_the_attempt_that_read_it(at_bench: Bench) -> None:
     at_bench.stub.replies = [error(429, "TooManyRequests", Retry_After="10"), Reply({"value": []})]
-    assert (await user_pages(at_bench.session)).observed_at >= AT + timedelta(seconds=10)
+    assert (await user_pages(at_bench.session)).asked_at >= AT + timedelta(seconds=10)
 
 
 @pytest.mark.parametrize("text", [b"1234", b"\xef\xbb\xbf1234", b" 1234\r\n"])

@@ -384,3 +384,18 @@ def test_forged_items_never_yield_an_id(items: list[dict[str, Any]], state: Any)
         state = "wrong"
     call = parse(*({**item, "clientState": state} for item in items))
     assert (call.user_ids, call.group_ids, call.lifecycle, call.counts["accepted"]) == ((), (), (), 0)
+
+
+def test_accepted_items_are_counted_by_the_subscription_that_they_name() -> None:
+    other = oid(2, "c")
+    items = [
+        change(),
+        change(subscriptionId=SUBSCRIPTION.upper()),
+        change(subscriptionId=other, clientState=PREVIOUS),
+        lifecycle(subscriptionId=other),
+        change(subscriptionId=["no text"]),
+        change(subscriptionId="no-guid"),
+        change(subscriptionId=oid(3, "c"), clientState="forged"),
+        change(subscriptionId=oid(4, "c"), tenantId=oid(9)),
+    ]
+    assert parse(*items).subscriptions == {SUBSCRIPTION: 2, other: 2, "": 2}

@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.graph.errors import Conflict, Forbidden, NotFound, Unavailable
+from shared.graph.errors import Conflict, Forbidden, GraphError, NotFound, Unavailable
 from shared.graph.subscription_plan import (
     LIFETIME,
+    QUOTA,
     Action,
     Create,
+    Looked,
+    Reason,
     Record,
     Renew,
     Replace,
@@ -20,7 +23,13 @@ from shared.graph.subscription_plan import (
     Wanted,
     Why,
     after_failure,
+    list_helps,
+    list_needed,
+    others,
     plan,
+    reason_of,
+    seen_as,
+    strays,
 )
 from tests.graph.stub_graph import AT, oid
 
@@ -46,9 +55,12 @@ def listed(subscription_id: str = S1, url: str = OURS, **fields: Any) -> Subscri
 
 
 def planned(
-    records: list[Record], remote: list[Subscription] | None, now: datetime = AT
+    records: list[Record],
+    remote: list[Subscription] | None,
+    now: datetime = AT,
+    looked: Looked | None = None,
 ) -> tuple[Action, ...]:
-    return plan(records, remote, now, [USERS])
+    return plan(records, looked or {}, remote, now, [USERS])
 
 
 def test_nothing_there_creates() -> None:
@@ -103,8 +115,104 @@ def test_another_secret_or_url_is_replaced(changed: str) -> None:
     assert planned([record(want=before)], [listed()]) == (Replace(USERS, (S1,), Why.CHANGED),)
 
 
-def test_a_subscription_of_this_app_that_sends_elsewhere_is_reported_and_not_touched() -> None:
-    assert planned([], [listed(url=THEIRS)]) == (Report(USERS, (S1,), Why.MISSING),)
+def test_beside_one_that_sends_elsewhere_ours_is_tried_for_only_graph_knows_whether_it_is_in_the_way() -> (
+    None
+):
+    assert planned([], [listed(url=THEIRS)]) == (Create(USERS, Why.MISSING),)
+
+
+def test_one_that_graph_does_not_know_when_asked_for_it_is_created_anew() -> None:
+    assert planned([record()], None, looked={S1: None}) == (Create(USERS, Why.GONE),)
+    assert planned([record()], [listed(S2)], looked={S1: None}) == (Replace(USERS, (S2,), Why.UNRECORDED),)
+
+
+def test_what_graph_says_of_one_counts_more_than_its_list() -> None:
+    assert planned([record()], [], looked={S1: listed()}) == ()
+
+
+def test_the_expiry_that_graph_names_counts() -> None:
+    ended = listed(expiration_date_time=AT)
+    assert planned([record()], None, looked={S1: ended}) == (Create(USERS, Why.EXPIRED),)
+    alive = listed(expiration_date_time=AT + timedelta(days=20))
+    old = record(age=LIFETIME)
+    renewed = seen_as(old, {S1: alive})
+    assert renewed.expires_at == AT + timedelta(days=20)
+    assert planned([old], None, looked={S1: alive}) == (Renew(USERS, renewed, Why.HALF_LIFE),)
+    assert seen_as(old, {S1: listed()}) is seen_as(old, {}) is seen_as(old, {S1: None}) is old
+
+
+def test_one_that_was_given_another_address_is_replaced() -> None:
+    moved = listed(url=THEIRS)
+    assert planned([record()], None, looked={S1: moved}) == (Replace(USERS, (S1,), Why.CHANGED),)
+
+
+@pytest.mark.parametrize("url", [OURS + "/", OURS.replace("watch", "WATCH")])
+def test_a_slash_at_the_end_and_the_case_of_the_host_make_no_other_address(url: str) -> None:
+    assert planned([record()], None, looked={S1: listed(url=url)}) == ()
+    assert strays([], [listed(url=url)], [USERS]) == (S1,)
+    assert others([listed(url=url)], [USERS]) == ()
+
+
+def test_one_that_is_to_be_renewed_now_is_renewed_however_young() -> None:
+    young = record()
+    assert plan([young], {}, None, AT, [USERS], [S1]) == (Renew(USERS, young, Why.REAUTHORIZE),)
+    assert plan([young], {}, None, AT, [USERS], [S2]) == ()
+
+
+def test_the_list_is_needed_exactly_where_one_is_to_be_made_anew() -> None:
+    assert not list_needed([record()], {S1: listed()}, AT, [USERS])
+    assert not list_needed([record(age=LIFETIME / 2)], {S1: listed()}, AT, [USERS])
+    assert list_needed([], {}, AT, [USERS])
+    assert list_needed([record()], {S1: None}, AT, [USERS])
+    assert list_needed([record(age=LIFETIME)], {}, AT, [USERS])
+    other = Wanted(resource="users", notification_url=OURS, lifecycle_url=OURS + "/l", client_state="s2")
+    assert list_needed([record()], {S1: listed()}, AT, [other])
+
+
+def test_strays_are_all_that_send_to_us_and_are_not_recorded() -> None:
+    remote = [
+        listed(S1),
+        listed(S2, resource="/Users", change_type="deleted,updated"),
+        listed(S3, THEIRS),
+        listed(oid(4, "c"), resource="users/x", change_type="updated"),
+        Subscription(id=oid(5, "c"), resource="users"),
+    ]
+    assert strays([record(S1)], remote, [USERS, GROUPS]) == (S2, oid(4, "c"))
+    assert others(remote, [USERS, GROUPS]) == (S3, oid(5, "c"))
+
+
+@pytest.mark.parametrize(
+    ("error", "count", "reason"),
+    [
+        (Forbidden(403), 2, Reason.PERMISSION),
+        (Forbidden(403), None, Reason.PERMISSION),
+        (Forbidden(403), QUOTA, Reason.QUOTA),
+        (Conflict(409), 1, Reason.IN_THE_WAY),
+        (GraphError(400, "ValidationError"), None, Reason.ADDRESS),
+        (Unavailable(503), None, Reason.FAILED),
+        (NotFound(404), None, Reason.FAILED),
+    ],
+)
+def test_each_refusal_has_its_reason(error: GraphError, count: int | None, reason: Reason) -> None:
+    remote = None if count is None else [listed(oid(number, "c")) for number in range(count)]
+    assert reason_of(error, remote) is reason
+
+
+def test_the_list_is_read_after_a_failure_only_where_it_helps() -> None:
+    create, renew = Create(USERS, Why.MISSING), Renew(USERS, record(), Why.HALF_LIFE)
+    helped = {
+        (type(action).__name__, type(error).__name__)
+        for action in (create, Replace(USERS, (S1,), Why.CHANGED), renew)
+        for error in (Conflict(409), Forbidden(403), NotFound(404), Unavailable(503), GraphError(400))
+        if list_helps(action, error)
+    }
+    assert helped == {
+        ("Create", "Conflict"),
+        ("Create", "Forbidden"),
+        ("Replace", "Conflict"),
+        ("Replace", "Forbidden"),
+        ("Renew", "NotFound"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -120,7 +228,7 @@ def test_spellings_of_the_same_are_the_same(spelling: dict[str, str]) -> None:
 
 
 def test_each_wanted_one_is_planned_by_itself() -> None:
-    actions = plan([record(age=LIFETIME / 2)], None, AT, [USERS, GROUPS])
+    actions = plan([record(age=LIFETIME / 2)], {}, None, AT, [USERS, GROUPS])
     assert [type(action) for action in actions] == [Renew, Create]
 
 
@@ -130,12 +238,13 @@ def test_of_several_records_the_last_counts() -> None:
 
 
 def test_what_nobody_wants_is_left_alone() -> None:
-    assert plan([record(want=GROUPS)], [listed(resource="groups")], AT, []) == ()
+    assert plan([record(want=GROUPS)], {}, [listed(resource="groups")], AT, []) == ()
 
 
 def test_a_renewal_that_finds_nothing_creates() -> None:
     action = Renew(USERS, record(), Why.HALF_LIFE)
     assert after_failure(action, NotFound(404), []) == Create(USERS, Why.GONE)
+    assert after_failure(action, NotFound(404), [listed(S2)]) == Replace(USERS, (S2,), Why.GONE)
     assert after_failure(action, Unavailable(503), []) is None
 
 
@@ -186,7 +295,10 @@ def test_a_plan_never_deletes_what_is_not_ours(
     records: list[Record], remote: list[Subscription] | None
 ) -> None:
     mine = {one.id for one in records} | {one.id for one in remote or () if one.notification_url == OURS}
-    actions = plan(records, remote, AT, [USERS, GROUPS])
+    actions = plan(records, {}, remote, AT, [USERS, GROUPS])
+    gone = strays(records, remote or (), [USERS, GROUPS])
+    assert set(gone) <= mine
+    assert not {one.id for one in remote or ()} - set(gone) - mine - set(others(remote or (), [USERS]))
     assert len({action.wanted.resource for action in actions}) == len(actions)
     for action in actions:
         if isinstance(action, Replace):

@@ -9,6 +9,7 @@ from shared.rules.kinds import MuteRow
 from tests.notify.story import RULES, TENANT, Story
 
 SKU, OTHER_SKU = "sku-1", "sku-2"
+DAY = 24 * 3600
 GROUP = "group-1"
 
 
@@ -31,6 +32,8 @@ def user(
     return fields | {"because": (because,) if because else ()}
 
 
+LAPSE = Because(kind="subscription-lapsing", about=SKU)
+
 EXPLAINED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "no-licence > coverage, uncovered": (tenant("no-licence", "missing"), user("coverage", "uncovered")),
     "no-licence > coverage, writeback": (
@@ -48,6 +51,22 @@ EXPLAINED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "subscription-lapsing > ends-soon of the SKU": (
         tenant("subscription-lapsing", "warning", SKU),
         user("ends-soon", "ending", SKU),
+    ),
+    "subscription-lapsing > coverage of those whom it covered": (
+        tenant("subscription-lapsing", "suspended", SKU),
+        user("coverage", "uncovered", "", LAPSE),
+    ),
+    "subscription-lapsing > no-licence": (
+        tenant("subscription-lapsing", "suspended", SKU),
+        tenant("no-licence", "missing") | {"because": (LAPSE,)},
+    ),
+    "subscription-lapsing > no-writeback-licence": (
+        tenant("subscription-lapsing", "suspended", SKU),
+        tenant("no-writeback-licence", "missing") | {"because": (LAPSE,)},
+    ),
+    "subscription-lapsing > a report that is not for tenants without P1": (
+        tenant("subscription-lapsing", "suspended", SKU),
+        tenant("evidence-missing", "not-premium", "registration") | {"because": (LAPSE,)},
     ),
     "licence-errors > assignment-error of a member": (
         group("licence-errors", "error", SKU),
@@ -81,6 +100,10 @@ EXPLAINED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         tenant("evidence-missing", "forbidden", "registration"),
         user("coverage", "undetermined", "", Because(kind="evidence-missing", about="registration")),
     ),
+    "evidence-missing > uncovered only because reach is assumed without it": (
+        tenant("evidence-missing", "not-premium", "registration"),
+        user("coverage", "uncovered", "", Because(kind="evidence-missing", about="registration")),
+    ),
     "coverage > seats-short": (user("coverage", "uncovered"), tenant("seats-short", "short", "p1")),
 }
 """Cause and symptom for each arrow of judgement.md §5, written by hand."""
@@ -93,6 +116,14 @@ UNEXPLAINED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "subscription-lapsing of another SKU": (
         tenant("subscription-lapsing", "warning", OTHER_SKU),
         user("ends-soon", "ending", SKU),
+    ),
+    "subscription-lapsing leaves a report that is forbidden": (
+        tenant("subscription-lapsing", "suspended", SKU),
+        tenant("evidence-missing", "forbidden", "registration") | {"because": (LAPSE,)},
+    ),
+    "subscription-lapsing of a SKU that is not the reason": (
+        tenant("subscription-lapsing", "suspended", OTHER_SKU),
+        tenant("no-licence", "missing") | {"because": (LAPSE,)},
     ),
     "licence-errors of another SKU": (
         group("licence-errors", "error", OTHER_SKU),
@@ -198,6 +229,22 @@ def test_symptoms_that_end_with_their_cause_are_never_told() -> None:
         story.resolves(3200, name)
     story.resolves(3000, "cause", cause="fixed")
     story.plays(7200).expect((960, "opened cause missing"), (3060, "fixed cause"))
+
+
+def test_a_lapse_and_all_that_follows_is_one_card_at_once_and_one_when_it_ends() -> None:
+    story = Story()
+    because = {"because": (LAPSE,)}
+    lapse = tenant("subscription-lapsing", "suspended", SKU) | {"severity": Severity.HIGH}
+    story.opens(0, "lapse", **lapse)
+    story.opens(0, "none", **tenant("no-licence", "missing"), **because)
+    story.opens(0, "no p1", **tenant("no-writeback-licence", "missing"), **because)
+    for name in "abcdefgh":
+        story.opens(300, name, **user("coverage", "uncovered", "", LAPSE, subject=name))
+        story.resolves(20 * DAY + 300, name)
+    story.opens(14 * DAY, "report", **tenant("evidence-missing", "not-premium", "registration"), **because)
+    for name in ("lapse", "none", "no p1", "report"):
+        story.resolves(20 * DAY, name, cause="fixed")
+    story.plays(21 * DAY, every=3600).expect((0, "opened lapse suspended"), (20 * DAY + 3600, "fixed lapse"))
 
 
 def test_what_was_told_before_it_was_muted_is_silent_when_the_cause_is_gone() -> None:

@@ -24,9 +24,9 @@ from shared.model import Evidence, TenantFacts
 from shared.settings import Settings, load
 from shared.storage import Queue, Storage
 from shared.watch import evaluation, facts, groups, registration, subscriptions, sweep
-from shared.watch.messages import Changed, SweepStep, read_changed, read_sweep
+from shared.watch.messages import AGAIN, REGISTRATION, SWEEP, Changed, ReadingStep, read_changed, read_step
 from shared.watch.parts import Watch
-from shared.watch.tenant import with_evidence
+from shared.watch.tenant import judge_tenant, with_evidence
 
 QUICK = Rates(
     notification_latency=(0.0, 0.0),
@@ -107,10 +107,16 @@ class Worker(Watch):
         sent, self.changed_users.sent = self.changed_users.sent, []
         return [read_changed(text) for text, _ in sent]
 
-    def steps(self) -> list[SweepStep]:
+    def steps(self) -> list[ReadingStep]:
         """What it put on `sweeps` since it was last asked."""
         sent, self.sweeps.sent = self.sweeps.sent, []
-        return [read_sweep(text) for text, _ in sent]
+        return [read_step(text) for text, _ in sent]
+
+    def take_steps(self, reading: str) -> list[ReadingStep]:
+        """What it put on `sweeps` for readings of that kind; the rest stays to be asked for."""
+        steps = [(one, read_step(one[0])) for one in self.sweeps.sent]
+        self.sweeps.sent = [one for one, step in steps if step.reading != reading]
+        return [step for _, step in steps if step.reading == reading]
 
     async def tenant(self) -> TenantRecord:
         """The tenant's record as committed."""
@@ -180,7 +186,8 @@ class Scene:
             assert record.facts
             facts = with_evidence(record.facts, read)
             policy = self.watch.policy_fingerprint
-            return msgspec.structs.replace(record, facts=facts, standing_policy=policy), ()
+            changed = msgspec.structs.replace(record, facts=facts, standing_policy=policy)
+            return judge_tenant(changed, self.watch.rules, self.watch.settings.policy, at)
 
         await self.watch.ledger.commit_tenant(change, at)
         return self.watch
@@ -197,7 +204,7 @@ class Scene:
         """
         watch = await self.ready()
         if report:
-            await registration.refresh(watch)
+            await read_report(watch)
         await subscriptions.keep(watch)
         assert await sweep.start_if_due(watch)
         await self.run_sweep()
@@ -207,10 +214,25 @@ class Scene:
     async def run_sweep(self) -> int:
         """Take the steps of the sweep until none is asked for; how many."""
         taken = 0
-        while steps := self.watch.steps():
+        while steps := self.watch.take_steps(SWEEP):
             for step in steps:
                 await sweep.take_step(self.watch, step)
                 taken += 1
+        return taken
+
+    async def work_off(self) -> int:
+        """Work on every message that the first worker sent, and on what follows from them; how many.
+
+        None waits for its delay: the clock goes on to it.
+        """
+        taken = 0
+        while waiting := self.watch.changed_users.sent:
+            text, delay = waiting.pop(0)
+            self.clock.pass_by(seconds=delay)
+            changed = read_changed(text)
+            job = evaluation.evaluate_users if changed.users else groups.evaluate_groups
+            await job(self.watch, changed)
+            taken += 1
         return taken
 
     async def empty_queues(self) -> None:
@@ -226,9 +248,9 @@ class Scene:
         message = Changed(at=self.clock.now(), users=users, look=look)
         await evaluation.evaluate_users(worker or self.watch, message)
 
-    async def look_at_group(self, group_id: str, look: int = 2) -> None:
-        """A message about this group, worked on at once."""
-        message = Changed(at=self.clock.now(), groups=(group_id,), look=look)
+    async def look_at_group(self, group_id: str, look: int = 2, why: str = AGAIN) -> None:
+        """A message about this group, worked on at once; from the watch itself, unless `why` says else."""
+        message = Changed(at=self.clock.now(), groups=(group_id,), look=look, why=why)
         await groups.evaluate_groups(self.watch, message)
 
     async def calls(self, *names: str) -> int:
@@ -248,6 +270,23 @@ class Scene:
     def storage(self) -> Storage:
         """The first worker's storage."""
         return self.watch.storage
+
+
+async def read_report(worker: Watch) -> None:
+    """The registration report and the groups of the scope, read to the end by this worker."""
+    assert isinstance(worker, Worker)
+    assert await registration.start(worker)
+    await run_reading(worker)
+
+
+async def run_reading(worker: Worker) -> int:
+    """Take the steps of the reading of the report until none is asked for; how many. None waits its time."""
+    taken = 0
+    while due := worker.take_steps(REGISTRATION):
+        for step in due:
+            await registration.take_step(worker, step)
+            taken += 1
+    return taken
 
 
 async def listening(world: World, clock: Clock, proxy: StorageProxy, settings: Mapping[str, str]) -> Scene:

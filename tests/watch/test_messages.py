@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.watch.messages import BadMessage, read_changed, read_sweep, write_changed, write_sweep
+from shared.watch.messages import (
+    SWEEP,
+    WHY,
+    BadMessage,
+    read_changed,
+    read_step,
+    write_changed,
+    write_step,
+)
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
@@ -23,6 +31,7 @@ UNREADABLE = [
     '{"users": [], "at": "2026-11-22T09:00:00Z"}',
     '{"users": ["a"], "groups": ["b"], "at": "2026-11-22T09:00:00Z"}',
     '{"users": ["a"], "at": "2026-11-22T09:00:00Z", "more": 1}',
+    '{"users": ["a"], "at": "2026-11-22T09:00:00Z", "why": "for fun"}',
 ]
 
 
@@ -32,35 +41,46 @@ def test_a_message_of_another_shape_is_refused(text: str) -> None:
         read_changed(text)
 
 
-@pytest.mark.parametrize("text", ["", "x", "{}", '{"sweep": 1}', '{"sweep": "a", "lifecycle": [{}]}'])
+NO_STEPS = [
+    "",
+    "x",
+    "{}",
+    '{"reading": 1, "id": "a"}',
+    '{"reading": "sweep", "step": 1}',
+    '{"reading": "novels", "id": "a", "step": 1}',
+    '{"reading": "sweep", "id": "a", "lifecycle": [{}]}',
+]
+
+
+@pytest.mark.parametrize("text", NO_STEPS)
 def test_a_sweep_message_of_another_shape_is_refused(text: str) -> None:
     with pytest.raises(BadMessage):
-        read_sweep(text)
+        read_step(text)
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_but_a_bad_message(data: bytes) -> None:
-    for read in (read_changed, read_sweep):
+    for read in (read_changed, read_step):
         try:
             read(data)
         except BadMessage:
             continue
 
 
-@given(st.integers(0, 1300), st.integers(0, 500), st.integers(1, 2))
+@given(st.integers(0, 1300), st.integers(0, 500), st.integers(1, 2), st.sampled_from(WHY))
 def test_every_id_is_written_once_and_no_message_outgrows_the_queue(
-    users: int, groups: int, look: int
+    users: int, groups: int, look: int, why: str
 ) -> None:
     user_ids = [f"00000000-0000-0000-0000-{n:012d}" for n in range(users)]
     group_ids = [f"00000000-0000-0000-0001-{n:012d}" for n in range(groups)]
-    texts = write_changed(AT, users=user_ids, groups=group_ids, look=look)
+    texts = write_changed(AT, users=user_ids, groups=group_ids, look=look, why=why)
     read = [read_changed(text) for text in texts]
-    assert [one for message in read for one in message.users] == user_ids
+    assert sorted(one for message in read for one in message.users) == user_ids
     assert [one for message in read for one in message.groups] == group_ids
-    assert all(message.at == AT and message.look == look for message in read)
+    assert all((message.at, message.look, message.why) == (AT, look, why) for message in read)
     assert all(len(text) < 48_000 for text in texts)
 
 
 def test_a_sweep_step_survives_the_queue() -> None:
-    step = read_sweep(write_sweep("abc", 7))
-    assert (step.sweep, step.step, step.lifecycle) == ("abc", 7, ())
+    step = read_step(write_step(SWEEP, "abc", 7))
+    assert (step.reading, step.id, step.step, step.lifecycle) == (SWEEP, "abc", 7, ())

@@ -14,7 +14,8 @@ from shared.graph.users import read_users
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import Evidence, JudgedBy, State
 from shared.watch import evaluation, facts
-from shared.watch.evaluation import Incomplete, Look, evaluate_users
+from shared.watch.evaluation import Incomplete, evaluate_users
+from shared.watch.judging import Look
 from shared.watch.messages import Changed, read_changed, write_changed
 from shared.watch.tenant import with_evidence
 from tests.watch.conftest import Opener
@@ -109,7 +110,9 @@ async def test_a_user_that_is_not_there_is_looked_at_once_more_and_then_left(kno
     known.clock.pass_by(minutes=6)
     await evaluate_users(known.watch, again)
     assert known.watch.changed() == []
-    assert await known.watch.record(user) == before
+    after = await known.watch.record(user)
+    assert after.heard_at is not None
+    assert msgspec.structs.replace(after, heard_at=before.heard_at) == before
 
 
 async def test_what_failed_is_told_after_the_others_are_committed_and_alone_is_read_again(

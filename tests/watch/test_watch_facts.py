@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,12 +10,19 @@ import pytest
 from sandbox.graph import skus
 from sandbox.graph.faults import Fault
 from sandbox.graph.operations import SetSku
+from sandbox.graph.service_operations import ClearFaults
 from sandbox.graph.simulator import Simulator
+from shared.graph import tenant as graph_tenant
+from shared.graph.errors import WrongTenant
+from shared.graph.pages import all_rows
+from shared.graph.session import GraphSession
 from shared.graph.tenant import read_tenant
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import Evidence, EvidenceStatus, LicensingGroup
-from shared.watch import facts
+from shared.watch import facts, rejudge, upkeep
+from shared.watch.messages import AGAIN, FACTS
 from shared.watch.tenant import with_evidence
+from tests.watch.cards import Cards
 from tests.watch.scene import Scene
 
 pytestmark = pytest.mark.real
@@ -207,3 +215,99 @@ async def test_where_everything_fails_the_last_facts_stay_in_force(known: Scene)
     assert after.evidence_of("skus").status == EvidenceStatus.FAILED
     assert after.evidence_of("skus").read_at == before.evidence_of("skus").read_at
     assert after.evidence_of("skus").tried_at == after.observed_at
+
+
+def with_an_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on Graph's list of SKUs has no row, without any error."""
+    original = all_rows
+
+    async def without_skus(session: GraphSession, first: Any, kind: Any) -> Any:
+        rows = await original(session, first, kind)
+        return [] if kind is graph_tenant._Sku else rows
+
+    monkeypatch.setattr(graph_tenant, "all_rows", without_skus)
+
+
+async def test_an_empty_list_of_skus_opens_and_resolves_nothing_and_one_card_says_what_is_held(
+    known: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, tenant = known.watch, known.watch.settings.tenant_id
+    cards = Cards(known)
+    await cards.after(hours=1)
+    before, told = await watch.facts(), {line.id for line in await watch.lines(tenant)}
+    with_an_empty_list(monkeypatch)
+    for _ in range(3):
+        known.clock.pass_by(hours=1)
+        after = await facts.refresh(watch)
+        assert after.skus == before.skus
+        assert after.evidence_of("skus").status is EvidenceStatus.FAILED
+        assert after.evidence_of("skus").read_at == before.evidence_of("skus").read_at
+        assert not await rejudge.pay(watch)
+    news = [line for line in await watch.lines(tenant) if line.id not in told]
+    assert [(line.transition, line.kind, line.subject.about) for line in news] == [
+        ("opened", "watch-unwell", "skus")
+    ]
+    assert watch.changed() == []
+    assert len(await cards.after(hours=1)) == 1
+    person = known.world.cast["synced_with_ems"]
+    verdict = (await watch.record(person)).verdict
+    await known.look_at(person)
+    assert (await watch.record(person)).verdict == verdict
+    # Evidence ages; then it is missing, and that is told too.
+    known.clock.pass_by(days=15)
+    await facts.refresh(watch)
+    missing = [line for line in await watch.lines(tenant) if line.kind == "evidence-missing"]
+    assert [(line.subject.about, line.state) for line in missing if line.transition == "opened"] == [
+        ("skus", "failed")
+    ]
+
+
+async def test_the_fault_of_an_empty_list_stays_while_it_is_not_read_whole_and_ends_when_it_is(
+    known: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        with_an_empty_list(patched)
+        known.clock.pass_by(minutes=2)
+        await facts.refresh(known.watch)
+    assert (await known.watch.tenant()).unwell == {"skus": "empty"}
+    await known.control.fault(Fault(path="/subscribedSkus", status=503, count=9))
+    known.clock.pass_by(minutes=2)
+    await facts.refresh(known.watch)
+    assert (await known.watch.tenant()).unwell == {"skus": "empty"}
+    await known.control.do(ClearFaults())
+    known.clock.pass_by(minutes=2)
+    await facts.refresh(known.watch)
+    assert (await known.watch.tenant()).unwell == {}
+
+
+async def test_the_timer_asks_about_groups_after_a_reading_pays_what_is_owed_and_reads_nested_members(
+    known: Scene,
+) -> None:
+    known.clock.pass_by(hours=2)
+    await known.control.do(SetSku(sku=skus.M365_E5, status="Suspended"))
+    await upkeep.keep_up(known.watch)
+    record = await known.watch.tenant()
+    messages = known.watch.changed()
+    assert {one.why for one in messages if one.groups} == {AGAIN}
+    assert {one.why for one in messages if one.users} == {FACTS}
+    assert (record.owed, record.nested_at is not None) == ((), True)
+    await upkeep.keep_up(known.watch)
+    assert known.watch.changed() == []
+
+
+async def test_what_is_owed_is_paid_although_the_tenant_cannot_be_read(
+    known: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await known.control.do(SetSku(sku=skus.M365_E5, status="Suspended"))
+    known.clock.pass_by(hours=2)
+    await facts.refresh(known.watch)
+    assert (await known.watch.tenant()).owed
+    known.clock.pass_by(hours=2)
+
+    async def of_another_tenant(*_: object) -> None:
+        raise WrongTenant(200, code="other-tenant")
+
+    monkeypatch.setattr(facts, "read_tenant", of_another_tenant)
+    with pytest.raises(WrongTenant):
+        await upkeep.keep_up(known.watch)
+    assert (await known.watch.tenant()).owed == ()

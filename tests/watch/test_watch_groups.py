@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 from azure.core.exceptions import HttpResponseError
 
@@ -12,9 +11,9 @@ from sandbox.graph.operations import ReprocessGroup, SetGroupLicences
 from sandbox.storage_proxy import Match
 from sandbox.waiting import until
 from shared.model import LicensingGroup
-from shared.watch import facts
+from shared.watch import facts, groups, members, rejudge
 from shared.watch.groups import evaluate_groups
-from shared.watch.messages import Changed, read_changed
+from shared.watch.messages import AGAIN, DELTA, HEARD, Changed, read_changed
 from tests.watch.scene import Scene
 
 MEMBERS = "GET /groups/{id}/members"
@@ -49,13 +48,68 @@ def looked_at(scene: Scene) -> set[str]:
 
 
 @pytest.mark.real
-async def test_a_group_that_assigns_nothing_is_dropped_without_a_write(known: Scene) -> None:
+@pytest.mark.parametrize("why", [HEARD, DELTA])
+async def test_a_group_that_does_not_matter_is_dropped_without_a_call_or_a_write(
+    known: Scene, why: str
+) -> None:
     group = known.world.cast["group_emergency"]
-    before, writes = await known.watch.tenant(), known.ledger_writes()
-    await known.look_at_group(group, look=1)
-    await known.look_at_group("00000000-0000-4000-8000-000000000000", look=1)
+    before, writes, calls = await known.watch.tenant(), known.ledger_writes(), await known.requests()
+    await known.look_at_group(group, look=1, why=why)
+    await known.look_at_group("00000000-0000-4000-8000-000000000000", look=1, why=why)
     assert (await known.watch.tenant(), known.ledger_writes()) == (before, writes)
     assert known.watch.changed() == []
+    assert await known.requests() == calls
+
+
+@pytest.mark.real
+async def test_a_group_that_the_watch_itself_asks_about_is_read_and_dropped_if_it_assigns_nothing(
+    known: Scene,
+) -> None:
+    group = known.world.cast["group_emergency"]
+    before = await known.watch.tenant()
+    await known.look_at_group(group, look=1)
+    await known.look_at_group("00000000-0000-4000-8000-000000000000", look=1)
+    assert await known.watch.tenant() == before
+    assert known.watch.changed() == []
+    assert await known.calls(MEMBERS) == 0
+
+
+@pytest.mark.real
+async def test_a_burst_of_notifications_reads_a_group_once_now_and_once_later(known: Scene) -> None:
+    people = await unlicensed(known, 3)
+    group = await assigning(known, *people)
+    await known.look_at_group(group)
+    await known.empty_queues()
+    known.clock.pass_by(hours=1)
+    at = known.clock.now()
+    read = await known.calls(MEMBERS)
+    for late in (0, 1, 2):
+        message = Changed(at=at - timedelta(seconds=late), groups=(group,))
+        await evaluate_groups(known.watch, message)
+    assert await known.calls(MEMBERS) == read + 1
+    later = [read_changed(text) for text, _ in known.watch.changed_users.sent]
+    assert [(one.groups, one.look) for one in later] == [((group,), 2)] * 3
+    assert len({one.at for one in later}) == 1
+    known.clock.pass_by(minutes=6)
+    await known.empty_queues()
+    for one in later:
+        await evaluate_groups(known.watch, one)
+    assert await known.calls(MEMBERS) == read + 2
+    assert known.watch.changed() == []
+
+
+@pytest.mark.real
+async def test_a_group_that_another_worker_reads_is_left_to_it_and_asked_about_a_little_later(
+    known: Scene,
+) -> None:
+    [person] = await unlicensed(known, 1)
+    group = await assigning(known, person)
+    async with known.watch.ledger.lock(f"groups/{group}", 60) as held:
+        assert held
+        message = Changed(at=known.clock.now(), groups=(group,), why=AGAIN)
+        await evaluate_groups(known.watch, message)
+    [(text, delay)] = known.watch.changed_users.sent
+    assert (read_changed(text), delay) == (message, 15.0)
     assert await known.calls(MEMBERS) == 0
 
 
@@ -77,9 +131,10 @@ async def test_a_failing_group_is_told_once_with_fresh_seats_and_its_members_are
     errors = now.groups[group].errors
     short = set((await known.control.group(group))["errors"])
     assert {user for error in errors for user in error.sample} == short
-    assert looked_at(known) == short
+    assert looked_at(known) == set(people), "the group has only just begun to assign"
     known.clock.pass_by(minutes=2)
     await known.look_at_group(group)
+    assert looked_at(known) == short
     assert len(await known.watch.lines(group)) == 1
     assert (await known.watch.facts()).generation == generation + 1
 
@@ -137,12 +192,10 @@ async def test_members_who_came_or_went_are_looked_at_and_the_list_is_kept(known
     first, second, third = people = await unlicensed(known, 3)
     group = await assigning(known, first, second)
     await known.look_at_group(group)
-    name = f"{known.watch.settings.tenant_id}/groups/{group}"
-    stored = await known.storage.evidence.read(name)
-    assert stored is not None
-    assert msgspec.json.decode(stored.data) == sorted([first, second])
-    # Nothing is known of what was before; whoever came then was told by his own notification.
-    assert looked_at(known) == set()
+    kept = await members.recall(known.watch, group)
+    assert kept is not None
+    assert list(kept.users()) == sorted([first, second])
+    looked_at(known)
     await known.control.remove_members(group, first)
     await known.control.add_members(group, third)
     assert await known.control.settle()
@@ -161,12 +214,110 @@ async def test_members_who_came_or_went_are_looked_at_and_the_list_is_kept(known
 
 
 @pytest.mark.real
+async def test_members_of_a_group_that_assigned_before_the_baseline_are_not_looked_at_for_the_first_list(
+    scene: Scene,
+) -> None:
+    [person] = await unlicensed(scene, 1)
+    group = await assigning(scene, person)
+    await scene.begin()
+    await scene.look_at_group(group)
+    assert looked_at(scene) == set()
+    assert await members.recall(scene.watch, group) is not None
+
+
+@pytest.mark.real
+async def test_before_the_baseline_has_ended_no_member_is_looked_at(scene: Scene) -> None:
+    people = await unlicensed(scene, 2)
+    watch = await scene.ready()
+    group = await assigning(scene, *people)
+    await scene.look_at_group(group)
+    assert group in (await watch.facts()).groups
+    assert looked_at(scene) == set()
+
+
+@pytest.mark.real
+async def test_all_members_are_looked_at_when_a_group_assigns_something_else(known: Scene) -> None:
+    people = await unlicensed(known, 2)
+    group = await assigning(known, *people)
+    await known.look_at_group(group)
+    looked_at(known)
+    await known.control.do(SetGroupLicences(group=group, licences={skus.ENTRA_P2: (), skus.EMS_E3: ()}))
+    assert await known.control.settle()
+    known.clock.pass_by(hours=2)
+    # A reading of the tenant in between must not hide that.
+    await facts.refresh(known.watch)
+    await known.look_at_group(group)
+    assert set(people) <= looked_at(known)
+
+
+@pytest.mark.real
+async def test_so_many_members_are_looked_at_by_reading_everybody(
+    known: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rejudge, "FEW", 2)
+    people = await unlicensed(known, 3)
+    group = await assigning(known, *people)
+    await known.look_at_group(group)
+    assert looked_at(known) == set()
+    record = await known.watch.tenant()
+    assert record.sweep is not None
+    assert record.sweep.why == "standing"
+    assert record.sweep.ended_at is None
+
+
+@pytest.mark.real
+async def test_after_a_reading_of_the_tenant_groups_that_are_new_or_assign_no_more_are_looked_at(
+    known: Scene,
+) -> None:
+    people = await unlicensed(known, 2)
+    group = await assigning(known, *people)
+    known.clock.pass_by(minutes=2)
+    await facts.refresh(known.watch)
+    await groups.ask_about_new_and_former(known.watch)
+    asked = [one for one in known.watch.changed() if group in one.groups]
+    assert [one.why for one in asked] == [AGAIN]
+    await evaluate_groups(known.watch, asked[0])
+    assert looked_at(known) >= set(people)
+    await known.empty_queues()
+    await groups.ask_about_new_and_former(known.watch)
+    assert known.watch.changed() == []
+    await known.control.do(SetGroupLicences(group=group, licences={}))
+    assert await known.control.settle()
+    known.clock.pass_by(minutes=2)
+    await facts.refresh(known.watch)
+    assert group not in (await known.watch.facts()).groups
+    await groups.ask_about_new_and_former(known.watch)
+    [former] = known.watch.changed()
+    assert former.groups == (group,)
+    await evaluate_groups(known.watch, former)
+    assert looked_at(known) == set(people)
+    await groups.ask_about_new_and_former(known.watch)
+    assert known.watch.changed() == []
+
+
+@pytest.mark.real
+async def test_members_of_a_group_that_is_deleted_or_assigns_no_more_are_looked_at_once(known: Scene) -> None:
+    people = await unlicensed(known, 2)
+    group = await assigning(known, *people)
+    await known.look_at_group(group)
+    looked_at(known)
+    await known.control.do(SetGroupLicences(group=group, licences={}))
+    assert await known.control.settle()
+    await known.look_at_group(group, why=HEARD)
+    assert looked_at(known) == set(people)
+    assert await members.recall(known.watch, group) is None
+    await known.look_at_group(group)
+    assert looked_at(known) == set()
+
+
+@pytest.mark.real
 async def test_members_are_not_forgotten_where_the_message_about_them_could_not_be_written(
     known: Scene,
 ) -> None:
     first, second = await unlicensed(known, 2)
     group = await assigning(known, first)
     await known.look_at_group(group)
+    looked_at(known)
     await known.control.add_members(group, second)
     assert await known.control.settle()
     known.proxy.answer(Match("POST", r"^changed-users/messages"), 403)
@@ -194,11 +345,18 @@ async def test_a_group_that_stops_assigning_closes_its_finding(known: Scene) -> 
 async def test_a_group_is_looked_at_a_second_time(known: Scene) -> None:
     [person] = await unlicensed(known, 1)
     group = await assigning(known, person)
-    await known.look_at_group(group, look=1)
+    await known.look_at_group(group)
+    await known.empty_queues()
+    await known.look_at_group(group, look=1, why=HEARD)
     [(text, delay)] = known.watch.changed_users.sent
-    assert (read_changed(text).groups, read_changed(text).look, delay) == ((group,), 2, 300.0)
+    again = read_changed(text)
+    assert (again.groups, again.look, again.why) == ((group,), 2, HEARD)
+    assert 290 < delay <= 300
     known.watch.changed()
-    await evaluate_groups(known.watch, read_changed(text))
+    known.clock.pass_by(minutes=6)
+    read = await known.calls(MEMBERS)
+    await evaluate_groups(known.watch, again)
+    assert await known.calls(MEMBERS) == read + 1
     assert known.watch.changed() == []
 
 
@@ -209,6 +367,8 @@ async def test_a_group_is_looked_at_again_while_its_job_runs_but_no_longer_than_
     [person] = await unlicensed(known, 1)
     await known.control.set_rates(licensing_delay=(9 * 3600, 9 * 3600))
     group = await assigning(known, person, settled=False)
+    await known.look_at_group(group)
+    known.watch.changed()
     await known.look_at_group(group, look=2)
     started = (await known.watch.facts()).groups[group].processing_since
     assert started is not None
@@ -229,10 +389,11 @@ async def test_a_throttled_group_goes_back_with_its_delay_and_the_others_are_loo
     one, other = await unlicensed(known, 2)
     slow, fine = await assigning(known, one), await assigning(known, other)
     await known.control.fault(Fault(path=f"/groups/{slow}", status=429, retry_after="0.05", count=2))
-    message = Changed(at=known.clock.now(), groups=(slow, fine), look=2)
+    message = Changed(at=known.clock.now(), groups=(slow, fine), look=2, why=AGAIN)
     await evaluate_groups(known.watch, message)
-    [(text, delay)] = known.watch.changed_users.sent
-    assert (read_changed(text).groups, read_changed(text).at) == ((slow,), message.at)
+    sent = [(read_changed(text), delay) for text, delay in known.watch.changed_users.sent]
+    [(back, delay)] = [(one, delay) for one, delay in sent if one.groups]
+    assert (back.groups, back.at, back.why) == ((slow,), message.at, AGAIN)
     assert delay > 0
     groups = (await known.watch.facts()).groups
     assert fine in groups

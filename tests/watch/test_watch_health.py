@@ -2,18 +2,25 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from sandbox.graph.faults import Fault
 from sandbox.graph.operations import SetTenant
 from sandbox.storage_proxy import Match
-from shared.graph.subscription_plan import Record
+from shared.graph.subscription_plan import Reason, Record
 from shared.ledger.records import Sweep, TenantRecord
 from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.settings import load
-from shared.watch import facts, health, subscriptions
-from shared.watch.subscription_memory import Kept
+from shared.watch import facts, health, subscriptions, unwell
+from shared.watch import health_lines as lines
+from shared.watch.calls import Sums
+from shared.watch.delta_state import Delta, Gap
+from shared.watch.messages import Seen
+from shared.watch.registration_state import Reading
+from shared.watch.subscription_memory import Held, Kept, Refused
+from shared.watch.subscriptions import wanted
 from tests.test_settings import GOOD
 from tests.watch.scene import Scene
 
@@ -26,7 +33,7 @@ def facts_of(age: timedelta, **evidence: Evidence) -> TenantFacts:
 
 
 def read_problems(record: TenantRecord) -> list[str]:
-    return health._reading_problems(record, SETTINGS, NOW)
+    return lines.reading_problems(record, SETTINGS, NOW)
 
 
 def record_of(resource: str, expires_at: datetime) -> Record:
@@ -35,14 +42,31 @@ def record_of(resource: str, expires_at: datetime) -> Record:
 
 def test_nothing_is_late_before_anything_was_read() -> None:
     assert read_problems(TenantRecord(name="tenant")) == []
-    assert health._subscription_problems(None, NOW) == []
+    assert lines.subscription_problems(None, {}, NOW) == []
+    assert lines.sweep_problems(None, NOW) == []
+    assert lines.delta_problems(None, SETTINGS, NOW) == []
+    assert lines.registration_problems(None, NOW) == []
+    assert (lines.sweep_shown(None), lines.delta_shown(None), lines.calls_shown(None)) == ({}, {}, {})
 
 
 def test_facts_are_late_after_three_intervals() -> None:
     in_time = TenantRecord(name="tenant", facts=facts_of(timedelta(hours=3)))
     late = TenantRecord(name="tenant", facts=facts_of(timedelta(hours=3, minutes=1)))
     assert read_problems(in_time) == []
-    assert read_problems(late) == ["tenant facts were last read at 2026-11-22 08:59 UTC"]
+    [problem] = read_problems(late)
+    assert problem.startswith("tenant facts were last read at 2026-11-22 08:59 UTC: look in the log")
+
+
+def test_a_report_that_nobody_could_read_for_three_days_is_named_with_its_age() -> None:
+    def read(age: timedelta) -> TenantRecord:
+        piece = Evidence(status=EvidenceStatus.FAILED, read_at=NOW - age, tried_at=NOW)
+        return TenantRecord(name="tenant", facts=facts_of(timedelta(0), registration=piece))
+
+    assert read_problems(read(timedelta(days=3))) == []
+    [problem] = read_problems(read(timedelta(days=3, minutes=1)))
+    assert problem.startswith("the registration report was last read whole at 2026-11-19 11:59 UTC")
+    shown = lines.registration_shown(None, read(timedelta(hours=30)), NOW)
+    assert shown["report_age_hours"] == 30.0
 
 
 @pytest.mark.parametrize("name", ["skus", "groups", "registration", "scope-groups"])
@@ -50,7 +74,7 @@ def test_a_missing_permission_is_named(name: str) -> None:
     piece = Evidence(status=EvidenceStatus.FORBIDDEN, permission="Some.Read.All")
     record = TenantRecord(name="tenant", facts=facts_of(timedelta(0), **{name: piece}))
     assert read_problems(record) == [
-        f"{name} cannot be read: the app lacks the Graph permission Some.Read.All"
+        f"{name} cannot be read: the app lacks the Graph permission Some.Read.All, grant it"
     ]
 
 
@@ -61,31 +85,148 @@ def test_the_permission_for_administrators_policy_is_optional() -> None:
 
 
 def test_a_sweep_that_stands_still_for_half_an_hour_is_named_with_its_step() -> None:
-    def swept(minutes: int, ended: datetime | None = None) -> TenantRecord:
-        sweep = Sweep(
+    def swept(minutes: int, ended: datetime | None = None) -> Sweep:
+        return Sweep(
             id="s",
             started_at=NOW - timedelta(hours=5),
             step=4,
             touched_at=NOW - timedelta(minutes=minutes),
             ended_at=ended,
         )
-        return TenantRecord(name="tenant", facts=facts_of(timedelta(0)), sweep=sweep)
 
-    assert read_problems(swept(30)) == []
-    assert read_problems(swept(31)) == ["the reading of all users stands still at step 4"]
-    assert read_problems(swept(31, NOW)) == []
+    assert lines.sweep_problems(swept(30), NOW) == []
+    [problem] = lines.sweep_problems(swept(31), NOW)
+    assert problem.startswith("the reading of all users stands still at step 4 (reading): look in the log")
+    assert lines.sweep_problems(swept(31, NOW), NOW) == []
+
+
+def test_the_progress_of_a_sweep_is_shown_by_phase_and_percent_where_known() -> None:
+    reading = Sweep(id="s", started_at=NOW, users=250, expected=1000, pages=3)
+    judging = Sweep(id="s", started_at=NOW, users=1000, bucket=3, buckets=4)
+    ended = Sweep(id="s", started_at=NOW, users=1000, ended_at=NOW)
+    unknown = Sweep(id="s", started_at=NOW, users=250)
+    shown = [lines.sweep_shown(one) for one in (reading, judging, ended, unknown)]
+    assert [(one["phase"], one["percent"], one["users"]) for one in shown] == [
+        ("reading", 25, 250),
+        ("judging", 75, 1000),
+        ("ended", 100, 1000),
+        ("reading", None, 250),
+    ]
+
+
+def test_a_reading_of_the_report_that_stands_still_is_named() -> None:
+    def begun(minutes: int, **fields: Any) -> Reading:
+        due = NOW - timedelta(minutes=minutes)
+        return Reading(
+            id="r", policy="p", began_at=due, due_at=due, sources=(), audit_since=NOW, step=9, **fields
+        )
+
+    assert lines.registration_problems(begun(30), NOW) == []
+    [problem] = lines.registration_problems(begun(31), NOW)
+    assert "stands still at step 9" in problem
+    assert lines.registration_problems(begun(31, ended_at=NOW), NOW) == []
+
+
+def test_delta_is_named_when_it_is_late_or_lost_and_shown_with_its_gap() -> None:
+    def state(minutes: int, **fields: Any) -> Delta:
+        return Delta(**{"link": "l", "last_round_at": NOW - timedelta(minutes=minutes), **fields})
+
+    assert lines.delta_problems(state(45), SETTINGS, NOW) == []
+    [late] = lines.delta_problems(state(46, fault="Unavailable 503"), SETTINGS, NOW)
+    assert late.startswith("changed users were last asked for at 2026-11-22 11:14 UTC (Unavailable 503)")
+    [lost] = lines.delta_problems(state(1, link="", lost_at=NOW), SETTINGS, NOW)
+    assert lost.startswith("the chain of delta links is lost since 2026-11-22 12:00 UTC")
+    [other] = lines.delta_problems(state(1, tracked="another"), SETTINGS, NOW)
+    assert "is lost" in other
+    gap = Gap(since=NOW, until=NOW, users=2, sample=("u",), longest_seconds=90.0, heard=5, mean_seconds=1.5)
+    shown = lines.delta_shown(state(1, gap=gap, poison=3))
+    assert (shown["gap"]["users"], shown["gap"]["mean_seconds"], shown["poison_taken_up"]) == (2, 1.5, 3)
+    assert "link" not in shown
 
 
 def test_a_missing_or_expired_subscription_is_named_and_so_is_what_failed() -> None:
+    def problems(kept: Kept, unwell: dict[str, str] | None = None) -> list[str]:
+        return lines.subscription_problems(kept, unwell or {}, NOW)
+
     alive = record_of("users", NOW + timedelta(minutes=1))
     expired = record_of("groups", NOW)
-    assert health._subscription_problems(Kept(at=NOW, records=(alive, expired)), NOW) == [
-        "no Graph subscription on groups"
-    ]
+    [silent] = problems(Kept(at=NOW, records=(alive, expired)))
+    assert silent.startswith("no Graph subscription on groups: it is tried again")
+    # What is noted as a fault of the watch is said once, with what to do.
+    assert problems(Kept(at=NOW, records=(alive, expired)), {"subscription-groups": "address:"}) == []
     both = (alive, record_of("groups", NOW + timedelta(days=1)))
-    assert health._subscription_problems(Kept(at=NOW, records=both), NOW) == []
+    assert problems(Kept(at=NOW, records=both)) == []
     failed = Kept(at=NOW, records=both, problems=("users: Forbidden",))
-    assert health._subscription_problems(failed, NOW) == ["subscription users: Forbidden"]
+    assert problems(failed) == ["subscription users: Forbidden"]
+
+
+def test_life_without_the_permission_for_groups_is_a_note_and_no_problem() -> None:
+    kept = Kept(
+        at=NOW,
+        records=(record_of("users", NOW + timedelta(days=1)),),
+        refused={"groups": Refused(permission="Group.Read.All", since=NOW, tried_at=NOW)},
+        troubles={"groups": Held(reason=Reason.PERMISSION, since=NOW)},
+        others=("x", "y"),
+    )
+    assert lines.subscription_problems(kept, {}, NOW) == []
+    permission, others = lines.subscription_notes(kept)
+    assert "without the Graph permission Group.Read.All (refused since 2026-11-22 12:00 UTC" in permission
+    assert others == "2 subscription(s) of this app send to another address and are left alone: x, y"
+    assert lines.subscription_notes(None) == []
+
+
+ROTATING = load({**GOOD, "CLIENT_STATE_PREVIOUS": "the-previous-secret-of-these-tests-01234"})
+
+
+def made(secret: str, at: datetime) -> Record:
+    """A subscription on users under this secret."""
+    want = wanted(ROTATING, secret)[0]
+    return Record(
+        id="s",
+        resource="users",
+        fingerprint=want.fingerprint,
+        renewed_at=at,
+        expires_at=at + timedelta(days=27),
+        created_at=at,
+    )
+
+
+def test_each_subscription_is_shown_with_the_generation_of_its_secret() -> None:
+    def shown(secret: str) -> str:
+        kept = Kept(at=NOW, records=(made(secret, NOW),))
+        return str(lines.subscriptions_shown(kept, ROTATING)["users"]["secret"])
+
+    assert shown(ROTATING.client_state) == "current"
+    assert shown(ROTATING.client_state_previous) == "previous"
+    assert shown("a secret of long ago that nobody knows") == "unknown"
+
+
+def test_health_says_when_the_previous_secret_can_be_removed() -> None:
+    def advice(*records: Record, last: datetime | None = None, listed: datetime | None = NOW) -> str:
+        sums = Sums(since=NOW, counts={"previous_secret": Seen(1, last)} if last else {})
+        return lines.previous_secret(ROTATING, Kept(at=NOW, records=records, listed_at=listed), sums, NOW)
+
+    long_ago = NOW - timedelta(hours=4)
+    current, previous = ROTATING.client_state, ROTATING.client_state_previous
+    assert lines.previous_secret(SETTINGS, None, None, NOW) == ""
+    assert advice(listed=None).startswith(
+        "Keep CLIENT_STATE_PREVIOUS: the subscriptions have not been looked"
+    )
+    assert (
+        advice(made(previous, long_ago)) == "Keep CLIENT_STATE_PREVIOUS: not under CLIENT_STATE yet: users."
+    )
+    assert advice(made("somebody else's secret, who knows whose", long_ago)).endswith("users.")
+    assert advice(made(current, NOW)).startswith("Keep CLIENT_STATE_PREVIOUS until 2026-11-22 16:00 UTC")
+    assert advice(made(current, long_ago)) == (
+        "CLIENT_STATE_PREVIOUS can be removed: no subscription is under it, no notification came under it."
+    )
+    late = NOW - timedelta(hours=1)
+    assert advice(made(current, long_ago), last=late).startswith(
+        "Keep CLIENT_STATE_PREVIOUS until 2026-11-22 15:00"
+    )
+    assert advice(made(current, long_ago), last=long_ago).endswith(
+        "the last notification under it came at 2026-11-22 08:00 UTC."
+    )
 
 
 @pytest.mark.real
@@ -99,6 +240,10 @@ async def test_it_is_starting_until_the_baseline_has_ended_and_then_ok(scene: Sc
     assert (seen.status, seen.problems, seen.users) == ("ok", (), 60)
     assert seen.facts_generation >= 1
     assert set(seen.subscriptions) == {"users", "groups"}
+    assert {one["secret"] for one in seen.subscriptions.values()} == {"current"}
+    assert (seen.sweep["phase"], seen.sweep["percent"], seen.sweep["users"]) == ("ended", 100, 60)
+    assert seen.delta["alive"]
+    assert (seen.notes, seen.previous_secret) == ((), "")
     assert json.loads(json.dumps(seen.detail()))["status"] == "ok"
 
 
@@ -133,12 +278,12 @@ async def test_every_problem_is_named_at_once(known: Scene) -> None:
         "skus cannot be read: the app lacks the Graph permission Organization.Read.All",
         "1 message(s) in changed-users-poison",
         "1 message(s) in sweeps-poison",
-        "no Graph subscription on users",
+        "Graph refuses a subscription on users for lack of a permission",
         "subscription users: Forbidden: Graph 403 ExtensionError",
         "message(s) to Teams have failed for more than 24 hours",
     ):
         assert named in text
-    assert "no Graph subscription on groups" not in text
+    assert "subscription on groups" not in text
     assert "journal-poison" not in text
     shown = json.dumps(seen.detail())
     assert known.world.users[known.world.cast["admin"]].upn not in shown
@@ -147,15 +292,15 @@ async def test_every_problem_is_named_at_once(known: Scene) -> None:
 
 def test_what_has_never_begun_is_named_after_half_an_hour() -> None:
     nothing = TenantRecord(name="tenant")
-    assert health._beginning_problems(nothing, None, timedelta(minutes=30)) == []
-    assert health._beginning_problems(nothing, None, timedelta(minutes=31)) == [
+    assert lines.beginning_problems(nothing, None, timedelta(minutes=30)) == []
+    problems = lines.beginning_problems(nothing, None, timedelta(minutes=31))
+    assert [problem.partition(":")[0] for problem in problems] == [
         "the tenant's facts have never been read",
         "the Graph subscriptions have never been looked after",
     ]
     known = TenantRecord(name="tenant", facts=facts_of(timedelta(0)))
-    assert health._beginning_problems(known, Kept(at=NOW), timedelta(hours=1)) == [
-        "the first reading of all users has not begun"
-    ]
+    [problem] = lines.beginning_problems(known, Kept(at=NOW), timedelta(hours=1))
+    assert problem.startswith("the first reading of all users has not begun: it waits for")
 
 
 @pytest.mark.real
@@ -170,3 +315,17 @@ async def test_storage_that_fails_and_blobs_that_cannot_be_read_are_problems_not
     seen = await health.look(known.watch)
     assert rule.hits
     assert (seen.status, seen.problems) == ("unwell", ("storage cannot be reached: HttpResponseError",))
+
+
+@pytest.mark.real
+async def test_a_fault_of_the_watch_is_said_in_words_with_what_was_noted(known: Scene) -> None:
+    await unwell.note(known.watch, {"sweep": "Forbidden 403 at step 7"})
+    seen = await health.look(known.watch)
+    assert seen.status == "unwell"
+    [problem] = [one for one in seen.problems if "reading of all users" in one]
+    assert problem.startswith(
+        "Graph refuses a page of the reading of all users, again and again. Until everyone"
+    )
+    assert problem.endswith("(Forbidden 403 at step 7)")
+    await unwell.note(known.watch, {"sweep": None})
+    assert (await health.look(known.watch)).status == "ok"

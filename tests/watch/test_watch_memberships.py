@@ -2,8 +2,11 @@
 
 import pytest
 
+from sandbox.graph.faults import Fault
+from shared.model import EvidenceStatus
+from shared.watch import facts, registration
 from tests.watch.conftest import Opener
-from tests.watch.scene import Scene
+from tests.watch.scene import Scene, run_reading
 
 pytestmark = pytest.mark.real
 
@@ -40,6 +43,7 @@ async def test_a_change_of_the_scope_group_reads_its_members_not_the_report_and_
     await scene.control.add_members(department, joiner)
     calls = await scene.calls(REPORT)
     await scene.look_at_group(department)
+    await run_reading(watch)
     assert await scene.calls(REPORT) == calls
     assert (await watch.facts()).evidence_of("registration") == report
     [message] = watch.changed()
@@ -56,11 +60,101 @@ async def test_a_change_of_the_emergency_group_looks_at_its_new_member(open_scen
     await scene.control.add_members(group, user)
     calls = await scene.calls(REPORT)
     await scene.look_at_group(group)
+    await run_reading(watch)
     assert await scene.calls(REPORT) == calls
     [message] = watch.changed()
     assert message.users == (user,)
     await scene.look_at(user)
     assert (await watch.record(user)).verdict.reach == "emergency"
+
+
+async def test_groups_nested_in_the_scope_are_watched_as_well(open_scene: Opener) -> None:
+    scene = await open_scene()
+    cast = scene.world.cast
+    outer, emergency = cast["group_sspr"], cast["group_emergency"]
+    watch = await scene.restarted(SSPR_SCOPE=f"groups:{outer}", EMERGENCY_GROUP=emergency)
+    await scene.begin(report=True)
+    nested = scene.world.groups[outer].nested
+    assert nested
+    known = await watch.facts()
+    assert known.watched == {outer: tuple(sorted(nested)), emergency: ()}
+    assert registration.membership_groups(watch, known) == {outer, emergency, *nested}
+    # Another reading of the tenant's facts leaves it so.
+    scene.clock.pass_by(hours=2)
+    await facts.refresh(watch)
+    assert (await watch.facts()).watched == known.watched
+    department = min(nested)
+    leaver = min(scene.world.groups[department].members - {cast["admin"]})
+    await scene.control.remove_members(department, leaver)
+    await scene.look_at_group(department)
+    await run_reading(watch)
+    told = {user for one in watch.changed() for user in one.users}
+    assert leaver in told
+    await scene.look_at(leaver)
+    assert (await watch.record(leaver)).verdict.reach == "outside-scope-group"
+    await scene.control.remove_members(outer, department)
+    await scene.look_at_group(outer)
+    await run_reading(watch)
+    assert department not in registration.membership_groups(watch, await watch.facts())
+
+
+async def test_many_notifications_during_a_reading_are_followed_by_one_more(open_scene: Opener) -> None:
+    scene, department = await scoped(open_scene)
+    watch = scene.watch
+    calls, report = await scene.calls(MEMBERS), await scene.calls(REPORT)
+    for _ in range(4):
+        await scene.look_at_group(department)
+    assert await scene.calls(MEMBERS) == calls
+    await run_reading(watch)
+    # Two groups, read twice: what changed after the first notification may be missing from the first reading.
+    assert await scene.calls(MEMBERS) == calls + 4
+    assert await scene.calls(REPORT) == report
+
+
+async def test_members_that_cannot_be_read_are_asked_for_again_within_an_hour_and_the_report_is_not(
+    open_scene: Opener,
+) -> None:
+    scene, department = await scoped(open_scene)
+    watch = scene.watch
+    await scene.control.fault(
+        Fault(path=f"/groups/{department}/transitiveMembers", status=403, code="Denied")
+    )
+    await scene.look_at_group(department)
+    await run_reading(watch)
+    piece = (await watch.facts()).evidence_of("scope-groups")
+    assert (piece.status, piece.permission) == (EvidenceStatus.FORBIDDEN, "Group.Read.All")
+    assert piece.read_at is not None
+    report, members = await scene.calls(REPORT), await scene.calls(MEMBERS)
+    scene.clock.pass_by(minutes=61)
+    assert await registration.refresh_if_due(watch)
+    await run_reading(watch)
+    assert (await scene.calls(REPORT), await scene.calls(MEMBERS)) == (report, members + 1)
+    assert (await watch.facts()).evidence_of("scope-groups").status == EvidenceStatus.OK
+
+
+async def test_when_the_scope_groups_become_readable_everybody_is_read_again(open_scene: Opener) -> None:
+    scene = await open_scene()
+    department = min(scene.world.groups[scene.world.cast["group_sspr"]].nested)
+    watch = await scene.restarted(SSPR_SCOPE=f"groups:{department}")
+    path = f"/groups/{department}/transitiveMembers"
+    await scene.control.fault(Fault(path=path, status=403, code="Denied", count=2))
+    await scene.begin(report=True)
+    outsider = scene.world.cast["synced_with_ems"]
+    if outsider in scene.world.groups[department].members:
+        outsider = scene.world.cast["cloud_with_ems"]
+    assert (await watch.record(outsider)).verdict.reach == "unknown"
+    scene.clock.pass_by(minutes=61)
+    await registration.refresh_if_due(watch)
+    await run_reading(watch)
+    assert watch.changed() == []
+    await scene.run_sweep()
+    assert (await watch.record(outsider)).verdict.reach == "unknown"
+    scene.clock.pass_by(minutes=61)
+    await registration.refresh_if_due(watch)
+    await run_reading(watch)
+    assert watch.changed() == []
+    await scene.run_sweep()
+    assert (await watch.record(outsider)).verdict.reach == "outside-scope-group"
 
 
 async def test_another_group_reads_no_members_for_the_scope(open_scene: Opener) -> None:

@@ -12,22 +12,23 @@ from sandbox.graph.service_operations import RefreshReport
 from sandbox.storage_proxy import Match
 from shared.ledger.shards import shard_names, shard_of
 from shared.model import EvidenceStatus, Standing
-from shared.watch import facts, messages, registration, subscriptions, sweep
+from shared.watch import facts, messages, registration, registration_intake, subscriptions, sweep
 from shared.watch.evaluation import evaluate_users
 from shared.watch.messages import read_changed
 from tests.watch.conftest import Opener
-from tests.watch.scene import Scene, Worker
+from tests.watch.scene import Scene, Worker, read_report, run_reading
 
 pytestmark = pytest.mark.real
 
 REPORT = "GET /reports/authenticationMethods/userRegistrationDetails"
+INDEX = "^evidence/[^/]+/[^/]+/standing/"
 
 
 async def read(scene: Scene) -> Worker:
     """Facts and the report, read for the first time."""
     watch = await scene.watch.ready()
     await facts.refresh(watch)
-    await registration.refresh(watch)
+    await read_report(watch)
     return watch
 
 
@@ -54,16 +55,47 @@ async def test_the_index_is_written_by_shard(open_scene: Opener) -> None:
     assert (await watch.facts()).generation == 2
 
 
-async def test_the_report_is_read_hourly_and_only_where_there_are_facts(scene: Scene) -> None:
+async def read_if_due(watch: Worker) -> bool:
+    """What the timer and the queue do."""
+    begun = await registration.refresh_if_due(watch)
+    await run_reading(watch)
+    return begun
+
+
+async def test_the_report_is_read_daily_and_only_where_there_are_facts(scene: Scene) -> None:
     watch = await scene.watch.ready()
-    assert not await registration.refresh_if_due(watch)
+    assert not await read_if_due(watch)
     await facts.refresh(watch)
-    assert await registration.refresh_if_due(watch)
-    scene.clock.pass_by(minutes=59)
-    assert not await registration.refresh_if_due(watch)
+    assert await read_if_due(watch)
+    scene.clock.pass_by(hours=23, minutes=59)
+    assert not await read_if_due(watch)
     scene.clock.pass_by(minutes=2)
-    assert await registration.refresh_if_due(watch)
+    assert await read_if_due(watch)
     assert await scene.calls(REPORT) == 2
+
+
+@pytest.mark.parametrize("code", ["Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Denied"])
+async def test_a_report_that_is_refused_is_asked_for_every_hour_by_one_request(
+    open_scene: Opener, code: str
+) -> None:
+    scene = await open_scene()
+    department = next(iter(scene.world.groups[scene.world.cast["group_sspr"]].nested))
+    watch = await scene.another(SSPR_SCOPE=f"groups:{department}").ready()
+    await facts.refresh(watch)
+    path = REPORT.removeprefix("GET ")
+    await scene.control.fault(Fault(path=path, status=403, code=code, count=2))
+    assert await read_if_due(watch)
+    scene.clock.pass_by(minutes=59)
+    assert not await read_if_due(watch)
+    requests = await scene.requests()
+    scene.clock.pass_by(minutes=2)
+    assert await read_if_due(watch)
+    assert await scene.requests() == requests + 1
+    scene.clock.pass_by(minutes=61)
+    assert await read_if_due(watch)
+    assert (await watch.facts()).evidence_of("registration").status == EvidenceStatus.OK
+    scene.clock.pass_by(minutes=61)
+    assert not await read_if_due(watch)
 
 
 async def test_a_report_that_fails_half_way_leaves_the_last_complete_one_in_force(scene: Scene) -> None:
@@ -78,7 +110,7 @@ async def test_a_report_that_fails_half_way_leaves_the_last_complete_one_in_forc
     await scene.control.fault(Fault(path=path, kind="delay", seconds=0))
     await scene.control.fault(Fault(path=path, kind="foreign-link"))
     calls = await scene.calls(REPORT)
-    await registration.refresh(watch)
+    await read_report(watch)
     assert await scene.calls(REPORT) == calls + 2
     assert await rows(watch) == before
     after = (await watch.facts()).evidence_of("registration")
@@ -100,7 +132,7 @@ async def test_a_missing_permission_and_a_tenant_without_premium_are_told_apart(
         if any(plan.id in skus.PREMIUM_PLANS for plan in sku.plans):
             await scene.control.do(SetSku(sku=sku.sku_id, status="Suspended"))
     granted = await scene.another().ready()
-    await registration.refresh(granted)
+    await read_report(granted)
     piece = (await granted.facts()).evidence_of("registration")
     assert (piece.status, piece.permission) == (EvidenceStatus.NOT_PREMIUM, "")
 
@@ -117,19 +149,19 @@ async def test_users_whose_row_changed_are_looked_at_after_the_baseline_and_nobo
     watch.changed()
     # A new reading of the same report changes dates only.
     await scene.control.do(RefreshReport())
-    await registration.refresh(watch)
+    await read_report(watch)
     assert watch.changed() == []
     promoted, registered = scene.world.cast["synced_with_ems"], scene.world.cast["cloud_with_ems"]
     await scene.control.do(UpdateUser(id=promoted, is_admin=True))
     await scene.control.do(UpdateUser(id=registered, methods=()))
     await scene.control.do(RefreshReport())
-    await registration.refresh(watch)
+    await read_report(watch)
     told = {user for one in watch.changed() for user in one.users}
     assert promoted in told
     assert told <= {promoted, registered}
     scene.world.set_scope("none")
     await scene.control.do(RefreshReport())
-    await registration.refresh(watch)
+    await read_report(watch)
     [message] = watch.changed()
     assert len(message.users) > 40
     assert promoted not in message.users
@@ -141,7 +173,7 @@ async def test_users_whose_row_changed_are_looked_at_after_the_baseline_and_nobo
 async def promoted_user(scene: Scene) -> str:
     """A user whose row in the report differs from the index now; the report is due."""
     user = scene.world.cast["synced_with_ems"]
-    scene.clock.pass_by(hours=2)
+    scene.clock.pass_by(hours=25)
     await scene.control.do(UpdateUser(id=user, is_admin=True))
     await scene.control.do(RefreshReport())
     return user
@@ -153,8 +185,8 @@ async def test_messages_about_changed_users_go_before_the_index_and_are_not_due_
     scene = await open_scene(SSPR_SCOPE="report")
     await scene.begin(report=True)
     watch, user = scene.watch, await promoted_user(scene)
-    held = scene.proxy.hold(Match("PUT", "/standing/"))
-    reading = asyncio.create_task(registration.refresh(watch))
+    held = scene.proxy.hold(Match("PUT", INDEX))
+    reading = asyncio.create_task(read_report(watch))
     await held.arrived()
     [(text, _)] = watch.changed_users.sent
     assert read_changed(text).users == (user,)
@@ -170,7 +202,7 @@ async def test_messages_about_changed_users_go_before_the_index_and_are_not_due_
 
 
 @pytest.mark.parametrize(
-    "lost", [Match("PUT", "/standing/"), Match("POST", "^changed-users/messages")], ids=["index", "message"]
+    "lost", [Match("PUT", INDEX), Match("POST", "^changed-users/messages")], ids=["index", "message"]
 )
 async def test_nobody_is_lost_where_index_or_messages_could_not_be_written(
     open_scene: Opener, lost: Match
@@ -180,11 +212,16 @@ async def test_nobody_is_lost_where_index_or_messages_could_not_be_written(
     watch, user = scene.watch, await promoted_user(scene)
     before = await rows(watch)
     scene.proxy.answer(lost, 403)
+    assert await registration.start(watch)
+    [reading] = watch.take_steps(messages.REGISTRATION)
+    await registration.take_step(watch, reading)
+    [taking_in] = watch.take_steps(messages.REGISTRATION)
     with pytest.raises(HttpResponseError):
-        await registration.refresh_if_due(watch)
+        await registration.take_step(watch, taking_in)
     assert await rows(watch) == before
     watch.changed()
-    assert await registration.refresh_if_due(watch)
+    # The queue delivers the message again.
+    await registration.take_step(watch, taking_in)
     [message] = watch.changed()
     assert message.users == (user,)
     await evaluate_users(watch, message)
@@ -196,11 +233,11 @@ async def test_the_more_messages_go_before_the_index_the_later_they_are_due(
 ) -> None:
     scene = await open_scene(SSPR_SCOPE="report")
     await scene.begin(report=True)
-    for room in (messages, registration):
+    for room in (messages, registration_intake):
         monkeypatch.setattr(room, "IDS_A_MESSAGE", 2)
     scene.world.set_scope("none")
     await scene.control.do(RefreshReport())
-    await registration.refresh(scene.watch)
+    await read_report(scene.watch)
     delays = [delay for _, delay in scene.watch.changed_users.sent]
     assert len(delays) > 20
     assert min(delays) >= 3 + len(delays) * 0.1
@@ -214,7 +251,7 @@ async def test_nested_members_of_the_scope_group_are_in_scope_and_the_emergency_
     watch = scene.another(SSPR_SCOPE=f"groups:{cast['group_sspr']}", EMERGENCY_GROUP=cast["group_emergency"])
     await watch.ready()
     await facts.refresh(watch)
-    await registration.refresh(watch)
+    await read_report(watch)
     inside, _ = scene.world.transitive_members(cast["group_sspr"])
     assert not scene.world.groups[cast["group_sspr"]].members
     held = await rows(watch)
@@ -234,28 +271,28 @@ async def test_a_scope_group_that_cannot_be_read_leaves_the_last_members_in_forc
     department = next(iter(scene.world.groups[scene.world.cast["group_sspr"]].nested))
     watch = await scene.another(SSPR_SCOPE=f"groups:{department}").ready()
     await facts.refresh(watch)
-    await registration.refresh(watch)
+    await read_report(watch)
     members = set(scene.world.groups[department].members)
     member, newcomer = min(members), await scene.control.add_user("Newcomer")
     await scene.control.remove_members(department, member)
     await scene.control.do(RefreshReport())
     path = f"/groups/{department}/transitiveMembers"
     await scene.control.fault(Fault(path=path, status=400, code="BadRequest"))
-    await registration.refresh(watch)
+    await read_report(watch)
     held = await rows(watch)
     assert {user for user, row in held.items() if row.in_scope_group} == members
     assert held[newcomer].in_scope_group is False
     assert (await watch.facts()).evidence_of("scope-groups").status == EvidenceStatus.FAILED
-    await registration.refresh(watch)
+    await read_report(watch)
     assert {user for user, row in (await rows(watch)).items() if row.in_scope_group} == members - {member}
 
 
 async def test_an_unchanged_index_is_not_read_whole_again(known: Scene) -> None:
-    await registration.refresh(known.watch)
+    await read_report(known.watch)
     user = known.world.cast["admin"]
     await known.look_at(user)
-    whole = len(known.proxy.seen("GET", "/standing/", 206)) + len(known.proxy.seen("GET", "/standing/", 200))
+    whole = len(known.proxy.seen("GET", INDEX, 206)) + len(known.proxy.seen("GET", INDEX, 200))
     await known.look_at(user)
-    seen = known.proxy.seen("GET", "/standing/")
+    seen = known.proxy.seen("GET", INDEX)
     assert seen[-1].status == 304
     assert len([one for one in seen if one.status in (200, 206)]) == whole

@@ -8,8 +8,8 @@ from azure.core.exceptions import HttpResponseError
 from sandbox.graph.faults import Fault
 from sandbox.graph.service_operations import DropSubscription
 from sandbox.storage_proxy import Match
-from shared.watch import parts, subscriptions
-from shared.watch.messages import LifecycleEvent
+from shared.watch import delta, delta_state, parts, subscriptions
+from shared.watch.messages import LifecycleEvent, read_step
 from shared.watch.subscription_memory import Kept, recall
 from tests.watch.scene import Scene
 
@@ -18,8 +18,25 @@ pytestmark = pytest.mark.real
 PATCH, POST = "PATCH /subscriptions/{id}", "POST /subscriptions"
 
 
-def event(name: str) -> LifecycleEvent:
-    return LifecycleEvent(subscription="0a0a0a0a-0000-4000-8000-000000000001", event=name)
+LIST = "GET /subscriptions"
+REAUTHORIZE = "reauthorizationRequired"
+DAY = timedelta(days=1)
+
+
+async def event(scene: Scene, name: str, resource: str = "users") -> LifecycleEvent:
+    """An event of the recorded subscription on that resource."""
+    [named] = [one.id for one in (await kept(scene)).records if one.resource == resource]
+    return LifecycleEvent(subscription=named, event=name)
+
+
+async def delta_ordered(scene: Scene) -> bool:
+    """Whether the next run is to ask for changed users, though it is not due; reading everybody was not."""
+    state, record = await delta_state.recall(scene.watch), await scene.watch.tenant()
+    assert state
+    assert record.sweep
+    assert record.sweep.again == ""
+    assert scene.watch.steps() == []
+    return state.soon
 
 
 async def kept(scene: Scene) -> Kept:
@@ -64,71 +81,151 @@ async def test_they_are_renewed_at_half_of_their_life_and_not_before(known: Scen
     assert known.watch.steps() == []
 
 
-async def test_a_lost_one_is_created_again_and_everybody_is_read_again(known: Scene) -> None:
+async def test_a_lost_one_is_created_again_and_delta_tells_what_happened_meanwhile(known: Scene) -> None:
     lost = (await kept(known)).records[0]
     await known.control.do(DropSubscription(id=lost.id))
     await subscriptions.keep(known.watch)
     assert {one["resource"] for one in (await known.control.state())["subscriptions"]} == {"users", "groups"}
     assert lost.id not in {one.id for one in (await kept(known)).records}
-    assert await known.run_sweep() == 1
+    assert await delta_ordered(known)
 
 
-async def test_an_expired_one_is_created_again_and_everybody_is_read_again(known: Scene) -> None:
-    known.clock.pass_by(days=28)
+async def test_where_the_chain_of_delta_links_is_lost_everybody_is_read_again(known: Scene) -> None:
+    held = await delta_state.read(known.watch)
+    await delta_state.write(known.watch, held, delta_state.Delta(lost_at=known.clock.now()))
+    await known.control.do(DropSubscription(id=(await kept(known)).records[0].id))
     await subscriptions.keep(known.watch)
-    assert await known.calls(POST) == 4
     assert [step.step for step in known.watch.steps()] == [1]
 
 
-async def test_everybody_is_read_again_even_if_the_new_one_could_not_be_remembered(known: Scene) -> None:
+async def test_an_expired_one_is_created_again(known: Scene) -> None:
+    known.clock.pass_by(days=28)
+    await subscriptions.keep(known.watch)
+    assert await known.calls(POST) == 4
+    assert await delta_ordered(known)
+
+
+async def test_what_may_have_been_lost_is_read_even_if_the_new_one_could_not_be_remembered(
+    known: Scene,
+) -> None:
     lost = (await kept(known)).records[0]
     await known.control.do(DropSubscription(id=lost.id))
     known.proxy.answer(Match("PUT", r"^ledger/[^/]*/subscriptions$"), 403)
     with pytest.raises(HttpResponseError):
         await subscriptions.keep(known.watch)
-    assert len(known.watch.steps()) == 1
+    assert await delta_ordered(known)
     await subscriptions.keep(known.watch)
     there = {one["id"] for one in (await known.control.state())["subscriptions"]}
     assert {one.id for one in (await kept(known)).records} == there
 
 
-async def test_reauthorization_renews_at_once_and_reads_nobody_again(known: Scene) -> None:
+async def test_reauthorization_renews_that_one_at_once_and_reads_nobody_again(known: Scene) -> None:
     known.clock.pass_by(days=1)
-    await subscriptions.answer(known.watch, [event("reauthorizationRequired")])
-    assert await known.calls(PATCH) == 2
+    asked = await event(known, REAUTHORIZE)
+    await subscriptions.answer(known.watch, [asked], known.clock.now())
+    assert await known.calls(PATCH) == 1
     assert await known.calls(POST) == 2
-    assert known.watch.steps() == []
-    assert all(one.expires_at > known.clock.now() + timedelta(days=26) for one in (await kept(known)).records)
+    assert not await delta_ordered(known)
+    renewed = {
+        one.resource for one in (await kept(known)).records if one.renewed_at >= known.clock.now() - DAY
+    }
+    assert renewed == {"users"}
+
+
+async def test_many_events_about_one_subscription_are_answered_by_one_patch(known: Scene) -> None:
+    known.clock.pass_by(days=1)
+    asked, at = await event(known, REAUTHORIZE), known.clock.now()
+    for _ in range(3):
+        await subscriptions.answer(known.watch, [asked, asked], at)
+    assert await known.calls(PATCH) == 1
+    assert known.watch.sweeps.sent == []
+
+
+async def test_a_renewal_is_not_repeated_within_ten_minutes_the_event_waits_for_it(known: Scene) -> None:
+    known.clock.pass_by(days=1)
+    asked = await event(known, REAUTHORIZE)
+    await subscriptions.answer(known.watch, [asked], known.clock.now())
+    known.clock.pass_by(minutes=4)
+    at = known.clock.now()
+    await subscriptions.answer(known.watch, [asked], at)
+    assert await known.calls(PATCH) == 1
+    [(text, delay)] = known.watch.sweeps.sent
+    assert 350 < delay <= 360
+    known.clock.pass_by(minutes=6, seconds=1)
+    step = read_step(text)
+    assert (step.lifecycle, step.at) == ((asked,), at)
+    await subscriptions.answer(known.watch, step.lifecycle, step.at)
+    assert await known.calls(PATCH) == 2
+
+
+async def test_an_event_of_a_subscription_that_is_not_recorded_has_graphs_list_read(known: Scene) -> None:
+    before = await known.calls(LIST)
+    strange = LifecycleEvent(subscription="0a0a0a0a-0000-4000-8000-000000000001", event=REAUTHORIZE)
+    await subscriptions.answer(known.watch, [strange], known.clock.now())
+    assert await known.calls(LIST) == before + 1
+    assert await known.calls(PATCH) == 0
 
 
 @pytest.mark.parametrize("name", ["missed", "subscriptionRemoved"])
-async def test_missed_notifications_renew_at_once_and_everybody_is_read_again(
+async def test_missed_notifications_are_told_by_delta_and_nobody_is_read_again_for_them(
     known: Scene, name: str
 ) -> None:
-    await subscriptions.answer(known.watch, [event("reauthorizationRequired"), event(name)])
-    assert await known.calls(PATCH) == 2
-    assert len(known.watch.steps()) == 1
+    at = known.clock.now()
+    await subscriptions.answer(known.watch, [await event(known, name)], at)
+    assert await known.calls(POST) == 2
+    assert await delta_ordered(known)
+    assert await delta.run_if_due(known.watch)
+    # What came before was answered with it; what comes later is another gap.
+    await subscriptions.answer(known.watch, [await event(known, name)], at)
+    assert not await delta_ordered(known)
+    await subscriptions.answer(known.watch, [await event(known, name)], known.clock.now())
+    assert await delta_ordered(known)
+
+
+async def test_a_subscription_that_graph_says_is_removed_is_created_again(known: Scene) -> None:
+    removed = await event(known, "subscriptionRemoved")
+    await known.control.do(DropSubscription(id=removed.subscription))
+    await subscriptions.answer(known.watch, [removed], known.clock.now())
+    assert await known.calls(POST) == 3
+    assert await delta_ordered(known)
 
 
 async def test_a_lifecycle_event_is_not_lost_while_another_worker_looks_after_them(known: Scene) -> None:
+    known.clock.pass_by(days=1)
+    asked, at = await event(known, REAUTHORIZE), known.clock.now()
     async with known.watch.ledger.lock("subscriptions", 60):
         await subscriptions.keep(known.watch)
         with pytest.raises(parts.Busy):
-            await subscriptions.answer(known.watch, [event("reauthorizationRequired")])
+            await subscriptions.answer(known.watch, [asked], at)
     assert await known.calls(PATCH) == 0
-    await subscriptions.answer(known.watch, [event("reauthorizationRequired")])
-    assert await known.calls(PATCH) == 2
+    await subscriptions.answer(known.watch, [asked], at)
+    assert await known.calls(PATCH) == 1
 
 
 async def test_a_renewal_that_failed_is_made_good_by_the_next_run(known: Scene) -> None:
+    known.clock.pass_by(days=1)
     await known.control.fault(
         Fault(path="/subscriptions/*", method="PATCH", status=403, code="ExtensionError")
     )
-    await subscriptions.answer(known.watch, [event("reauthorizationRequired")])
+    await subscriptions.answer(known.watch, [await event(known, REAUTHORIZE)], known.clock.now())
     assert len((await kept(known)).problems) == 1
     await subscriptions.keep(known.watch)
-    assert await known.calls(PATCH) == 3
+    assert await known.calls(PATCH) == 2
     assert (await kept(known)).problems == ()
+
+
+async def test_an_outage_of_graph_is_no_card_while_the_subscriptions_live_on(known: Scene) -> None:
+    known.clock.pass_by(days=14)
+    for _ in range(3):
+        await known.control.fault(Fault(path="/subscriptions/*", method="PATCH", status=503, count=4))
+        await subscriptions.keep(known.watch)
+        assert len((await kept(known)).problems) == 2
+        assert (await known.watch.tenant()).unwell == {}
+    known.clock.pass_by(days=11)
+    for _ in range(2):
+        await known.control.fault(Fault(path="/subscriptions/*", method="PATCH", status=503, count=4))
+        await subscriptions.keep(known.watch)
+    assert set((await known.watch.tenant()).unwell) == {"subscription-users", "subscription-groups"}
 
 
 async def test_what_graph_refuses_is_remembered_for_health(scene: Scene) -> None:
@@ -141,9 +238,12 @@ async def test_what_graph_refuses_is_remembered_for_health(scene: Scene) -> None
     records = (await kept(scene)).records
     await scene.control.fault(Fault(path="/subscriptions", method="GET", status=403, code="Denied"))
     await subscriptions.keep(watch)
-    [problem] = (await kept(scene)).problems
-    assert problem.startswith("list: Forbidden: Graph 403 Denied")
-    assert (await kept(scene)).records == records
+    memory = await kept(scene)
+    assert [problem.partition(" (")[0] for problem in memory.problems] == [
+        "list: Forbidden: Graph 403 Denied"
+    ]
+    # What stands there is not known; but whether ours can be created, Graph tells by itself.
+    assert [one.resource for one in memory.records] == ["groups", "users"]
+    assert memory.records[0] == records[0]
     await subscriptions.keep(watch)
     assert (await kept(scene)).problems == ()
-    assert len((await kept(scene)).records) == 2

@@ -20,7 +20,7 @@ from shared.model import (
 )
 from shared.rules.loader import load_rules
 from shared.settings import load
-from shared.watch.tenant import TENANT, evidence_times, judge_tenant, merge, still_processing, with_evidence
+from shared.watch.tenant import TENANT, as_known, evidence_times, judge_tenant, merge, with_evidence
 from tests.test_settings import GOOD
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -29,7 +29,7 @@ POLICY = load({**GOOD, "PASSWORD_WRITEBACK": "on", "SSPR_SCOPE": "all"}).policy
 EMS_E3 = "efccb6f7-5641-4e0e-bd10-b4976e1bf68e"
 P1_PLAN = "41781fb2-bc02-4b7c-bd55-b576c07bb09d"
 GROUPS = ("0a0a0a0a-0000-4000-8000-000000000001", "0a0a0a0a-0000-4000-8000-000000000002")
-ELSEWHERE = ("registration", "scope-groups", "emergency-group")
+ELSEWHERE = ("registration", "scope-groups", "emergency-group", "audit")
 
 times = st.integers(0, 100).map(lambda minutes: AT + timedelta(minutes=minutes))
 pieces = st.builds(
@@ -54,8 +54,11 @@ def group_named(group_id: str) -> st.SearchStrategy[LicensingGroup]:
         sku_ids=st.just((EMS_E3,)),
         processing_since=st.none() | times,
         errors=errors,
+        nested=st.sampled_from([(), ("n1",), ("n1", "n2")]),
         nested_unlicensed=st.integers(0, 2),
         observed_at=st.none() | times,
+        since=st.none() | times,
+        members_at=st.none() | times,
     )
 
 
@@ -95,17 +98,28 @@ def test_of_two_looks_at_a_group_the_later_one_stays(known: TenantFacts, read: T
         elif now is None:
             assert name not in merged.groups
         else:
-            assert merged.groups[name] == still_processing(before, now)
+            assert merged.groups[name] == as_known(before, now)
 
 
 @given(group_named(GROUPS[0]), group_named(GROUPS[0]))
-def test_a_running_job_keeps_the_time_at_which_it_was_first_seen(
+def test_a_group_as_read_keeps_what_only_others_know_of_it(
     known: LicensingGroup, read: LicensingGroup
 ) -> None:
-    seen = still_processing(known, read)
-    expected = (known.processing_since or read.processing_since) if read.processing_since else None
-    assert seen == msgspec.structs.replace(read, processing_since=expected)
-    assert still_processing(None, read) == read
+    seen = as_known(known, read)
+    processing = (known.processing_since or read.processing_since) if read.processing_since else None
+    assert seen == msgspec.structs.replace(
+        read,
+        processing_since=processing,
+        since=known.since or read.since or read.observed_at,
+        nested=known.nested,
+        nested_unlicensed=known.nested_unlicensed,
+        members_at=known.members_at,
+    )
+
+
+@given(group_named(GROUPS[0]))
+def test_a_group_that_was_not_known_assigns_since_it_was_read(read: LicensingGroup) -> None:
+    assert as_known(None, read) == msgspec.structs.replace(read, since=read.since or read.observed_at)
 
 
 @given(tenants, st.dictionaries(st.sampled_from(ELSEWHERE), pieces))

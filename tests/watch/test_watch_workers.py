@@ -7,9 +7,9 @@ import pytest
 from shared.ledger.records import TenantRecord
 from shared.model import TenantFacts, Totals
 from shared.watch import facts, registration
-from shared.watch.parts import Busy
+from shared.watch.messages import read_step
 from shared.watch.tenant import with_totals
-from tests.watch.scene import Scene
+from tests.watch.scene import Scene, run_reading
 from tests.watch.test_watch_health import NOW
 
 
@@ -39,10 +39,15 @@ async def test_a_reader_that_was_overtaken_leaves_the_newer_facts_alone(known: S
 
 
 @pytest.mark.real
-async def test_the_index_is_written_by_one_worker_at_a_time(known: Scene) -> None:
+async def test_the_report_is_read_by_one_worker_at_a_time_and_the_other_comes_back(known: Scene) -> None:
+    watch = known.watch
+    assert await registration.start(watch)
+    [step] = watch.steps()
     calls = await known.requests()
-    async with known.watch.ledger.lock("registration", 60):
-        await registration.refresh(known.watch)
-        with pytest.raises(Busy):
-            await registration.refresh_memberships(known.watch)
+    async with watch.ledger.lock("registration", 60):
+        await registration.take_step(watch, step)
     assert await known.requests() == calls
+    [(text, delay)] = watch.sweeps.sent
+    assert (read_step(text), delay) == (step, 60)
+    assert await run_reading(watch) == 3
+    assert await known.requests() > calls

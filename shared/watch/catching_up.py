@@ -1,0 +1,31 @@
+"""What to read where notifications may have been lost: only what they would have told (design §4.7)."""
+
+import logging
+from collections.abc import Collection
+
+from shared.watch import delta, sweep
+from shared.watch.groups import that_matter
+from shared.watch.messages import AGAIN, write_changed
+from shared.watch.parts import Watch
+
+log = logging.getLogger("watch.catching-up")
+
+
+async def order(watch: Watch, resources: Collection[str]) -> None:
+    """Have changes of `users` or `groups` (or both) looked for, as soon as the jobs that do it come round.
+
+    Users by the delta query, whose chain of links covers whatever happened meanwhile; everybody is read again
+    only where that chain is lost. Groups by looking at each that matters. However often it is ordered, it is
+    done once. Nothing before the first reading of all users has begun: it reads everything anyway.
+    """
+    record = (await watch.ledger.read_tenant()).record
+    if record.sweep is None:
+        return
+    if "users" in resources and not await delta.run_soon(watch):
+        log.warning("notifications of users may have been lost, and the delta query can't tell: all are read")
+        await sweep.start_again(watch, "notifications")
+    if "groups" in resources and record.facts:
+        for text in write_changed(
+            watch.now(), groups=sorted(that_matter(watch, record.facts)), look=2, why=AGAIN
+        ):
+            await watch.storage.changed_users.send(text)

@@ -1,0 +1,41 @@
+"""The faults that the watch can have, as codes. Pure. Their words are the catalogue's, `problems.<code>`."""
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from shared.graph.subscription_plan import Reason
+
+Code = Literal[
+    "sweep",
+    "delta",
+    "groups-delta",
+    "skus",
+    "registration",
+    "subscription-users",
+    "subscription-groups",
+    "poison",
+]
+"""What is wrong: the reading of all users, the delta query on users or groups, the list of products, the
+registration report, the notifications of users or groups; work that failed again and again."""
+
+CODES: frozenset[str] = frozenset(get_args(Code))
+
+CAUSES: Mapping[str, frozenset[str]] = {
+    "subscription-users": frozenset(Reason),
+    "subscription-groups": frozenset(Reason) - {Reason.PERMISSION},
+}
+"""Codes that ask something else of a person by their cause; the detail that is noted begins with it."""
+
+
+def cause_of(code: str, detail: str) -> str:
+    """The cause that a noted detail begins with, as `address:` does; empty where the code has none."""
+    word = detail.partition(":")[0]
+    return word if word in CAUSES.get(code, ()) else ""
+
+
+def problems(unwell: Mapping[str, str]) -> list[str]:
+    """The noted faults as `findings.of_tenant` takes them: `code`, or `code:cause`, in order."""
+    return [
+        f"{code}:{cause}" if (cause := cause_of(code, detail)) else code
+        for code, detail in sorted(unwell.items())
+    ]

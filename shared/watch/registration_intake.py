@@ -1,0 +1,201 @@
+"""The second phase of a reading: what was put aside goes into the index, bucket by bucket (design §4.6).
+
+Of each bucket first the messages about users who may be judged otherwise, not due before the index is stored,
+then the index: a crash in between loses nobody. The evidence comes last, when every bucket is in.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from shared.ledger.ledger import TenantChange
+from shared.ledger.records import Posting, TenantRecord
+from shared.model import Evidence, Standing, TenantFacts
+from shared.storage import Lease, Stale
+from shared.watch import sweep
+from shared.watch.messages import IDS_A_MESSAGE, STANDING, write_changed
+from shared.watch.parts import Busy, Watch
+from shared.watch.registration_rows import differing, standings
+from shared.watch.registration_state import AUDIT, REPORT, SCOPE, Reading, groups_of
+from shared.watch.spill import Spill
+from shared.watch.standing import absent
+from shared.watch.tenant import judge_tenant, with_evidence
+
+log = logging.getLogger("watch.registration")
+
+_STORED_WITHIN = timedelta(seconds=30)
+_EACH_WRITE = timedelta(seconds=0.1)
+"""Longer than storage's own retries: a look before the index is stored would judge by the old one."""
+
+_LOOK = 2
+"""Rows are compared daily, so nobody is looked at a second time for one."""
+
+_OLDEST_DAY = timedelta(days=800)
+"""Rows older than that are counted with that day, so that the state stays small."""
+
+
+class _Shard(msgspec.Struct, frozen=True):
+    """A shard of the index that changes: its new rows as JSON, and the version that they replace."""
+
+    name: str
+    rows: bytes
+    etag: str | None
+
+
+def rejudges_everybody(watch: Watch, reading: Reading, facts: TenantFacts) -> bool:
+    """Whether it judges users without a row otherwise: a piece is in force now that was not before."""
+    oldest = reading.began_at - watch.settings.policy.report_max_age
+    read_at = {piece: facts.evidence_of(piece).read_at for piece in (REPORT, SCOPE, AUDIT)}
+    report = read_at[REPORT]
+    returns = REPORT in reading.read and (report is None or report < oldest)
+    return returns or any(piece in reading.read and read_at[piece] is None for piece in (SCOPE, AUDIT))
+
+
+async def take_in(watch: Watch, reading: Reading, record: TenantRecord, lease: Lease) -> Reading:
+    """Take the next bucket into the index. Raises `Busy` where another worker writes to it.
+
+    Before the first sweep has begun nobody needs a message, and nobody does where a sweep follows.
+    """
+    facts = record.facts or TenantFacts(tenant_id=watch.settings.tenant_id)
+    everybody = reading.everybody
+    if everybody is None:
+        everybody = rejudges_everybody(watch, reading, facts)
+    nothing = absent(
+        groups_read=SCOPE in reading.read or facts.evidence_of(SCOPE).read_at is not None,
+        audit_read=AUDIT in reading.read or facts.evidence_of(AUDIT).read_at is not None,
+    )
+    spill = Spill(watch.storage, watch.manifest, "standing", reading.spill)
+    epoch, read = watch.manifest.epoch, reading.read
+    changed: list[str] = []
+    shards: list[_Shard] = []
+    ages = _Ages(reading)
+    async for name, sections in spill.shards(reading.bucket):
+        held = await watch.standings.held(epoch, name)
+        parts = [section.rows for section in sections]
+        after = standings(held.rows, parts, read, nothing, reading.began_at)
+        if REPORT in read:
+            ages.add(after)
+        if after != held.rows:
+            changed += differing(held.rows, after)
+            shards.append(_Shard(name, msgspec.json.encode(after), held.etag))
+    if not lease:
+        raise Busy("another worker may have taken over the reading of the registration report")
+    if record.sweep is not None and not everybody:
+        await _send(watch, changed, len(shards))
+    await _write(watch, epoch, shards)
+    log.info("bucket %d: %d shards of the index, %d users changed", reading.bucket, len(shards), len(changed))
+    return msgspec.structs.replace(
+        reading,
+        bucket=reading.bucket + 1,
+        everybody=everybody,
+        oldest_row_at=ages.oldest,
+        row_days=ages.days,
+    )
+
+
+async def forget(watch: Watch, reading: Reading, bucket: int) -> None:
+    """Delete what was put aside for a bucket that is in the index."""
+    await Spill(watch.storage, watch.manifest, "standing", reading.spill).drop(bucket)
+
+
+async def finish(watch: Watch, reading: Reading) -> Reading:
+    """Commit the evidence of every piece, and have those looked at whom the index as a whole judges anew.
+
+    Who was not in the report yet may be in a report now that should know him: no row of his has changed.
+    """
+    at = watch.now()
+    record = await watch.ledger.commit_tenant(_committing(watch, reading, at), at)
+    if record.sweep is None or record.facts is None:
+        return msgspec.structs.replace(reading, ended_at=at)
+    if reading.everybody:
+        # Where the policy has changed meanwhile, everybody is read again as soon as all was read under it.
+        if record.sweep.policy == record.facts.policy == reading.policy:
+            await sweep.start_again(watch, "registration")
+    elif REPORT in reading.read:
+        async for _, waiting in watch.ledger.waiting_for_report():
+            for text in write_changed(watch.now(), users=waiting, look=_LOOK, why=STANDING):
+                await watch.storage.changed_users.send(text)
+    return msgspec.structs.replace(reading, ended_at=at)
+
+
+async def _send(watch: Watch, changed: list[str], shards: int) -> None:
+    within = _STORED_WITHIN + _EACH_WRITE * (shards + len(changed) // IDS_A_MESSAGE)
+    for text in write_changed(watch.now() + within, users=changed, look=_LOOK, why=STANDING):
+        await watch.storage.changed_users.send(text, delay=within.total_seconds())
+
+
+async def _write(watch: Watch, epoch: str, shards: list[_Shard]) -> None:
+    try:
+        for shard in shards:
+            await watch.standings.write(epoch, shard.name, shard.rows, shard.etag)
+    except Stale as fault:
+        # Ours, if its answer was lost, is found in place when the message comes again.
+        raise Busy(str(fault)) from None
+
+
+def _committing(watch: Watch, reading: Reading, at: datetime) -> TenantChange:
+    def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
+        if record.facts is None or _is_in(reading, record.facts):
+            return record, ()
+        evidence = {piece: _aged(piece, one, reading) for piece, one in reading.outcomes.items()}
+        facts = with_evidence(record.facts, evidence)
+        facts = msgspec.structs.replace(facts, watched=_watched(watch, reading, facts))
+        # Members alone don't stand for the report: a sweep waits for both under a new policy.
+        policy = reading.policy if REPORT in reading.outcomes else record.standing_policy
+        changed = msgspec.structs.replace(record, facts=facts, standing_policy=policy)
+        return judge_tenant(changed, watch.rules, watch.settings.policy, at)
+
+    return change
+
+
+def _is_in(reading: Reading, facts: TenantFacts) -> bool:
+    """Whether the evidence of this reading was committed by an earlier try."""
+    return all(facts.evidence_of(piece).tried_at == one.tried_at for piece, one in reading.outcomes.items())
+
+
+def _watched(watch: Watch, reading: Reading, facts: TenantFacts) -> dict[str, tuple[str, ...]]:
+    """Each group of the policy with the groups nested in it, as last read whole."""
+    groups = groups_of(watch.settings.policy)
+    read = {source.group for source in reading.sources if source.piece in reading.read}
+    newer = {group: nested for group, nested in reading.nested.items() if group in read}
+    return {group: ids for group, ids in {**facts.watched, **newer}.items() if group in groups}
+
+
+def _aged(piece: str, evidence: Evidence, reading: Reading) -> Evidence:
+    """The evidence with the age of the rows behind it."""
+    if piece != REPORT or piece not in reading.read:
+        return evidence
+    median = _median(reading.row_days)
+    return msgspec.structs.replace(evidence, oldest_row_at=reading.oldest_row_at, median_row_at=median)
+
+
+def _median(days: Mapping[str, int]) -> datetime | None:
+    """The day in the middle of these, by count, at midnight UTC."""
+    left = (sum(days.values()) + 1) // 2
+    for day, count in sorted(days.items()):
+        left -= count
+        if left <= 0:
+            return datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return None
+
+
+class _Ages:
+    """How old the rows of the report are: the oldest, and how many of each day."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.oldest = reading.oldest_row_at
+        self.days = dict(reading.row_days)
+        self._first_day = reading.began_at - _OLDEST_DAY
+
+    def add(self, rows: Mapping[str, Standing]) -> None:
+        """Count the rows of a shard."""
+        for row in rows.values():
+            at = row.registration.last_updated_date_time if row.registration else None
+            if at is None:
+                continue
+            if self.oldest is None or at < self.oldest:
+                self.oldest = at
+            day = max(at, self._first_day).date().isoformat()
+            self.days[day] = self.days.get(day, 0) + 1

@@ -1,0 +1,39 @@
+"""The cards that a scene's tenant would get: the real notifier on the scene's clock, with Teams in memory."""
+
+import asyncio
+from datetime import timedelta
+
+from shared.notify.notifier import Notifier
+from tests.notify.test_notifier import Teams
+from tests.watch.scene import Scene
+
+
+class Cards:
+    """Tells what the scene's ledger says, run by run."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self.teams = Teams()
+        watch = scene.watch
+        self._notifier = Notifier(
+            watch.storage,
+            watch.ledger,
+            watch.rules,
+            watch.settings,
+            route=self.teams,
+            sleep=lambda _: asyncio.sleep(0),
+        )
+
+    async def after(self, *, runs: int = 4, **length: float) -> list[str]:
+        """Let so much time pass, in several runs of the notifier; the titles of the cards that came."""
+        before = len(self.teams.titles)
+        part = timedelta(**length) / runs
+        for _ in range(runs):
+            self._scene.clock.pass_by(seconds=part.total_seconds())
+            await self._notifier.tell(self._scene.clock.now())
+        return self.teams.titles[before:]
+
+    @property
+    def text(self) -> str:
+        """All words of all cards."""
+        return self.teams.text
