@@ -1,0 +1,122 @@
+"""Rows about the notification path: what importing the app costs, and what a call of Graph does."""
+
+import json
+import statistics
+import time
+import uuid
+
+import azure.functions as func
+import msgspec
+
+from benchmarks.process import answer_of
+from benchmarks.rows import Row, ratio
+
+TENANT, SECRET = str(uuid.UUID(int=1)), "the-secret-of-a-benchmark-0123456789"
+SETTINGS = {
+    "TENANT_ID": TENANT,
+    "WATCH_STORAGE": "UseDevelopmentStorage=true",
+    "NOTIFICATION_BASE_URL": "https://watch.example",
+    "CLIENT_STATE": SECRET,
+    "TEAMS_WORKFLOW_URL": "https://prod-00.westeurope.logic.azure.com/workflows/0",
+    "TELLING_SCHEDULE": "0 * * * * *",
+    "RECONCILE_SCHEDULE": "0 */5 * * * *",
+    "SUBSCRIPTIONS_SCHEDULE": "0 0 * * * *",
+}
+
+_IMPORT = """
+import sys, time
+import azure.functions
+known = set(sys.modules)
+begun = time.process_time()
+import function_app
+spent = time.process_time() - begun
+names = {name.partition(".")[0] for name in set(sys.modules) - known}
+others = names - set(sys.stdlib_module_names) - {"function_app", "functions", "shared", "azure"}
+print(spent * 1000, *sorted(others))
+"""
+
+
+async def imports(times: int = 9) -> Row:
+    """CPU to import the app beyond azure.functions, and which packages that loads."""
+    answers = [(await answer_of(["-c", _IMPORT], SETTINGS)).split() for _ in range(times)]
+    loaded = {name for _, *names in answers for name in names}
+    spent = statistics.median(float(milliseconds) for milliseconds, *_ in answers)
+    # msgspec itself takes typing_extensions where it is installed.
+    only = loaded <= {"msgspec", "typing_extensions"}
+    return Row(
+        what="import function_app beyond azure.functions",
+        # Another package on this path breaks the budget, however fast it is.
+        measured=spent if only else max(spent, 1000.0),
+        budget=25,
+        unit="ms",
+        note=f"loads {', '.join(sorted(loaded)) or 'nothing else'}",
+    )
+
+
+class _Out(func.Out[list[str]]):
+    """An output binding that forgets."""
+
+    def set(self, val: list[str]) -> None:
+        """Take what the function sends."""
+
+    def get(self) -> list[str]:
+        """Nothing."""
+        return []
+
+
+def _change(number: int) -> dict[str, object]:
+    user_id = str(uuid.UUID(int=number, version=4))
+    return {
+        "changeType": "updated",
+        "clientState": SECRET,
+        "resource": f"Users/{user_id}",
+        "resourceData": {
+            "@odata.type": "#Microsoft.Graph.User",
+            "@odata.id": f"Users/{user_id}",
+            "id": user_id,
+            "organizationId": TENANT,
+            "eventTime": "2026-10-01T08:00:00.1234567Z",
+            "sequenceNumber": 638_000_000_000_000_000 + number,
+        },
+        "subscriptionExpirationDateTime": "2026-10-20T00:00:00+00:00",
+        "subscriptionId": str(uuid.UUID(int=7, version=4)),
+        "tenantId": TENANT,
+    }
+
+
+def call() -> Row:
+    """CPU of the function that takes a call with 1,000 notifications, over json.loads of its body."""
+    from functions import notifications
+
+    body = json.dumps({"value": [_change(number) for number in range(1000)]}).encode()
+    out = _Out()
+
+    def ours() -> float:
+        request = func.HttpRequest("POST", "https://watch.example/api/graph/notifications", body=body)
+        begun = time.process_time()
+        answer = notifications.graph_notifications(request, out, out)
+        spent = time.process_time() - begun
+        assert answer.status_code == 202, answer.status_code
+        return spent
+
+    def theirs() -> float:
+        begun = time.process_time()
+        json.loads(body)
+        return time.process_time() - begun
+
+    found, mine, json_loads = ratio(ours, theirs, 31)
+    return Row(
+        what="POST of 1,000 notifications over json.loads of it",
+        measured=found,
+        budget=4,
+        note=f"{mine * 1000:.1f} ms over {json_loads * 1000:.1f} ms",
+    )
+
+
+async def call_apart() -> Row:
+    """The same in a process of its own: the app reads its settings from the environment once."""
+    code = (
+        "import msgspec, sys; from benchmarks.start import call;"
+        " sys.stdout.buffer.write(msgspec.json.encode(call()))"
+    )
+    return msgspec.json.decode(await answer_of(["-c", code], SETTINGS), type=Row)
