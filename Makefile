@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page
+.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page soak bench
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 
@@ -39,6 +39,12 @@ real: setup
 
 mutate-rules: setup
 	$(BIN)/python tools/mutate_rules.py
+
+soak: setup
+	$(BIN)/python -m tests.oracle --histories $(or $(HISTORIES),5000)
+
+bench: setup
+	$(BIN)/python -m benchmarks
 
 lock: setup
 	$(BIN)/pip-compile --quiet $(LOCK_FLAGS) --output-file requirements.txt requirements.in

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sandbox.graph.tenant import generate
+from sandbox.graph.world import World
 from sandbox.stage import QUICK_RATES, STORY, Stage
 from sandbox.storage_proxy import StorageProxy
 from sandbox.teams import Posted
@@ -57,10 +58,12 @@ class Theatre:
 
 
 @asynccontextmanager
-async def theatre(storage_account: str, settings: Mapping[str, str] | None = None) -> AsyncIterator[Theatre]:
-    """Open one on an empty storage account."""
+async def theatre(
+    storage_account: str, settings: Mapping[str, str] | None = None, *, world: World | None = None
+) -> AsyncIterator[Theatre]:
+    """Open one on an empty storage account; `world` instead of a tenant of 60 users."""
     async with StorageProxy(storage_account) as proxy:
-        world = generate(60, rates=QUICK_RATES)
+        world = world or generate(60, rates=QUICK_RATES)
         on_card: list[Callable[[Posted], None]] = []
 
         def show(posted: Posted) -> None:
