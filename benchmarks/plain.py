@@ -24,9 +24,9 @@ from shared.ledger.commits import apply_readings
 from shared.ledger.records import Shard
 from shared.ledger.shards import encode
 from shared.model import USER_SELECT, Standing, TenantFacts, User
-from shared.watch import facts as facts_room
-from shared.watch.judging import Look, readings_of
 from shared.watch.parts import Watch
+from shared.watch.tenant_facts import facts as facts_room
+from shared.watch.users.judging import Look, readings_of
 
 A_SHARD = 2000
 _LEVEL = 3

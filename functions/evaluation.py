@@ -9,7 +9,9 @@ bp = func.Blueprint()
 @bp.queue_trigger(arg_name="message", queue_name="changed-users", connection="WATCH_STORAGE")
 async def evaluate(message: func.QueueMessage) -> None:
     """Users are read, judged and committed; licensing groups likewise."""
-    from shared.watch import evaluation, groups, messages, parts
+    from shared.watch import messages, parts
+    from shared.watch.licensing import groups
+    from shared.watch.users import evaluation
 
     changed = messages.read_changed(message.get_body())
     watch = await parts.ready()

@@ -2,7 +2,7 @@
 
 Graph wants an answer within 3 seconds, so nothing heavy is imported or done here (design §4.1). The queue
 messages are written by the host after this code returns; if that fails Graph gets a 5xx and calls again.
-What was refused, and which subscriptions the rest came from, is counted (`shared.watch.calls`).
+What was refused, and which subscriptions the rest came from, is counted (`shared.watch.hearing.calls`).
 """
 
 import logging
@@ -13,7 +13,7 @@ import azure.functions as func
 
 from shared import settings
 from shared.graph import notifications
-from shared.watch import calls
+from shared.watch.hearing import calls
 
 bp = func.Blueprint()
 log = logging.getLogger("watch.notifications")

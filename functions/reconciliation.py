@@ -13,7 +13,8 @@ SCHEDULE = "%RECONCILE_SCHEDULE%"
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 async def tenant_facts(timer: func.TimerRequest) -> None:
     """SKUs, subscriptions, organization, licensing groups with their nested ones: at start and hourly."""
-    from shared.watch import parts, upkeep
+    from shared.watch import parts
+    from shared.watch.tenant_facts import upkeep
 
     await upkeep.keep_up(await parts.ready())
 
@@ -22,7 +23,8 @@ async def tenant_facts(timer: func.TimerRequest) -> None:
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 async def registration(timer: func.TimerRequest) -> None:
     """The registration report and the scope groups: at start and daily; each reading goes on in steps."""
-    from shared.watch import parts, registration
+    from shared.watch import parts
+    from shared.watch.reach import registration
 
     await registration.refresh_if_due(await parts.ready())
 
@@ -31,7 +33,8 @@ async def registration(timer: func.TimerRequest) -> None:
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 async def first_sweep(timer: func.TimerRequest) -> None:
     """Starts the readings of all users that are due, the first of all, and wakes one that stalled."""
-    from shared.watch import parts, sweep
+    from shared.watch import parts
+    from shared.watch.users import sweep
 
     await sweep.start_if_due(await parts.ready())
 
@@ -40,7 +43,9 @@ async def first_sweep(timer: func.TimerRequest) -> None:
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 async def delta(timer: func.TimerRequest) -> None:
     """Users who changed since the last round, then those on whom a licence fails: no delta tells of them."""
-    from shared.watch import delta, errors, parts
+    from shared.watch import parts
+    from shared.watch.licensing import errors
+    from shared.watch.users import delta
 
     watch = await parts.ready()
     if await delta.run_if_due(watch):
@@ -51,7 +56,8 @@ async def delta(timer: func.TimerRequest) -> None:
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 async def groups_delta(timer: func.TimerRequest) -> None:
     """Groups that changed since the last round, where Graph grants no notifications of groups."""
-    from shared.watch import group_delta, parts
+    from shared.watch import parts
+    from shared.watch.licensing import group_delta
 
     await group_delta.look(await parts.ready())
 
@@ -71,7 +77,10 @@ async def drain_outboxes(timer: func.TimerRequest) -> None:
 async def sweep_step(message: func.QueueMessage) -> None:
     """One step of the reading of all users or of the registration report, or Graph's word on our
     subscriptions."""
-    from shared.watch import calls, messages, parts, registration, subscriptions, sweep
+    from shared.watch import messages, parts
+    from shared.watch.hearing import calls, subscriptions
+    from shared.watch.reach import registration
+    from shared.watch.users import sweep
 
     step = messages.read_step(message.get_body())
     if step.reading == messages.SWEEP:

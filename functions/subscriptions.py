@@ -9,6 +9,7 @@ bp = func.Blueprint()
 @bp.timer_trigger(arg_name="timer", schedule="%SUBSCRIPTIONS_SCHEDULE%")
 async def keep_subscriptions(timer: func.TimerRequest) -> None:
     """Create what is missing, renew what is past half its life."""
-    from shared.watch import parts, subscriptions
+    from shared.watch import parts
+    from shared.watch.hearing import subscriptions
 
     await subscriptions.keep(await parts.ready())

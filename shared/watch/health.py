@@ -12,9 +12,12 @@ from shared.ledger.shards import LedgerUnreadable
 from shared.model import Evidence
 from shared.notify.notifier import TableUnreadable
 from shared.texts.catalogue import catalogue
-from shared.watch import calls, delta_state, registration, registration_state, subscription_memory, unwell
 from shared.watch import health_lines as lines
+from shared.watch import unwell
+from shared.watch.hearing import calls, subscription_memory
 from shared.watch.parts import Watch
+from shared.watch.reach import registration, registration_state
+from shared.watch.users import delta_state
 
 POISONED = ("changed-users", "sweeps")
 """Queues that trigger a function; the notifier takes the messages of `journal` itself."""

@@ -12,12 +12,12 @@ import msgspec
 from shared.graph.subscription_plan import Reason
 from shared.ledger.records import Sweep, TenantRecord
 from shared.settings import Settings
-from shared.watch.calls import Sums
-from shared.watch.delta_state import Delta
-from shared.watch.registration import Progress
-from shared.watch.registration_state import REPORT, Reading
-from shared.watch.subscription_memory import Kept
-from shared.watch.subscriptions import CODES, OPTIONAL, RESOURCES, secrets_of
+from shared.watch.hearing.calls import Sums
+from shared.watch.hearing.subscription_memory import Kept
+from shared.watch.hearing.subscriptions import CODES, OPTIONAL, RESOURCES, secrets_of
+from shared.watch.reach.registration import Progress
+from shared.watch.reach.registration_state import REPORT, Reading
+from shared.watch.users.delta_state import Delta
 
 BEGUN_WITHIN = timedelta(minutes=30)
 STILL = timedelta(minutes=30)

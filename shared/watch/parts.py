@@ -15,7 +15,7 @@ from shared.notify.notifier import Notifier
 from shared.rules.loader import Rules, load_rules
 from shared.settings import Settings
 from shared.storage import Storage
-from shared.watch.standing import Standings
+from shared.watch.reach.standing import Standings
 
 
 class Busy(Exception):

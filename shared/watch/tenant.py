@@ -10,7 +10,7 @@ from shared.model import Evidence, Finding, LicensingGroup, SubjectType, TenantF
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy
 from shared.watch.fault_codes import problems
-from shared.watch.owed import owed, read_as
+from shared.watch.tenant_facts.owed import owed, read_as
 
 TENANT = "tenant"
 """The key of the tenant's own findings in `TenantRecord.subjects`."""

@@ -9,7 +9,7 @@ from typing import Self
 from aiohttp import web
 
 from shared.graph.notifications import Call, handshake, parse_call
-from shared.watch import calls, subscriptions
+from shared.watch.hearing import calls, subscriptions
 from shared.watch.messages import LifecycleEvent, read_step
 from tests.watch.scene import Scene
 

@@ -23,10 +23,14 @@ from shared.ledger.records import Posting, TenantRecord, UserRecord
 from shared.model import Evidence, TenantFacts
 from shared.settings import Settings, load
 from shared.storage import Queue, Storage
-from shared.watch import evaluation, facts, groups, registration, subscriptions, sweep
+from shared.watch.hearing import subscriptions
+from shared.watch.licensing import groups
 from shared.watch.messages import AGAIN, REGISTRATION, SWEEP, Changed, ReadingStep, read_changed, read_step
 from shared.watch.parts import Watch
+from shared.watch.reach import registration
 from shared.watch.tenant import judge_tenant, with_evidence
+from shared.watch.tenant_facts import facts
+from shared.watch.users import evaluation, sweep
 
 QUICK = Rates(
     notification_latency=(0.0, 0.0),

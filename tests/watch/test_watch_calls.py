@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.graph.notifications import COUNTS, lifecycle_messages, messages, parse_call
-from shared.watch import calls, health
-from shared.watch.calls import CLASSES, REFUSED, UNKNOWN, Tally
+from shared.watch import health
+from shared.watch.hearing import calls
+from shared.watch.hearing.calls import CLASSES, REFUSED, UNKNOWN, Tally
+from shared.watch.hearing.subscription_memory import recall
 from shared.watch.messages import CallCounts, Seen, read_changed, read_step, write_calls
-from shared.watch.subscription_memory import recall
 from tests.watch.scene import Scene
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -136,7 +137,7 @@ def test_counts_survive_the_queue() -> None:
 
 def test_counting_loads_nothing_beyond_msgspec_and_the_standard_library() -> None:
     code = (
-        "import json, sys, msgspec; before = set(sys.modules); import shared.watch.calls; "
+        "import json, sys, msgspec; before = set(sys.modules); import shared.watch.hearing.calls; "
         "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -147,7 +148,7 @@ def test_counting_loads_nothing_beyond_msgspec_and_the_standard_library() -> Non
         "shared.graph.ids",
         "shared.spread",
         "shared.watch",
-        "shared.watch.calls",
+        "shared.watch.hearing.calls",
         "shared.watch.messages",
     }
     assert "asyncio" not in json.loads(done.stdout)

@@ -13,9 +13,9 @@ from sandbox.graph.service_operations import ClearFaults
 from shared.graph.delta import DeltaPage, delta_page
 from shared.ledger.records import Sweep
 from shared.storage import Stale
-from shared.watch import delta, delta_state, sweep
-from shared.watch.delta_state import Delta
 from shared.watch.messages import DELTA, GONE, HEARD, SWEEP, Changed, write_changed
+from shared.watch.users import delta, delta_state, sweep
+from shared.watch.users.delta_state import Delta
 from tests.watch.scene import Scene, Worker
 from tests.watch.test_watch_sweep_faults import told
 

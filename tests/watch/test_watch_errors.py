@@ -7,9 +7,10 @@ from sandbox.graph import skus
 from sandbox.graph.faults import Fault
 from sandbox.graph.operations import ForceError, ReprocessGroup, SetGroupLicences
 from sandbox.storage_proxy import Match
-from shared.watch import errors, facts
-from shared.watch.evaluation import evaluate_users
+from shared.watch.licensing import errors
 from shared.watch.messages import ERRORS
+from shared.watch.tenant_facts import facts
+from shared.watch.users.evaluation import evaluate_users
 from tests.watch.scene import Scene
 
 pytestmark = pytest.mark.real

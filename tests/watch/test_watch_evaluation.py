@@ -13,11 +13,12 @@ from sandbox.storage_proxy import Match
 from shared.graph.users import read_users
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import Evidence, JudgedBy, State
-from shared.watch import evaluation, facts
-from shared.watch.evaluation import Incomplete, evaluate_users
-from shared.watch.judging import Look
 from shared.watch.messages import Changed, read_changed, write_changed
 from shared.watch.tenant import with_evidence
+from shared.watch.tenant_facts import facts
+from shared.watch.users import evaluation
+from shared.watch.users.evaluation import Incomplete, evaluate_users
+from shared.watch.users.judging import Look
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene, Worker
 

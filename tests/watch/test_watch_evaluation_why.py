@@ -6,9 +6,9 @@ import pytest
 
 from sandbox.graph import skus
 from sandbox.graph.faults import Fault
-from shared.watch import facts
-from shared.watch.evaluation import evaluate_users
 from shared.watch.messages import AGAIN, DELTA, ERRORS, FACTS, HEARD, STANDING, WHY, Changed
+from shared.watch.tenant_facts import facts
+from shared.watch.users.evaluation import evaluate_users
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene
 from tests.watch.test_watch_hanging import synchronised

@@ -19,9 +19,9 @@ from shared.graph.session import GraphSession
 from shared.graph.tenant import read_tenant
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import Evidence, EvidenceStatus, LicensingGroup
-from shared.watch import facts, rejudge, upkeep
 from shared.watch.messages import AGAIN, FACTS
 from shared.watch.tenant import with_evidence
+from shared.watch.tenant_facts import facts, rejudge, upkeep
 from tests.watch.cards import Cards
 from tests.watch.scene import Scene
 

@@ -9,8 +9,6 @@ from sandbox.graph import skus
 from sandbox.graph.faults import Fault
 from sandbox.storage_proxy import Match
 from shared.graph import users as graph_users
-from shared.watch import delta, sweep, sweep_phases
-from shared.watch.evaluation import evaluate_users
 from shared.watch.messages import (
     AGAIN,
     DELTA,
@@ -23,6 +21,8 @@ from shared.watch.messages import (
     Changed,
     write_step,
 )
+from shared.watch.users import delta, sweep, sweep_phases
+from shared.watch.users.evaluation import evaluate_users
 from tests.watch.scene import Scene, Worker
 from tests.watch.test_watch_evaluation import new_generation
 

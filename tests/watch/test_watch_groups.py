@@ -11,9 +11,10 @@ from sandbox.graph.operations import ReprocessGroup, SetGroupLicences
 from sandbox.storage_proxy import Match
 from sandbox.waiting import until
 from shared.model import LicensingGroup
-from shared.watch import facts, groups, members, rejudge
-from shared.watch.groups import evaluate_groups
+from shared.watch.licensing import groups, members
+from shared.watch.licensing.groups import evaluate_groups
 from shared.watch.messages import AGAIN, DELTA, HEARD, Changed, read_changed
+from shared.watch.tenant_facts import facts, rejudge
 from tests.watch.scene import Scene
 
 MEMBERS = "GET /groups/{id}/members"

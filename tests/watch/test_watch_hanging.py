@@ -5,7 +5,7 @@ import pytest
 from sandbox.graph import skus
 from shared.notify.decide import Reason, Telling, decide
 from shared.notify.table import Table, apply
-from shared.watch import facts
+from shared.watch.tenant_facts import facts
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene, Worker
 

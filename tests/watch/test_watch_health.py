@@ -13,14 +13,16 @@ from shared.graph.subscription_plan import Reason, Record
 from shared.ledger.records import Sweep, TenantRecord
 from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.settings import load
-from shared.watch import facts, health, subscriptions, unwell
+from shared.watch import health, unwell
 from shared.watch import health_lines as lines
-from shared.watch.calls import Sums
-from shared.watch.delta_state import Delta, Gap
+from shared.watch.hearing import subscriptions
+from shared.watch.hearing.calls import Sums
+from shared.watch.hearing.subscription_memory import Held, Kept, Refused
+from shared.watch.hearing.subscriptions import wanted
 from shared.watch.messages import Seen
-from shared.watch.registration_state import Reading
-from shared.watch.subscription_memory import Held, Kept, Refused
-from shared.watch.subscriptions import wanted
+from shared.watch.reach.registration_state import Reading
+from shared.watch.tenant_facts import facts
+from shared.watch.users.delta_state import Delta, Gap
 from tests.test_settings import GOOD
 from tests.watch.scene import Scene
 

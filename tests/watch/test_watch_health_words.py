@@ -10,8 +10,8 @@ from shared.model import Moment
 from shared.notify.table import Item
 from shared.watch import unwell
 from shared.watch.fault_codes import CAUSES, CODES, cause_of, problems
-from shared.watch.subscriptions import CODES as OF_SUBSCRIPTIONS
-from shared.watch.subscriptions import RESOURCES
+from shared.watch.hearing.subscriptions import CODES as OF_SUBSCRIPTIONS
+from shared.watch.hearing.subscriptions import RESOURCES
 from tests.notify.card_samples import TEXTS, ended, entry, wording
 from tests.watch.scene import Scene
 

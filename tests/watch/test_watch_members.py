@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.ledger.members import came_or_went, decode, either, encode, pack
-from shared.watch import members
-from shared.watch.members import Members, portions, skus_key
+from shared.watch.licensing import members
+from shared.watch.licensing.members import Members, portions, skus_key
 from tests.watch.scene import Scene
 
 ids = st.lists(st.uuids(), max_size=40)

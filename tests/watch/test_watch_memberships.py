@@ -4,7 +4,8 @@ import pytest
 
 from sandbox.graph.faults import Fault
 from shared.model import EvidenceStatus
-from shared.watch import facts, registration
+from shared.watch.reach import registration
+from shared.watch.tenant_facts import facts
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene, run_reading
 

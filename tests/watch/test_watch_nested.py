@@ -7,10 +7,11 @@ from sandbox.graph import skus
 from sandbox.graph.faults import Fault
 from sandbox.graph.operations import Members as ChangeMembers
 from sandbox.storage_proxy import Match
-from shared.watch import facts, nested
-from shared.watch.evaluation import evaluate_users
-from shared.watch.groups import evaluate_groups
+from shared.watch.licensing import nested
+from shared.watch.licensing.groups import evaluate_groups
 from shared.watch.messages import HEARD, STANDING, Changed
+from shared.watch.tenant_facts import facts
+from shared.watch.users.evaluation import evaluate_users
 from tests.watch.cards import Cards
 from tests.watch.scene import Scene
 

@@ -20,7 +20,7 @@ from shared.model import (
 )
 from shared.rules.loader import load_rules
 from shared.rules.policy import Policy
-from shared.watch.owed import EVERYBODY, owed, read_as
+from shared.watch.tenant_facts.owed import EVERYBODY, owed, read_as
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 RULES = load_rules()

@@ -2,9 +2,12 @@
 
 import pytest
 
-from shared.watch import facts, registration, subscriptions, sweep
-from shared.watch.groups import evaluate_groups
+from shared.watch.hearing import subscriptions
+from shared.watch.licensing.groups import evaluate_groups
 from shared.watch.messages import Changed
+from shared.watch.reach import registration
+from shared.watch.tenant_facts import facts
+from shared.watch.users import sweep
 from tests.watch.scene import Scene, Worker, read_report, run_reading
 
 pytestmark = pytest.mark.real

@@ -12,9 +12,13 @@ from sandbox.graph.service_operations import RefreshReport
 from sandbox.storage_proxy import Match
 from shared.ledger.shards import shard_names, shard_of
 from shared.model import EvidenceStatus, Standing
-from shared.watch import facts, messages, registration, registration_intake, subscriptions, sweep
-from shared.watch.evaluation import evaluate_users
+from shared.watch import messages
+from shared.watch.hearing import subscriptions
 from shared.watch.messages import read_changed
+from shared.watch.reach import registration, registration_intake
+from shared.watch.tenant_facts import facts
+from shared.watch.users import sweep
+from shared.watch.users.evaluation import evaluate_users
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene, Worker, read_report, run_reading
 

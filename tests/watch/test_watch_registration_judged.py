@@ -8,9 +8,12 @@ from sandbox.graph.faults import Fault
 from sandbox.graph.operations import SetTenant, UpdateUser
 from sandbox.graph.service_operations import RefreshReport
 from shared.model import EvidenceStatus
-from shared.watch import facts, registration, subscriptions, sweep
-from shared.watch.evaluation import evaluate_users
+from shared.watch.hearing import subscriptions
 from shared.watch.messages import IDS_A_MESSAGE, STANDING
+from shared.watch.reach import registration
+from shared.watch.tenant_facts import facts
+from shared.watch.users import sweep
+from shared.watch.users.evaluation import evaluate_users
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene, Worker, read_report, run_reading
 

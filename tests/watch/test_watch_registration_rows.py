@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Registration, Standing
-from shared.watch.registration_rows import (
+from shared.watch.reach.registration_rows import (
     USED_WITHIN,
     ForEmergency,
     InScope,
@@ -19,8 +19,8 @@ from shared.watch.registration_rows import (
     reported,
     standings,
 )
-from shared.watch.registration_state import AUDIT, EMERGENCY, PIECES, REPORT, SCOPE
-from shared.watch.standing import absent
+from shared.watch.reach.registration_state import AUDIT, EMERGENCY, PIECES, REPORT, SCOPE
+from shared.watch.reach.standing import absent
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 USERS = [f"0a0a0a0a-0000-4000-8000-{number:012d}" for number in range(5)]

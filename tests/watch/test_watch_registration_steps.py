@@ -12,8 +12,9 @@ from sandbox.storage_proxy import Match
 from shared.graph.retry import Pace
 from shared.ledger.shards import shard_names
 from shared.model import EvidenceStatus, Standing
-from shared.watch import facts, registration, registration_pages, registration_state
 from shared.watch.messages import REGISTRATION, Changed, ReadingStep
+from shared.watch.reach import registration, registration_pages, registration_state
+from shared.watch.tenant_facts import facts
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene, Worker, read_report, run_reading
 

@@ -9,11 +9,11 @@ from sandbox.graph.operations import DropSku, SetSku
 from sandbox.storage_proxy import Match
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import EvidenceStatus, State
-from shared.watch import facts, rejudge, upkeep
-from shared.watch.evaluation import evaluate_users
 from shared.watch.messages import FACTS
-from shared.watch.owed import EVERYBODY
 from shared.watch.tenant import TENANT
+from shared.watch.tenant_facts import facts, rejudge, upkeep
+from shared.watch.tenant_facts.owed import EVERYBODY
+from shared.watch.users.evaluation import evaluate_users
 from tests.watch.cards import Cards
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene, read_report, run_reading

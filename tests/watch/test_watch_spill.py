@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shared.ledger.records import Manifest
 from shared.ledger.shards import shard_names, shard_of
 from shared.storage import Listed, Storage, Stored
-from shared.watch.spill import SHARDS_A_BUCKET, Page, Spill, buckets
+from shared.watch.users.spill import SHARDS_A_BUCKET, Page, Spill, buckets
 from tests.watch.scene import Scene
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -8,9 +8,11 @@ from azure.core.exceptions import HttpResponseError
 from sandbox.graph.faults import Fault
 from sandbox.graph.service_operations import DropSubscription
 from sandbox.storage_proxy import Match
-from shared.watch import delta, delta_state, parts, subscriptions
+from shared.watch import parts
+from shared.watch.hearing import subscriptions
+from shared.watch.hearing.subscription_memory import Kept, recall
 from shared.watch.messages import LifecycleEvent, read_step
-from shared.watch.subscription_memory import Kept, recall
+from shared.watch.users import delta, delta_state
 from tests.watch.scene import Scene
 
 pytestmark = pytest.mark.real

@@ -10,8 +10,11 @@ from sandbox.graph.operations import SetTenant
 from sandbox.graph.service_operations import DropSubscription
 from sandbox.graph.subscription_operations import AddSubscription, ExpireSubscription, PauseSubscription
 from shared.model import OpenFinding
-from shared.watch import delta, delta_state, facts, health, subscriptions
-from shared.watch.subscription_memory import Kept, recall
+from shared.watch import health
+from shared.watch.hearing import subscriptions
+from shared.watch.hearing.subscription_memory import Kept, recall
+from shared.watch.tenant_facts import facts
+from shared.watch.users import delta, delta_state
 from tests.watch.conftest import Opener
 from tests.watch.postbox import Postbox
 from tests.watch.scene import Scene

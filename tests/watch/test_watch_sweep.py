@@ -11,9 +11,11 @@ from sandbox.graph.operations import SetSku
 from sandbox.graph.service_operations import ClearFaults
 from shared.graph import users as graph_users
 from shared.ledger.records import Sweep
-from shared.watch import delta_state, facts, spill, subscriptions, sweep, sweep_phases
+from shared.watch.hearing import subscriptions
 from shared.watch.messages import SWEEP, ReadingStep
 from shared.watch.parts import Watch
+from shared.watch.tenant_facts import facts
+from shared.watch.users import delta_state, spill, sweep, sweep_phases
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene, Worker, read_report
 

@@ -14,9 +14,10 @@ from shared.graph import users as graph_users
 from shared.graph.errors import Throttled, Unavailable
 from shared.graph.pages import RawRows
 from shared.ledger.records import Sweep
-from shared.watch import delta_state, facts, sweep, sweep_phases
-from shared.watch.evaluation import evaluate_users
 from shared.watch.messages import AGAIN, SWEEP, ReadingStep, read_step
+from shared.watch.tenant_facts import facts
+from shared.watch.users import delta_state, sweep, sweep_phases
+from shared.watch.users.evaluation import evaluate_users
 from tests.watch.scene import Scene, Worker
 from tests.watch.test_watch_evaluation import new_generation
 

@@ -6,9 +6,10 @@ import pytest
 
 from shared.ledger.records import TenantRecord
 from shared.model import TenantFacts, Totals
-from shared.watch import facts, registration
 from shared.watch.messages import read_step
+from shared.watch.reach import registration
 from shared.watch.tenant import with_totals
+from shared.watch.tenant_facts import facts
 from tests.watch.scene import Scene, run_reading
 from tests.watch.test_watch_health import NOW
 

@@ -14,14 +14,14 @@ from shared.ledger.ledger import TenantChange
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import Evidence, Standing, TenantFacts
 from shared.storage import Lease, Stale
-from shared.watch import sweep
 from shared.watch.messages import IDS_A_MESSAGE, STANDING, write_changed
 from shared.watch.parts import Busy, Watch
-from shared.watch.registration_rows import differing, standings
-from shared.watch.registration_state import AUDIT, REPORT, SCOPE, Reading, groups_of
-from shared.watch.spill import Spill
-from shared.watch.standing import absent
+from shared.watch.reach.registration_rows import differing, standings
+from shared.watch.reach.registration_state import AUDIT, REPORT, SCOPE, Reading, groups_of
+from shared.watch.reach.standing import absent
 from shared.watch.tenant import judge_tenant, with_evidence
+from shared.watch.users import sweep
+from shared.watch.users.spill import Spill
 
 log = logging.getLogger("watch.registration")
 

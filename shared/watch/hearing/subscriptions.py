@@ -13,11 +13,12 @@ from shared.graph.subscription_plan import PERMISSIONS, Reason, Record, Wanted
 from shared.graph.subscriptions import Settled, settle
 from shared.ledger.records import TenantRecord
 from shared.settings import Settings
-from shared.watch import calls, catching_up, unwell
+from shared.watch import unwell
 from shared.watch.fault_codes import Code
+from shared.watch.hearing import calls, catching_up
+from shared.watch.hearing.subscription_memory import Held, Kept, Refused, recall, remember
 from shared.watch.messages import LifecycleEvent, write_lifecycle
 from shared.watch.parts import Busy, Watch
-from shared.watch.subscription_memory import Held, Kept, Refused, recall, remember
 
 log = logging.getLogger("watch.subscriptions")
 

@@ -11,13 +11,13 @@ import msgspec
 from shared.graph.delta import groups_delta_page, groups_latest
 from shared.graph.errors import Forbidden, Gone410, GraphError
 from shared.model import Facts
-from shared.watch import facts as facts_room
 from shared.watch import unwell
 from shared.watch.fault_codes import Code
-from shared.watch.groups import that_matter
+from shared.watch.hearing.subscription_memory import recall
+from shared.watch.licensing.groups import that_matter
 from shared.watch.messages import AGAIN, DELTA, write_changed
 from shared.watch.parts import Watch
-from shared.watch.subscription_memory import recall
+from shared.watch.tenant_facts import facts as facts_room
 
 _LOCK_SECONDS = 60
 _PAGES = 200

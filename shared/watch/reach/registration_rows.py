@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from shared.model import Registration, Standing
-from shared.watch.registration_state import AUDIT, EMERGENCY, REPORT, SCOPE
+from shared.watch.reach.registration_state import AUDIT, EMERGENCY, REPORT, SCOPE
 
 USED_WITHIN = timedelta(days=365)
 """Whoever reset a password longer ago does not count as somebody who does (judgement.md §3, population)."""

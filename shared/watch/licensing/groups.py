@@ -15,13 +15,15 @@ from shared.graph.groups import read_group
 from shared.ledger.members import came_or_went, either
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import LicensingGroup, TenantFacts
-from shared.watch import facts as facts_room
-from shared.watch import members as member_lists
-from shared.watch import nested, registration, rejudge
-from shared.watch.members import Members, portions
+from shared.watch.licensing import members as member_lists
+from shared.watch.licensing import nested
+from shared.watch.licensing.members import Members, portions
 from shared.watch.messages import AGAIN, DELTA, HEARD, IDS_A_MESSAGE, STANDING, Changed, write_changed
 from shared.watch.parts import Watch
+from shared.watch.reach import registration
 from shared.watch.tenant import as_known, judge_tenant
+from shared.watch.tenant_facts import facts as facts_room
+from shared.watch.tenant_facts import rejudge
 
 log = logging.getLogger("watch.groups")
 

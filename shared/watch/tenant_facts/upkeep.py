@@ -2,8 +2,10 @@
 
 from shared.findings.licences import licences_of
 from shared.model import EvidenceStatus, Tier
-from shared.watch import facts, groups, nested, registration, rejudge
+from shared.watch.licensing import groups, nested
 from shared.watch.parts import Watch
+from shared.watch.reach import registration
+from shared.watch.tenant_facts import facts, rejudge
 
 
 async def keep_up(watch: Watch) -> None:

@@ -17,9 +17,9 @@ from shared.graph.groups import transitive_member_page
 from shared.graph.registration import registration_page
 from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.watch.parts import Watch
-from shared.watch.registration_rows import ForEmergency, InScope, Row, Used, put_aside, reported
-from shared.watch.registration_state import AUDIT, REPORT, SCOPE, Reading, Source
-from shared.watch.spill import Page, Spill
+from shared.watch.reach.registration_rows import ForEmergency, InScope, Row, Used, put_aside, reported
+from shared.watch.reach.registration_state import AUDIT, REPORT, SCOPE, Reading, Source
+from shared.watch.users.spill import Page, Spill
 
 log = logging.getLogger("watch.registration")
 

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Collection
 
-from shared.watch import delta, sweep
-from shared.watch.groups import that_matter
+from shared.watch.licensing.groups import that_matter
 from shared.watch.messages import AGAIN, write_changed
 from shared.watch.parts import Watch
+from shared.watch.users import delta, sweep
 
 log = logging.getLogger("watch.catching-up")
 

@@ -17,10 +17,10 @@ from shared.graph.groups import PARALLEL, Failing, failing_group_ids, read_faili
 from shared.graph.parallel import few_at_a_time
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import LicensingGroup, TenantFacts
-from shared.watch import facts as facts_room
 from shared.watch.messages import ERRORS, write_changed
 from shared.watch.parts import Watch
 from shared.watch.tenant import as_known, judge_tenant
+from shared.watch.tenant_facts import facts as facts_room
 
 log = logging.getLogger("watch.errors")
 

@@ -18,12 +18,12 @@ from shared.graph.groups import PARALLEL, MemberPage, member_pages, nested_group
 from shared.graph.parallel import few_at_a_time
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import LicensingGroup, TenantFacts
-from shared.watch import errors
+from shared.watch.licensing import errors
+from shared.watch.licensing.nesting import Rows
 from shared.watch.messages import STANDING, write_changed
-from shared.watch.nesting import Rows
 from shared.watch.parts import Watch
-from shared.watch.spill import Section, Spill
 from shared.watch.tenant import judge_tenant
+from shared.watch.users.spill import Section, Spill
 
 log = logging.getLogger("watch.nested")
 

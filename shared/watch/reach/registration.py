@@ -13,13 +13,13 @@ import msgspec
 from shared.ledger.records import TenantRecord
 from shared.model import EvidenceStatus, TenantFacts
 from shared.storage import Lease
-from shared.watch import registration_intake as intake
-from shared.watch import registration_state as state
 from shared.watch.messages import REGISTRATION, ReadingStep, write_step
 from shared.watch.parts import Busy, Watch
-from shared.watch.registration_pages import read_on
-from shared.watch.registration_state import MEMBERSHIPS, PIECES, Reading
-from shared.watch.spill import buckets
+from shared.watch.reach import registration_intake as intake
+from shared.watch.reach import registration_state as state
+from shared.watch.reach.registration_pages import read_on
+from shared.watch.reach.registration_state import MEMBERSHIPS, PIECES, Reading
+from shared.watch.users.spill import buckets
 
 log = logging.getLogger("watch.registration")
 

@@ -14,11 +14,11 @@ from shared.ledger.records import SubjectRecord, UserRecord
 from shared.ledger.shards import shard_of
 from shared.ledger.tombstones import Absence
 from shared.model import BROKEN, Because, Judged, TenantFacts
-from shared.watch import facts as facts_room
-from shared.watch.judging import Look, readings_of, unknown_sku
 from shared.watch.messages import AGAIN, GONE, HEARD, Changed, write_changed
 from shared.watch.parts import Watch
 from shared.watch.tenant import TENANT, evidence_times
+from shared.watch.tenant_facts import facts as facts_room
+from shared.watch.users.judging import Look, readings_of, unknown_sku
 
 log = logging.getLogger("watch.evaluation")
 

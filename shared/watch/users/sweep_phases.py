@@ -17,12 +17,12 @@ from shared.graph.parallel import few_at_a_time
 from shared.graph.users import user_pages, users_of
 from shared.ledger.records import Sweep, UserRecord
 from shared.model import TenantFacts
-from shared.watch import facts as facts_room
-from shared.watch.evaluation import Incomplete, ask_about_groups, look_once_more
-from shared.watch.judging import Look, readings_of, unknown_sku
 from shared.watch.messages import AGAIN, SWEEP, write_changed
 from shared.watch.parts import Watch
-from shared.watch.spill import Section, Spill
+from shared.watch.tenant_facts import facts as facts_room
+from shared.watch.users.evaluation import Incomplete, ask_about_groups, look_once_more
+from shared.watch.users.judging import Look, readings_of, unknown_sku
+from shared.watch.users.spill import Section, Spill
 
 log = logging.getLogger("watch.sweep")
 

@@ -12,10 +12,10 @@ import msgspec
 
 from shared.ledger.manifest import USERS_PER_SHARD
 from shared.ledger.records import Posting, TenantRecord
-from shared.watch import sweep
 from shared.watch.messages import FACTS, write_changed
-from shared.watch.owed import EVERYBODY
 from shared.watch.parts import Watch
+from shared.watch.tenant_facts.owed import EVERYBODY
+from shared.watch.users import sweep
 
 log = logging.getLogger("watch.rejudge")
 

@@ -15,10 +15,11 @@ from shared.graph.delta import DeltaPage, delta_page
 from shared.graph.errors import Gone410, GraphError, LinkError
 from shared.ledger.gap import HEARD_WITHIN
 from shared.storage import Lease, Stale
-from shared.watch import delta_state, sweep, unwell
-from shared.watch.delta_state import Delta, Gap, HeldDelta
+from shared.watch import unwell
 from shared.watch.messages import DELTA, GONE, BadMessage, read_changed, write_changed
 from shared.watch.parts import Watch
+from shared.watch.users import delta_state, sweep
+from shared.watch.users.delta_state import Delta, Gap, HeldDelta
 
 log = logging.getLogger("watch.delta")
 

@@ -1,0 +1,1 @@
+"""Being called by Graph: subscriptions, and what came of the calls."""

@@ -1,0 +1,1 @@
+"""Groups that assign licences: their members, errors, nested groups."""
