@@ -148,6 +148,7 @@ def test_counting_loads_nothing_beyond_msgspec_and_the_standard_library() -> Non
         "shared.graph.ids",
         "shared.spread",
         "shared.watch",
+        "shared.watch.hearing",
         "shared.watch.hearing.calls",
         "shared.watch.messages",
     }
