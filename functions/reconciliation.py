@@ -29,9 +29,9 @@ async def registration(timer: func.TimerRequest) -> None:
     await registration.refresh_if_due(await parts.ready())
 
 
-@bp.function_name("first_sweep")
+@bp.function_name("start_sweep")
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
-async def first_sweep(timer: func.TimerRequest) -> None:
+async def start_sweep(timer: func.TimerRequest) -> None:
     """Starts the readings of all users that are due, the first of all, and wakes one that stalled."""
     from shared.watch import parts
     from shared.watch.users import sweep
@@ -42,14 +42,21 @@ async def first_sweep(timer: func.TimerRequest) -> None:
 @bp.function_name("delta")
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 async def delta(timer: func.TimerRequest) -> None:
-    """Users who changed since the last round, then those on whom a licence fails: no delta tells of them."""
+    """Users who changed since the last round; before that, messages that failed too often are taken up."""
     from shared.watch import parts
-    from shared.watch.licensing import errors
     from shared.watch.users import delta
 
-    watch = await parts.ready()
-    if await delta.run_if_due(watch):
-        await errors.look(watch)
+    await delta.run_if_due(await parts.ready())
+
+
+@bp.function_name("licence_errors")
+@bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
+async def licence_errors(timer: func.TimerRequest) -> None:
+    """Users on whom a group's licence fails or failed: no notification and no delta tells of them."""
+    from shared.watch import parts
+    from shared.watch.licensing import errors
+
+    await errors.look_if_due(await parts.ready())
 
 
 @bp.function_name("groups_delta")

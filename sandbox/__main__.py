@@ -81,6 +81,10 @@ def host(
     raise typer.Exit(commands.run_split(directory, port) if split else commands.run(directory, port))
 
 
+LIVELY = {"FACTS_EVERY": "10s", "REGISTRATION_EVERY": "1m", "SWEEP_EVERY": "10m"}
+"""Whoever plays with the tenant by hand waits for what takes hours and days in earnest."""
+
+
 async def _up(users: int, seed: int, base_port: int) -> None:
     width = min(88, Console().width)
 
@@ -91,9 +95,11 @@ async def _up(users: int, seed: int, base_port: int) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     ports = Ports.starting_at(base_port)
     world = generate(users, seed, rates=QUICK_RATES)
-    async with Stage(world, ports=ports, settings=STORY, log_path=log, on_card=show) as stage:
+    settings = {**STORY, **LIVELY}
+    async with Stage(world, ports=ports, settings=settings, log_path=log, on_card=show) as stage:
         print(f"app      {stage.host.url}/api/health (header X-Watch-Key: {stage.environment['LOCAL_KEY']})")
-        print(f"graph    {stage.graph.graph_url} (control: {stage.graph.url}/control)")
+        print(f"graph    {stage.graph.graph_url}")
+        print(f"control  POST {stage.graph.url}/control/do (operations: sandbox/graph/*operations.py)")
         print(f"teams    {stage.teams.base}/")
         print(f"storage  {stage.storage}")
         print(f"log      {log.relative_to(APP)}", flush=True)

@@ -164,9 +164,7 @@ def _members(
         everybody = CrowdSet(people.crowd, people.flags, [*people.others, *nested])
         pages = users.listing(world, everybody, shown, mark("user"), there, render)
     else:
-        pages = odata.SortedIds(
-            sorted(people | nested), lambda i: i in world.groups or world.visible(i), render
-        )
+        pages = odata.SortedIds(sorted(people | nested), there, render)
     body = odata.page_of(request, world, pages)
     return GraphAnswer(200, {"@odata.context": f"{request.base}/$metadata#directoryObjects", **body})
 

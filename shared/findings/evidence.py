@@ -19,7 +19,10 @@ def evidence_missing(licences: Licences, totals: Totals, at: datetime) -> Iterat
 
 
 def _wanted(licences: Licences) -> Iterator[str]:
-    """What the verdicts under this policy are read from; the administrators' policy is optional."""
+    """What the verdicts under this policy are read from (judgement.md §4).
+
+    The administrators' policy is optional, and so is the report where it only tells who is administrator.
+    """
     policy = licences.policy
     yield from ("skus", "subscriptions", "organization", "groups")
     if policy.scope in ("auto", "report") or policy.population == "capable":

@@ -45,8 +45,17 @@ def of_tenant(
 def _unwell(licences: Licences, code: str) -> Finding:
     about, _, cause = code.partition(":")
     so: Circumstances = {"unwell": [{"problem": about}]}
+    # A fault of a piece of evidence has its name: the last reading stays in force, and the card says of when.
+    read_at = licences.facts.evidence_of(about).read_at
     return make(
-        licences.rules, licences.policy, "watch-unwell", "unwell", about=about, cause=cause or about, so=so
+        licences.rules,
+        licences.policy,
+        "watch-unwell",
+        "unwell",
+        about=about,
+        cause=cause or about,
+        facts={"read_at": read_at.isoformat() if read_at else None},
+        so=so,
     )
 
 

@@ -71,8 +71,7 @@ async def _page(session: GraphSession, since: datetime, link: str | None) -> Row
         request = builder.to_get_request_information(asking(wanted))
     else:
         request = session.follow(link)
-    await session.reports.turn()
-    page = await read_page(session, request, _Audit)
+    page = await read_page(session, request, _Audit, slow=True)
     if link is not None and page.next_link == link:
         raise LinkError(code="circular-link")
     return page

@@ -6,7 +6,6 @@ to the next.
 """
 
 import logging
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ import msgspec
 from shared.graph.errors import LinkError, Unavailable
 from shared.graph.ids import as_guid
 from shared.graph.pages import read_object, read_row
-from shared.graph.session import Answer, GraphSession
+from shared.graph.session import Answer, GraphSession, unhurried
 from shared.model import USER_SELECT
 
 log = logging.getLogger("graph.delta")
@@ -31,12 +30,11 @@ _LONGEST_START = 100
 
 
 class DeltaPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of changed users, ids in lower case. One of the two links is there: the next page's, or at the
-    end the one that asks for what comes after.
+    """One page of changed users or groups, ids in lower case. One of the two links is there: the next page's,
+    or at the end the one that asks for what comes after.
 
     `removed`: id to reason, `changed` (can be restored), `deleted` (for good), or whatever else Graph says.
-    An id may be in both, since order means nothing. `unnamed`: rows without a usable id. `asked_at`: our
-    clock just before the request was sent.
+    An id may be in both, since order means nothing. `asked_at`: our clock just before the request was sent.
     """
 
     changed: list[str]
@@ -44,39 +42,15 @@ class DeltaPage(msgspec.Struct, frozen=True, kw_only=True):
     next_link: str | None
     delta_link: str | None
     asked_at: datetime
-    unnamed: int = 0
-
-
-class GroupDeltaPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of changed groups, as `DeltaPage`.
-
-    `members_added`, `members_removed`: group id to the ids (users, groups, devices) in this slice of its
-    members; a large group comes in several slices.
-    """
-
-    changed: list[str]
-    removed: dict[str, str]
-    members_added: Mapping[str, tuple[str, ...]]
-    members_removed: Mapping[str, tuple[str, ...]]
-    next_link: str | None
-    delta_link: str | None
-    asked_at: datetime
-    unnamed: int = 0
 
 
 class _Removed(msgspec.Struct):
     reason: Any = ""
 
 
-class _Member(msgspec.Struct):
-    id: Any = ""
-    removed: Any = msgspec.field(name="@removed", default=None)
-
-
 class _Row(msgspec.Struct):
     id: Any = ""
     removed: Any = msgspec.field(name="@removed", default=None)
-    members: msgspec.Raw = msgspec.field(name="members@delta", default=msgspec.Raw(b"[]"))
 
 
 class _Page(msgspec.Struct):
@@ -85,68 +59,38 @@ class _Page(msgspec.Struct):
     delta_link: str | None = msgspec.field(name="@odata.deltaLink", default=None)
 
 
-async def latest_delta_link(session: GraphSession, select: tuple[str, ...] = USER_DELTA_SELECT) -> str:
+async def latest_delta_link(session: GraphSession) -> str:
     """The link that will tell which users changed from now on. Raises `GraphError`."""
-    return await _latest(session, "users", select)
+    return await _latest(session, "users", USER_DELTA_SELECT)
 
 
-async def groups_latest(session: GraphSession, select: tuple[str, ...] = GROUP_DELTA_SELECT) -> str:
+async def groups_latest(session: GraphSession) -> str:
     """The link that will tell which groups changed from now on, with their members. Raises `GraphError`."""
-    return await _latest(session, "groups", select)
+    return await _latest(session, "groups", GROUP_DELTA_SELECT)
 
 
 async def delta_page(session: GraphSession, link: str) -> DeltaPage:
-    """The page of changed users that an earlier link leads to.
+    """The page of changed users, or of changed groups, that an earlier link leads to.
 
     Raises `Gone410` where Graph has forgotten the link, `LinkError` if it, or the one that follows, leads
     away from Graph or in a circle, other `GraphError`s where the page can't be had.
     """
     answer, page = await _page(session, link)
-    changed, removed, unnamed = _sorted_out(page)
+    changed, removed = _sorted_out(page)
     return DeltaPage(
-        changed=list(changed),
+        changed=changed,
         removed=removed,
         next_link=page.next_link,
         delta_link=page.delta_link,
         asked_at=answer.asked_at,
-        unnamed=unnamed,
     )
-
-
-async def groups_delta_page(session: GraphSession, link: str) -> GroupDeltaPage:
-    """The page of changed groups that an earlier link leads to; raises as `delta_page`."""
-    answer, page = await _page(session, link)
-    changed, removed, unnamed = _sorted_out(page)
-    added: dict[str, tuple[str, ...]] = {}
-    gone: dict[str, tuple[str, ...]] = {}
-    for group_id, rows in changed.items():
-        for row in rows:
-            members = read_row(row.members, list[_Member]) or []
-            _add(added, group_id, [one.id for one in members if one.removed is None])
-            _add(gone, group_id, [one.id for one in members if one.removed is not None])
-    return GroupDeltaPage(
-        changed=list(changed),
-        removed=removed,
-        members_added=added,
-        members_removed=gone,
-        next_link=page.next_link,
-        delta_link=page.delta_link,
-        asked_at=answer.asked_at,
-        unnamed=unnamed,
-    )
-
-
-def _add(slices: dict[str, tuple[str, ...]], group_id: str, ids: list[Any]) -> None:
-    named = tuple(one for one in map(as_guid, ids) if one)
-    if named:
-        slices[group_id] = slices.get(group_id, ()) + named
 
 
 async def _latest(session: GraphSession, resource: str, select: tuple[str, ...]) -> str:
     # The SDK's builder knows no $deltatoken.
     query = f"$deltatoken=latest&$select={','.join(select)}"
     first = session.follow(f"{session.settings.base_url}/{resource}/delta?{query}")
-    page = _linked(session, await session.send(first))
+    page = _linked(session, await session.send(unhurried(first)))
     for _ in range(_LONGEST_START):
         if page.delta_link:
             return page.delta_link
@@ -155,7 +99,7 @@ async def _latest(session: GraphSession, resource: str, select: tuple[str, ...])
 
 
 async def _page(session: GraphSession, link: str) -> tuple[Answer, _Page]:
-    answer = await session.send(session.follow(link))
+    answer = await session.send(unhurried(session.follow(link)))
     page = _linked(session, answer)
     if page.next_link == link:
         raise LinkError(code="circular-link")
@@ -173,25 +117,26 @@ def _linked(session: GraphSession, answer: Answer) -> _Page:
     return _Page(page.value, page.next_link or None, None if page.next_link else page.delta_link)
 
 
-def _sorted_out(page: _Page) -> tuple[dict[str, list[_Row]], dict[str, str], int]:
-    """Rows by id, reasons of what was removed by id, and how many rows have no id."""
-    changed: dict[str, list[_Row]] = {}
+def _sorted_out(page: _Page) -> tuple[list[str], dict[str, str]]:
+    """The ids of what changed, each once, and reasons of what was removed by id. Rows without an id are
+    logged: nothing can be asked about them."""
+    changed: dict[str, None] = {}
     removed: dict[str, str] = {}
     unnamed = 0
     for raw in page.value:
         row = read_row(raw, _Row) or _Row()
-        user_id = as_guid(row.id)
-        if user_id is None:
+        named = as_guid(row.id)
+        if named is None:
             unnamed += 1
         elif row.removed is not None:
             said = _reason(row.removed)
             # For good outlasts the other word, whatever came first.
-            removed[user_id] = "deleted" if "deleted" in (said, removed.get(user_id)) else said
+            removed[named] = "deleted" if "deleted" in (said, removed.get(named)) else said
         else:
-            changed.setdefault(user_id, []).append(row)
+            changed[named] = None
     if unnamed:
         log.error("%d rows of a delta page have no id", unnamed)
-    return changed, removed, unnamed
+    return list(changed), removed
 
 
 def _reason(removed: Any) -> str:

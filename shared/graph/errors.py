@@ -28,6 +28,11 @@ class GraphError(Exception):
         where = f" (request {self.request_id})" if self.request_id else ""
         return f"{type(self).__name__}: Graph {self.status or 'gave no answer'} {self.code}".rstrip() + where
 
+    @property
+    def brief(self) -> str:
+        """Kind, status and code: the same each time that it fails so, without the request's id."""
+        return f"{type(self).__name__} {self.status or ''} {self.code}".strip()
+
 
 class Unauthorized(GraphError):
     """401, or the managed identity gave no token: asking again with the same credential will not help."""
@@ -53,12 +58,8 @@ class Conflict(GraphError):
 class Gone410(GraphError):
     """410, or a page or delta token that Graph no longer knows: start from the beginning.
 
-    `location` is the link that Graph proposes for it, to be checked like every link; empty if none.
+    Where Graph proposes a link for it, that is not followed: the beginning is known.
     """
-
-    def __init__(self, status: int = 410, code: str = "", request_id: str = "", location: str = "") -> None:
-        super().__init__(status, code, request_id)
-        self.location = location
 
 
 class Throttled(GraphError):
@@ -81,10 +82,10 @@ class LinkError(GraphError):
     """A next or delta link leads away from Graph, or in a circle: it was not followed."""
 
 
-def error_of(status: int, code: str = "", request_id: str = "", location: str = "") -> GraphError:
+def error_of(status: int, code: str = "", request_id: str = "") -> GraphError:
     """The exception for an answer that is no success; the delay of a 429 is the caller's to know."""
     if status == 410 or (400 <= status < 500 and code.lower() in _STALE_TOKEN):
-        return Gone410(status, code, request_id, location)
+        return Gone410(status, code, request_id)
     kinds: dict[int, type[GraphError]] = {401: Unauthorized, 403: Forbidden, 404: NotFound, 409: Conflict}
     if status in kinds:
         return kinds[status](status, code, request_id)

@@ -26,7 +26,6 @@ COUNTS = (
     "forged",
     "foreign",
     "malformed",
-    "unknown_subscription",
     "previous_secret",
     "duplicate",
 )
@@ -106,17 +105,11 @@ _resource_data = msgspec.json.Decoder(_ResourceData | None)
 _UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeError)
 
 
-def parse_call(
-    body: bytes,
-    tenant_id: str,
-    secrets: Sequence[str],
-    subscription_ids: frozenset[str] = frozenset(),
-) -> Call:
+def parse_call(body: bytes, tenant_id: str, secrets: Sequence[str]) -> Call:
     """Read and verify a call. Raises `BadCall` and nothing else.
 
-    `secrets`: the current clientState, then the previous one; an empty one matches nothing.
-    `subscription_ids` only classify; empty means that they are not known here. A notification under an
-    unknown subscription is processed: its clientState proves it.
+    `secrets`: the current clientState, then the previous one; an empty one matches nothing. A notification
+    under whatever subscription is processed: its clientState proves it.
     """
     if len(body) > MAX_BODY:
         raise BadCall(413, "the body is larger than 1 MiB")
@@ -127,17 +120,12 @@ def parse_call(
     reader = _Reader(tenant_id, secrets)
     for raw in raws:
         reader.take(raw)
-    subscriptions = reader.by_subscription()
-    if subscription_ids:
-        known = {one.lower() for one in subscription_ids}
-        strange = (count for one, count in subscriptions.items() if one not in known)
-        reader.counts["unknown_subscription"] = sum(strange)
     return Call(
         user_ids=tuple(reader.ids["users"]),
         group_ids=tuple(reader.ids["groups"]),
         lifecycle=tuple(reader.lifecycle),
         counts={name: reader.counts[name] for name in COUNTS},
-        subscriptions=subscriptions,
+        subscriptions=reader.by_subscription(),
     )
 
 

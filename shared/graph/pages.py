@@ -75,12 +75,14 @@ def read_row[T](raw: msgspec.Raw | bytes, kind: type[T]) -> T | None:
         return None
 
 
-async def read_page[T](session: GraphSession, request: RequestInformation, kind: type[T]) -> Rows[T]:
-    """Send the request and read one page of `kind`.
+async def read_page[T](
+    session: GraphSession, request: RequestInformation, kind: type[T], *, slow: bool = False
+) -> Rows[T]:
+    """Send the request and read one page of `kind`; `slow` as in `GraphSession.send`.
 
     A page without `value` is an error, an empty one is not.
     """
-    answer = await session.send(request)
+    answer = await session.send(request, slow=slow)
     fast = _fast_page(kind)
     try:
         page = fast.decode(answer.body)
@@ -136,17 +138,15 @@ def _one_by_one[T](raws: list[msgspec.Raw], kind: type[T]) -> tuple[list[T], tup
 
 
 async def all_pages[T](
-    session: GraphSession, first: RequestInformation, kind: type[T], *, slow: bool = False
+    session: GraphSession, first: RequestInformation, kind: type[T]
 ) -> AsyncIterator[Rows[T]]:
-    """Every page from the first on; `slow`: in step with the limit of the report APIs.
+    """Every page from the first on.
 
     The headers of the first request go with each (Microsoft Graph paging: they are not carried in the link).
     """
     request = first
     followed: set[str] = set()
     while True:
-        if slow:
-            await session.reports.turn()
         page = await read_page(session, request, kind)
         yield page
         if page.next_link is None:

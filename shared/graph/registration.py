@@ -52,14 +52,12 @@ async def _first(session: GraphSession) -> Rows[Registration]:
 
 async def _asked(session: GraphSession, query: Query | None) -> Rows[Registration]:
     builder: Any = session.client.reports.authentication_methods.user_registration_details
-    await session.reports.turn()
-    return await read_page(session, builder.to_get_request_information(asking(query)), Registration)
+    request = builder.to_get_request_information(asking(query))
+    return await read_page(session, request, Registration, slow=True)
 
 
 async def _following(session: GraphSession, link: str) -> Rows[Registration]:
-    request = session.follow(link)
-    await session.reports.turn()
-    page = await read_page(session, request, Registration)
+    page = await read_page(session, session.follow(link), Registration, slow=True)
     if page.next_link == link:
         raise LinkError(code="circular-link")
     return page

@@ -93,12 +93,19 @@ class Pace:
         self._clock = clock
         self._sleep = sleep
 
-    async def turn(self) -> None:
-        """Return when one more request fits; takes its place."""
-        while len(self._sent) == self._sent.maxlen:
+    async def turn(self, gate: Gate) -> None:
+        """Return when one more request fits and the gate is open; takes its place. Raises `Throttled`.
+
+        The place is taken with nothing to wait for after it: a request sent later than it was counted would
+        let one too many follow.
+        """
+        while True:
+            await gate.passed()
+            if len(self._sent) < (self._sent.maxlen or 0):
+                break
             left = self._sent[0] + self._seconds - self._clock()
             if left <= 0:
                 self._sent.popleft()
-            else:
-                await self._sleep(left)
+                break
+            await self._sleep(left)
         self._sent.append(self._clock())

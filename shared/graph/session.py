@@ -86,6 +86,13 @@ def asking(query: Query | None = None, *, eventual: bool = False) -> RequestConf
     return RequestConfiguration(headers=headers, query_parameters=query)
 
 
+def unhurried(request: RequestInformation) -> RequestInformation:
+    """The same request, marked as one that can wait: where the tenant's budget runs short, Graph throttles it
+    before others (Microsoft Graph throttling guidance, x-ms-throttle-priority)."""
+    request.headers.try_add("x-ms-throttle-priority", "low")
+    return request
+
+
 def with_body(builder: Any, method: Method, body: object) -> RequestInformation:
     """A request of that builder with a JSON body of ours; the builder's own would load a typed model."""
     request = RequestInformation(method, builder.url_template, builder.path_parameters)
@@ -156,19 +163,24 @@ class GraphSession:
         *,
         repeatable: bool | None = None,
         accept: frozenset[int] = frozenset(),
+        slow: bool = False,
     ) -> Answer:
         """Send it, again where that is safe, and return the answer if it is a success or in `accept`.
 
         `repeatable`: asking twice does no harm (default: only GET). What is not repeatable is repeated after
-        a 429 or when no connection was made, never when Graph may have acted on it. Raises a `GraphError`.
+        a 429 or when no connection was made, never when Graph may have acted on it. `slow`: each attempt is
+        in step with the limit of the report APIs, under which repeated ones count too, and can wait
+        (`unhurried`). Raises a `GraphError`.
         """
         request.path_parameters["baseurl"] = self.settings.base_url
         if _origin_of(request.url) != self._origin:
             raise LinkError(code="foreign-link")
         again = request.http_method == Method.GET if repeatable is None else repeatable
+        if slow:
+            unhurried(request)
         request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
         for attempt in range(1, self.patience.attempts + 1):
-            outcome = await self._attempt(request, accept)
+            outcome = await self._attempt(request, accept, slow)
             if isinstance(outcome, Answer):
                 return outcome
             if not outcome.harmless and not again:
@@ -187,9 +199,11 @@ class GraphSession:
                 await self._sleep(delay)
         raise Unavailable(code="no-attempts")
 
-    async def _attempt(self, request: RequestInformation, accept: frozenset[int]) -> "Answer | _Failed":
+    async def _attempt(
+        self, request: RequestInformation, accept: frozenset[int], slow: bool
+    ) -> "Answer | _Failed":
         """One attempt: an answer, or a failure that may be tried again. Raises what no repetition mends."""
-        await self.gate.passed()
+        await (self.reports.turn(self.gate) if slow else self.gate.passed())
         # The SDK keeps the token that it put on an earlier attempt; it may have run out since.
         request.headers.remove("Authorization")
         asked_at = self.now()
@@ -209,7 +223,7 @@ class GraphSession:
             return Answer(status, headers, response.content, asked_at)
         code = code_of(response.content)
         request_id = _plain(response.headers.get("request-id", ""))
-        error = error_of(status, code, request_id, response.headers.get("location", ""))
+        error = error_of(status, code, request_id)
         if status == 429 or status in _TRY_AGAIN:
             delay = retry_after(response.headers.get("retry-after"), self.now())
             return _Failed(error, delay=delay or None, harmless=status == 429)

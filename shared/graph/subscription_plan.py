@@ -39,7 +39,6 @@ class Subscription(_Wire, frozen=True):
     resource: str
     change_type: str = ""
     notification_url: str | None = None
-    lifecycle_notification_url: str | None = None
     expiration_date_time: datetime | None = None
     client_state: str | None = None
 

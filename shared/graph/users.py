@@ -15,7 +15,7 @@ from shared.graph.ids import guid
 from shared.graph.pages import RawRows, read_object, read_raw_page, read_row, read_rows
 from shared.graph.parallel import few_at_a_time
 from shared.graph.retry import retry_after
-from shared.graph.session import GraphSession, Query, asking, code_of
+from shared.graph.session import GraphSession, Query, asking, code_of, unhurried
 from shared.model import USER_SELECT, User
 
 BATCH = 20
@@ -98,7 +98,7 @@ async def user_pages(session: GraphSession, link: str | None = None) -> RawRows:
         )
     else:
         request = session.follow(link)
-    page = await read_raw_page(session, request)
+    page = await read_raw_page(session, unhurried(request))
     if page.next_link is not None and page.next_link == link:
         raise LinkError(code="circular-link")
     return page

@@ -23,7 +23,7 @@ HEARD_WITHIN = timedelta(minutes=30)
 SAMPLE = 20
 """How many ids a tally names."""
 
-_HEARD_MOVES = timedelta(minutes=1)
+_HEARD_MOVES = timedelta(seconds=1)
 """A notification that changes nothing else is written down only if it is so much later than the last."""
 
 _MARKS_REMEMBERED = 4_000
@@ -33,14 +33,13 @@ class Tally(Facts, frozen=True):
     """What was taken out of the ledger once: `missed` and `heard` are numbers of changes.
 
     `sample`: ids of up to 20 users nobody told of. `longest_seconds`: the longest that any of these changes
-    can have waited for its verdict, counted from `since`, the earliest. `seconds` and `longest`: from
-    notification to verdict, in all and at most.
+    can have waited for its verdict. `seconds` and `longest`: from notification to verdict, in all and at
+    most.
     """
 
     missed: int = 0
     sample: tuple[str, ...] = ()
     longest_seconds: float = 0.0
-    since: datetime | None = None
     heard: int = 0
     seconds: float = 0.0
     longest: float = 0.0
@@ -147,7 +146,7 @@ def hear(record: UserRecord, at: datetime) -> UserRecord:
 
     The very record if that is not worth a write. It is if it clears what was missed. Otherwise it only guards
     against counting a later finding of delta as missed, where the reading that answered an earlier
-    notification was served by a replica that lagged: for that a minute more or less makes no difference, and
+    notification was served by a replica that lagged: for that a second more or less makes no difference, and
     the copies of a notification that Graph sends several times cost nothing.
     """
     left = missed(record.missed, at, None, at)
@@ -206,7 +205,6 @@ def take_out(shard: Shard, at: datetime, within: timedelta = HEARD_WITHIN) -> tu
         missed=len(found),
         sample=tuple(sorted(found)[:SAMPLE]),
         longest_seconds=max((_wait(one) for one in found.values()), default=0.0),
-        since=min((one.since for one in found.values()), default=None),
         heard=heard.users,
         seconds=heard.seconds,
         longest=heard.longest,
@@ -224,7 +222,6 @@ def add(one: Tally, other: Tally) -> Tally:
         missed=one.missed + other.missed,
         sample=tuple(sorted({*one.sample, *other.sample})[:SAMPLE]),
         longest_seconds=max(one.longest_seconds, other.longest_seconds),
-        since=min((when for when in (one.since, other.since) if when), default=None),
         heard=one.heard + other.heard,
         seconds=one.seconds + other.seconds,
         longest=max(one.longest, other.longest),

@@ -126,14 +126,28 @@ class Ledger:
             result = sums.add(result, known[1])
         return result
 
-    async def holders(self, sku_ids: Iterable[str]) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
-        """Shard by shard, the ids of users to whom any of these SKUs is assigned; never an empty tuple."""
+    async def holders(
+        self, sku_ids: Iterable[str], *, before: int | None = None
+    ) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
+        """Shard by shard, the ids of users to whom any of these SKUs is assigned; never an empty tuple.
+
+        `before`: only those judged by facts of an older generation than that.
+        """
         wanted = frozenset(sku_ids)
+        async for name, found in self._users(before):
+            if holding := tuple(one.id for one in found if not wanted.isdisjoint(one.skus)):
+                yield name, holding
+
+    async def everybody(self, *, before: int | None = None) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
+        """Shard by shard, the ids of all users that are there, otherwise as `holders`."""
+        async for name, found in self._users(before):
+            if there := tuple(one.id for one in found if not one.gone_at):
+                yield name, there
+
+    async def _users(self, before: int | None) -> AsyncIterator[tuple[str, list[UserRecord]]]:
         async for name, _ in self._shards():
             users = (await self.read_shard(name)).record.users.values()
-            found = tuple(one.id for one in users if not wanted.isdisjoint(one.skus))
-            if found:
-                yield name, found
+            yield name, [one for one in users if before is None or one.judged_by.generation < before]
 
     async def waiting_for_report(self) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
         """Shard by shard, the ids of users out of reach only until the registration report knows them.

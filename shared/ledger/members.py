@@ -4,19 +4,44 @@ A group may have half a million members: so a list of them is 8 MB, and two are 
 by side. In storage it is a JSON string (base64), the blob of `manifest.members_path`.
 """
 
+import heapq
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 import msgspec
 
 _SIZE = 16
+_RUN = 50_000
+"""So many ids are objects of their own at a time, of sixteen bytes in fifty; the others lie packed."""
 
 
-def pack(ids: list[bytes]) -> bytes:
-    """Ids of sixteen bytes in order, each once. Sorts the list that is given."""
-    ids.sort()
-    return b"".join(one for one, _ in groupby(ids))
+class Packing:
+    """Puts ids together as they come, in any order, without ever holding all of them one by one."""
+
+    def __init__(self, run: int = _RUN) -> None:
+        self._run = run
+        self._loose: list[bytes] = []
+        self._runs: list[bytes] = []
+
+    def add(self, ids: Iterable[str]) -> None:
+        """Take more ids in, as Graph writes them."""
+        self._loose += [uuid.UUID(one).bytes for one in ids]
+        if len(self._loose) >= self._run:
+            self._put_by()
+
+    def packed(self) -> bytes:
+        """Ids of sixteen bytes in order, each once."""
+        self._put_by()
+        together = bytearray()
+        for one, _ in groupby(heapq.merge(*map(_each, self._runs))):
+            together += one
+        return bytes(together)
+
+    def _put_by(self) -> None:
+        self._loose.sort()
+        self._runs.append(b"".join(self._loose))
+        self._loose.clear()
 
 
 def encode(packed: bytes) -> bytes:

@@ -125,7 +125,8 @@ class Sweep(Facts, frozen=True):
     just before it began; empty where Graph gives none. `expected`: how many users there were at last count,
     0 if never counted. `unseen`: users of the ledger that it did not see. `unnamed`: rows without an id.
     `restarts`: how often it began anew because Graph had forgotten a page. `failures`: how often this step
-    failed, and `fault` how. `woken_at`: when it stood still and was asked for again.
+    failed, and `fault` how. `woken_at`: when it stood still and was asked for again; yet to come where its
+    message waits.
     """
 
     id: str
@@ -166,6 +167,22 @@ class Sweep(Facts, frozen=True):
         return min(99, 100 * self.users // self.expected) if self.expected else None
 
 
+class Debt(Facts, frozen=True):
+    """What is known of a debt to users (`TenantRecord.owed`): when it was last added to, and what covers it.
+
+    `sweep` was the last reading of all users then, `under_way` if it had not ended: it may have judged by the
+    facts from before, one with another id has not. `generation`: verdicts by facts of that one or later are
+    right; None where time passing made the debt, so that only a new look will do. `sent`: messages about
+    those whom the ledger had were sent while the reading went on.
+    """
+
+    at: datetime
+    sweep: str
+    under_way: bool = False
+    generation: int | None = None
+    sent: bool = False
+
+
 class TenantRecord(Book, frozen=True):
     """The tenant: facts, its own and its groups' findings, and how far the first reading is.
 
@@ -173,7 +190,7 @@ class TenantRecord(Book, frozen=True):
     `counted_at`: when the counting of `totals` began. `unwell`: what the watch itself can't do, code to
     detail (ids and words of ours only).
     `read_as`: how each SKU is read, and what else all verdicts rest on, as digests. `owed`: SKUs whose
-    holders must be looked at, since that changed; `*`: everybody. `owed_at`: when something was last added.
+    holders must be looked at, since that changed; `*`: everybody. `debt` tells more of that.
     `nested_at`: when the members of groups nested in licensing groups were last read.
     `subjects` is keyed by `tenant` or a group's id. `baseline_ended_at` is set once, by the first complete
     sweep.
@@ -189,7 +206,7 @@ class TenantRecord(Book, frozen=True):
     unwell: Mapping[str, str] = {}
     read_as: Mapping[str, str] = {}
     owed: tuple[str, ...] = ()
-    owed_at: datetime | None = None
+    debt: Debt | None = None
     nested_at: datetime | None = None
 
 

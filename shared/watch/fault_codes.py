@@ -20,7 +20,10 @@ registration report, the notifications of users or groups; work that failed agai
 
 CODES: frozenset[str] = frozenset(get_args(Code))
 
+PERMISSION, EMPTY = str(Reason.PERMISSION), "empty-list"
+
 CAUSES: Mapping[str, frozenset[str]] = {
+    "registration": frozenset({PERMISSION, EMPTY}),
     "subscription-users": frozenset(Reason),
     "subscription-groups": frozenset(Reason) - {Reason.PERMISSION},
 }

@@ -9,12 +9,11 @@ from typing import Any
 
 import msgspec
 
-from shared.graph.subscription_plan import Reason
 from shared.ledger.records import Sweep, TenantRecord
 from shared.settings import Settings
 from shared.watch.hearing.calls import Sums
 from shared.watch.hearing.subscription_memory import Kept
-from shared.watch.hearing.subscriptions import CODES, OPTIONAL, RESOURCES, secrets_of
+from shared.watch.hearing.subscriptions import CODES, RESOURCES, secrets_of
 from shared.watch.reach.registration import Progress
 from shared.watch.reach.registration_state import REPORT, Reading
 from shared.watch.users.delta_state import Delta
@@ -64,7 +63,7 @@ def sweep_problems(sweep: Sweep | None, now: datetime) -> Lines:
         return []
     return [
         f"the reading of all users stands still at step {sweep.step} ({sweep.phase}): "
-        "look in the log of the function sweep, and in sweeps-poison"
+        "look in the log of the function sweep"
     ]
 
 
@@ -74,7 +73,7 @@ def registration_problems(reading: Reading | None, now: datetime) -> Lines:
         return []
     return [
         f"the reading of the registration report stands still at step {reading.step}: "
-        "look in the log of the function sweep, and in sweeps-poison"
+        "look in the log of the function sweep"
     ]
 
 
@@ -183,7 +182,7 @@ def subscription_problems(kept: Kept | None, unwell: Mapping[str, str], now: dat
     silent = [
         name
         for name in RESOURCES
-        if not kept.alive(name, now) and CODES[name] not in unwell and not forgone(kept, name)
+        if not kept.alive(name, now) and CODES[name] not in unwell and not kept.forgoes(name)
     ]
     return [
         *(
@@ -192,12 +191,6 @@ def subscription_problems(kept: Kept | None, unwell: Mapping[str, str], now: dat
         ),
         *(f"subscription {problem}" for problem in kept.problems),
     ]
-
-
-def forgone(kept: Kept, resource: str) -> bool:
-    """Whether the watch does without this subscription, for lack of a permission that it can do without."""
-    trouble = kept.troubles.get(resource)
-    return resource == OPTIONAL and trouble is not None and trouble.reason is Reason.PERMISSION
 
 
 def subscription_notes(kept: Kept | None) -> Lines:
@@ -209,7 +202,7 @@ def subscription_notes(kept: Kept | None) -> Lines:
         f"{stamp(refusal.since)}, last tried {stamp(refusal.tried_at)}): changes are asked for by delta "
         "instead; grant it to hear of them within seconds"
         for name, refusal in kept.refused.items()
-        if forgone(kept, name)
+        if kept.forgoes(name)
     ]
     if kept.others:
         notes.append(

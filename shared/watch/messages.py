@@ -22,6 +22,10 @@ WHY = (HEARD, DELTA, GONE, ERRORS, FACTS, STANDING, AGAIN)
 see the user (a 404 is the end of it then); the licence errors of groups; changed facts of the tenant; a
 changed row of the registration report or of a scope group; the watch itself, to look once more."""
 
+LAST_LOOK = 2
+"""The number of the look that no other follows: whoever changed is looked at twice, and at once with this
+number where nothing about the change comes late."""
+
 
 class BadMessage(Exception):
     """A queue message is not of any known shape. Nothing was changed."""

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from shared import findings
-from shared.ledger.records import Posting, SubjectRecord, TenantRecord
+from shared.ledger.records import Debt, Posting, SubjectRecord, TenantRecord
 from shared.model import Evidence, Finding, LicensingGroup, SubjectType, TenantFacts, Totals
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy
@@ -60,6 +60,20 @@ def as_known(known: LicensingGroup | None, read: LicensingGroup) -> LicensingGro
         nested_unlicensed=known.nested_unlicensed,
         members_at=known.members_at,
     )
+
+
+def with_group(facts: TenantFacts, group_id: str, read: LicensingGroup | None, at: datetime) -> TenantFacts:
+    """The facts with one group as read from `at` on; without it where that is None: it assigns nothing.
+
+    The very same if that group was read later, or was not known and is none.
+    """
+    known = facts.groups.get(group_id)
+    if (known is None and read is None) or (known and known.observed_at and known.observed_at > at):
+        return facts
+    groups = {key: one for key, one in facts.groups.items() if key != group_id}
+    if read is not None:
+        groups[group_id] = as_known(known, read)
+    return msgspec.structs.replace(facts, groups=groups)
 
 
 def with_evidence(facts: TenantFacts, pieces: dict[str, Evidence]) -> TenantFacts:
@@ -125,13 +139,22 @@ def _with_debts(
     now_read = read_as(facts, rules, policy, at)
     if now_read == record.read_as:
         return record
-    more = owed(record.read_as, now_read) if record.sweep else frozenset[str]()
-    return msgspec.structs.replace(
-        record,
-        read_as=now_read,
-        owed=tuple(sorted({*record.owed, *more})),
-        owed_at=at if more else record.owed_at,
+    more, sweep = owed(record.read_as, now_read), record.sweep
+    record = msgspec.structs.replace(record, read_as=now_read)
+    if not more or sweep is None:
+        return record
+    # The ledger's own order decides, no clock: which reading of all users was the last in this very write.
+    then_read = read_as(facts, rules, policy, sweep.started_at)
+    by_time = any(then_read.get(key) != now_read.get(key) for key in more)
+    if record.owed and record.debt:
+        by_time = by_time or record.debt.generation is None
+    debt = Debt(
+        at=at,
+        sweep=sweep.id,
+        under_way=sweep.ended_at is None,
+        generation=None if by_time else facts.generation,
     )
+    return msgspec.structs.replace(record, owed=tuple(sorted({*record.owed, *more})), debt=debt)
 
 
 def _advance(

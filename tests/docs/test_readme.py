@@ -1,5 +1,6 @@
 """What the README and the docs show is true: commands run, links lead somewhere, named files are there."""
 
+import json
 import os
 import re
 import shutil
@@ -103,8 +104,19 @@ def test_up_keeps_the_sandbox_running_until_interrupted() -> None:
         first = running.stdout.readline()
         assert first.startswith("app "), first
         assert health(base) in ("starting", "ok")
+        graph, control = (running.stdout.readline().split() for _ in range(2))
+        assert graph[0] == "graph"
+        assert set_loss_rate(control[2]) == 1.0
         os.kill(running.pid, signal.SIGINT)
         assert running.wait(30) == 0
+
+
+def set_loss_rate(address: str) -> float:
+    """Post what the README shows, as it shows it; the loss rate that answers."""
+    [shown] = re.findall(r"`(\{\"do\".*?\})`", (ROOT / "README.md").read_text())
+    with urllib.request.urlopen(address, data=shown.encode(), timeout=10) as answer:  # noqa: S310 - http on loopback
+        rate: float = json.load(answer)["loss_rate"]
+    return rate
 
 
 def health(port: int) -> str:

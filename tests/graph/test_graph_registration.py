@@ -6,7 +6,7 @@ from shared.graph.errors import Forbidden, GraphError, LinkError, Unavailable
 from shared.graph.groups import transitive_member_page
 from shared.graph.registration import registration_page
 from shared.model import Registration
-from tests.graph.stub_graph import Bench, Reply, error, oid
+from tests.graph.stub_graph import Bench, Reply, Seen, error, oid
 
 PATH = "/reports/authenticationMethods/userRegistrationDetails"
 
@@ -43,6 +43,7 @@ async def test_rows_are_read_page_by_page(at_bench: Bench) -> None:
     assert empty == []
     assert last == [Registration(id=oid(2))]
     assert at_bench.stub.targets()[0] == PATH + "?$top=999"
+    assert {seen.headers["x-ms-throttle-priority"] for seen in at_bench.stub.seen} == {"low"}
 
 
 async def test_where_a_page_size_is_refused_the_service_chooses_it(at_bench: Bench) -> None:
@@ -73,6 +74,22 @@ async def test_no_more_than_five_requests_go_out_in_ten_seconds(at_bench: Bench)
     assert times[4] == 0
     assert all(later - earlier >= 10 for earlier, later in zip(times, times[5:], strict=False))
     assert times[-1] == pytest.approx(20)
+
+
+async def test_attempts_that_fail_keep_the_pace_as_well(at_bench: Bench) -> None:
+    times: list[float] = []
+
+    def answer(seen: Seen) -> Reply:
+        times.append(at_bench.hours.elapsed)
+        if len(times) % 5 == 0:
+            return Reply({"value": []})
+        return error(503, "ServiceUnavailable", retry_after="0.1")
+
+    at_bench.stub.route = answer
+    for _ in range(3):
+        await pages(at_bench)
+    assert len(times) == 15
+    assert all(later - earlier >= 10 - 1e-6 for earlier, later in zip(times, times[5:], strict=False))
 
 
 async def test_two_readings_share_the_pace(at_bench: Bench) -> None:

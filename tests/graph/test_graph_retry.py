@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.graph.errors import Throttled
 from shared.graph.retry import Gate, Pace, Patience, retry_after
 from tests.graph.stub_graph import Hours
 
@@ -53,12 +54,29 @@ def test_back_off_grows_within_its_limits(attempt: int, chance: float) -> None:
 async def test_the_pace_is_kept_whatever_lies_between_the_requests(pauses: list[float]) -> None:
     hours = Hours()
     pace = Pace(5, 10.0, hours.clock, hours.sleep)
+    gate = Gate(hours.clock, hours.sleep, 60.0)
     times = []
     for pause in pauses:
         hours.elapsed += pause
-        await pace.turn()
+        await pace.turn(gate)
         times.append(hours.elapsed)
     assert all(later - earlier >= 10 - 1e-6 for earlier, later in zip(times, times[5:], strict=False))
+
+
+async def test_a_place_in_the_pace_is_taken_only_where_the_gate_is_open() -> None:
+    hours = Hours()
+    pace, gate = Pace(1, 10.0, hours.clock, hours.sleep), Gate(hours.clock, hours.sleep, 60.0)
+    await pace.turn(gate)
+    # The ten seconds of the third count from when the second could really go.
+    gate.shut(30)
+    await pace.turn(gate)
+    second = hours.elapsed
+    assert second >= 30
+    await pace.turn(gate)
+    assert hours.elapsed >= second + 10
+    gate.shut(100)
+    with pytest.raises(Throttled):
+        await pace.turn(gate)
 
 
 async def test_a_shorter_order_does_not_open_the_gate_earlier() -> None:

@@ -91,12 +91,11 @@ async def test_a_tenant_without_premium_is_told_from_a_missing_permission(at_ben
     assert answers == [True, False]
 
 
-async def test_410_keeps_its_location_and_is_not_followed(at_bench: Bench) -> None:
+async def test_the_link_that_a_410_proposes_is_not_followed(at_bench: Bench) -> None:
     link = f"{at_bench.stub.base_url}/users/delta?$deltatoken="
     at_bench.stub.replies = [error(410, "resyncRequired", location=link)]
-    with pytest.raises(Gone410) as caught:
+    with pytest.raises(Gone410):
         await ask(at_bench)
-    assert caught.value.location == link
     assert len(at_bench.stub.seen) == 1
 
 

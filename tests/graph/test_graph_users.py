@@ -265,6 +265,16 @@ async def test_an_empty_page_with_a_next_link_goes_on(at_bench: Bench) -> None:
     assert at_bench.stub.targets()[1] == "/users?$skiptoken=x%2Fy"
 
 
+async def test_reading_everybody_can_wait_and_reading_one_cannot(at_bench: Bench) -> None:
+    link = f"{at_bench.stub.base_url}/users?$skiptoken=x"
+    at_bench.stub.replies = [Reply({"value": []}), Reply({"value": []}), Reply({"responses": []})]
+    await user_pages(at_bench.session)
+    await user_pages(at_bench.session, link)
+    await read_users(at_bench.session, [oid(0)])
+    priorities = [seen.headers.get("x-ms-throttle-priority") for seen in at_bench.stub.seen]
+    assert priorities == ["low", "low", None]
+
+
 async def test_a_row_without_a_usable_id_is_counted_and_the_others_are_kept(at_bench: Bench) -> None:
     odd = [{"id": 5}, "odd", {}, None, {"id": "../me"}]
     at_bench.stub.replies = [Reply({"value": [wire_user(oid(0).upper()), *odd, {"id": oid(1)}]})]

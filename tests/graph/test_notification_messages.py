@@ -80,12 +80,11 @@ RACE = """
 import json, time
 from datetime import UTC, datetime
 from shared.graph.notifications import lifecycle_messages, messages, parse_call
-from tests.graph.test_notifications import SECRET, SUBSCRIPTION, TENANT, change
+from tests.graph.test_notifications import SECRET, TENANT, change
 from tests.graph.stub_graph import oid
 body = json.dumps({"value": [change(oid(number)) for number in range(1000)]}).encode()
-known = frozenset({SUBSCRIPTION})
 def ours():
-    call = parse_call(body, TENANT, (SECRET, "another"), known)
+    call = parse_call(body, TENANT, (SECRET, "another"))
     return messages(call, datetime.now(UTC)) + lifecycle_messages(call, datetime.now(UTC))
 def best(function):
     times = []

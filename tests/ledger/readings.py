@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from shared.ledger.commits import UserReading
+from shared.ledger.commits import CommitOutcome, UserReading, apply_readings
+from shared.ledger.records import Shard
 from shared.ledger.tombstones import Absence
 from shared.model import (
     AssignedLicense,
@@ -18,7 +19,9 @@ from shared.model import (
     User,
     Verdict,
 )
+from shared.rules.loader import load_rules
 
+RULES = load_rules()
 TENANT_ID = "00000000-0000-0000-0000-00000000beef"
 EDITION = "2017-10-24"
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -126,3 +129,10 @@ def absence(user: int = 1, seen: float = 0, since: float | None = None) -> Absen
 async def one_user() -> int:
     """A count of users that makes a ledger of one shard."""
     return 1
+
+
+def apply(shard: Shard, *news: UserReading | Absence, at: float = 100) -> tuple[Shard, CommitOutcome]:
+    """One commit of all of these, readings first."""
+    readings = [one for one in news if isinstance(one, UserReading)]
+    absences = [one for one in news if isinstance(one, Absence)]
+    return apply_readings(shard, readings, after(at), TENANT_ID, RULES, absences)

@@ -228,7 +228,7 @@ def test_what_was_missed_is_taken_out_once_it_can_not_be_heard_of_any_more() -> 
     assert same is MISSED
     assert nothing == Tally()
     left, tally = gap.take_out(MISSED, after(101 + WITHIN))
-    assert tally == Tally(missed=1, sample=(ADA,), longest_seconds=50, since=after(50))
+    assert tally == Tally(missed=1, sample=(ADA,), longest_seconds=50)
     assert left.users[ADA] == msgspec.structs.replace(record_of(MISSED), missed=None)
     assert gap.take_out(left, after(102 + WITHIN)) == (left, Tally())
 
@@ -250,7 +250,7 @@ def test_a_tally_says_the_longest_wait_and_names_the_first_twenty() -> None:
     for number in range(1, 31):
         shard, _ = apply(shard, reading(number, seen=99, since=50 + number), at=100)
     _, tally = gap.take_out(shard, after(101 + WITHIN))
-    assert (tally.missed, tally.longest_seconds, tally.since) == (30, 49, after(51))
+    assert (tally.missed, tally.longest_seconds) == (30, 49)
     assert tally.sample == tuple(user_id(number) for number in range(1, SAMPLE + 1))
 
 
@@ -259,7 +259,6 @@ TALLY = st.builds(
         missed=len(ids),
         sample=tuple(sorted(ids)[:SAMPLE]),
         longest_seconds=longest,
-        since=after(longest) if ids else None,
         heard=heard,
         seconds=2.0 * heard,
         longest=float(heard),

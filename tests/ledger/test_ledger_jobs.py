@@ -142,7 +142,6 @@ async def test_the_tally_is_over_all_shards_and_taken_once(
         missed=2,
         sample=tuple(sorted((user_id(A), user_id(B)))),
         longest_seconds=60,
-        since=after(40),
         heard=1,
         seconds=10,
         longest=10,
@@ -214,6 +213,17 @@ async def test_holders_are_all_to_whom_one_of_the_skus_is_assigned_and_who_are_t
     assert await holders(wide, "sku-f3") == await holders(wide) == []
     await wide.commit_users("0002", [], after(6), absences=[absence(C, seen=5)])
     assert await holders(wide, "sku-f1") == []
+
+
+async def test_of_holders_and_of_everybody_those_judged_by_older_facts_can_be_asked_for(wide: Ledger) -> None:
+    await wide.commit_users("0001", [reading(B, seen=3, generation=2, skus=("sku-ems",))], after(4))
+    await wide.commit_users("0002", [reading(C, seen=3, generation=3, skus=("sku-ems",))], after(4))
+    for before, found in ((2, []), (3, ["0001"]), (4, ["0001", "0002"]), (None, ["0001", "0002"])):
+        assert [name async for name, _ in wide.holders(["sku-ems"], before=before)] == found
+    assert [name async for name, ids in wide.everybody(before=3) if user_id(C) in ids] == []
+    assert {one async for _, ids in wide.everybody() for one in ids} >= {user_id(B), user_id(C)}
+    await wide.commit_users("0002", [], after(6), absences=[absence(C, seen=5)])
+    assert user_id(C) not in {one async for _, ids in wide.everybody() for one in ids}
 
 
 async def test_a_shard_that_was_written_before_there_were_labels_is_looked_into(

@@ -5,35 +5,26 @@ import pytest
 
 from shared.findings import REOPEN_WITHIN
 from shared.ledger import commits
-from shared.ledger.commits import CommitOutcome, UserReading, apply_readings
+from shared.ledger.commits import CommitOutcome
 from shared.ledger.records import Posting, Shard
-from shared.ledger.tombstones import KEPT, Absence
+from shared.ledger.tombstones import KEPT
 from shared.model import Moment, Standing, State
-from shared.rules.loader import load_rules
 from tests.ledger.readings import (
     CANNOT_WRITE_BACK,
     EDITION,
     FAILED,
     START,
-    TENANT_ID,
     UNCOVERED,
     absence,
     after,
+    apply,
     reading,
     user_id,
 )
 
-RULES = load_rules()
 EMPTY = Shard(name="0000")
 ADA = user_id(1)
 DAY = 86_400.0
-
-
-def apply(shard: Shard, *news: UserReading | Absence, at: float = 100) -> tuple[Shard, CommitOutcome]:
-    """One commit of all of these, readings first."""
-    readings = [one for one in news if isinstance(one, UserReading)]
-    absences = [one for one in news if isinstance(one, Absence)]
-    return apply_readings(shard, readings, after(at), TENANT_ID, RULES, absences)
 
 
 def with_one(*found: object, at: float = 100) -> Shard:

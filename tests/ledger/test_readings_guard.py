@@ -8,24 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.ledger import commits
-from shared.ledger.commits import CommitOutcome, UserReading, apply_readings
+from shared.ledger.commits import CommitOutcome, UserReading
 from shared.ledger.journal import lines_of, replay
 from shared.ledger.records import Shard
 from shared.ledger.tombstones import Absence
 from shared.model import Judged, Moment, OpenFinding, Registration, Standing, State
-from shared.rules.loader import load_rules
 from tests.ledger.readings import (
     CANNOT_WRITE_BACK,
     FAILED,
+    RULES,
     TENANT_ID,
     UNCOVERED,
     absence,
     after,
+    apply,
     reading,
     user_id,
 )
 
-RULES = load_rules()
 EMPTY = Shard(name="0000")
 
 FOUND = st.sampled_from([(), (UNCOVERED,), (CANNOT_WRITE_BACK,), (FAILED,), (UNCOVERED, FAILED)])
@@ -37,13 +37,6 @@ READING = st.builds(
     st.integers(1, 3),
 )
 MESSAGE = st.lists(READING, max_size=6)
-
-
-def apply(shard: Shard, *news: UserReading | Absence, at: float = 100) -> tuple[Shard, CommitOutcome]:
-    """One commit of all of these, readings first."""
-    readings = [one for one in news if isinstance(one, UserReading)]
-    absences = [one for one in news if isinstance(one, Absence)]
-    return apply_readings(shard, readings, after(at), TENANT_ID, RULES, absences)
 
 
 def test_a_reading_judged_by_older_facts_is_refused_even_if_it_looked_later() -> None:

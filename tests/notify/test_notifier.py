@@ -5,13 +5,12 @@ import logging
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
 
 from shared.ledger.ledger import Ledger
-from shared.ledger.members import encode, pack
+from shared.ledger.members import Packing, encode
 from shared.ledger.records import Posting, Sweep, TenantRecord
 from shared.model import Finding, LicensingGroup, TenantFacts, Totals
 from shared.notify.notifier import Notifier, TableUnreadable, Told
@@ -257,7 +256,9 @@ async def test_members_of_a_group_whose_job_runs_are_held(bench: Bench) -> None:
     group = LicensingGroup(id="group-1", processing_since=after(0))
     facts = TenantFacts(tenant_id=TENANT_ID, groups={"group-1": group})
     await bench.ends_baseline(0, facts=facts)
-    await bench.storage.evidence.put(f"{TENANT_ID}/groups/group-1", encode(pack([UUID(user_id(1)).bytes])))
+    members = Packing()
+    members.add([user_id(1)])
+    await bench.storage.evidence.put(f"{TENANT_ID}/groups/group-1", encode(members.packed()))
     await bench.tells(10)
     await bench.commits(1, UNCOVERED, seen=20)
     told = await bench.tells(1100)

@@ -7,6 +7,9 @@ import pytest
 
 from sandbox.graph.tenant import generate
 from sandbox.storage_proxy import StorageProxy
+from shared.graph import users as graph_users
+from shared.watch.users import sweep_phases
+from tests.watch.postbox import Postbox
 from tests.watch.scene import QUICK, Clock, Scene, listening
 
 Opener = Callable[..., Awaitable[Scene]]
@@ -40,3 +43,17 @@ async def known(scene: Scene) -> Scene:
     """The same after its baseline: facts, subscriptions, every user read once, queues empty."""
     await scene.begin()
     return scene
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One page of twenty users a step: a tenant of sixty takes three, and more with empty pages."""
+    monkeypatch.setattr(sweep_phases, "PAGES_A_STEP", 1)
+    monkeypatch.setattr(graph_users, "PAGE", 20)
+
+
+@pytest.fixture
+async def postbox() -> AsyncIterator[Postbox]:
+    """The address that Graph calls."""
+    async with Postbox() as box:
+        yield box

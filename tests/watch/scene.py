@@ -19,8 +19,9 @@ from shared.graph.notifications import handshake
 from shared.graph.retry import Patience
 from shared.graph.session import GraphSession
 from shared.ledger.journal import JournalLine
-from shared.ledger.records import Posting, TenantRecord, UserRecord
-from shared.model import Evidence, TenantFacts
+from shared.ledger.records import Posting, Sweep, TenantRecord, UserRecord
+from shared.ledger.shards import shard_names
+from shared.model import Evidence, Standing, TenantFacts
 from shared.settings import Settings, load
 from shared.storage import Queue, Storage
 from shared.watch.hearing import subscriptions
@@ -274,6 +275,26 @@ class Scene:
     def storage(self) -> Storage:
         """The first worker's storage."""
         return self.watch.storage
+
+
+async def sweep_of(watch: Worker) -> Sweep:
+    """Where the reading of all users stands."""
+    found = (await watch.tenant()).sweep
+    assert found is not None
+    return found
+
+
+def looked_at(scene: Scene) -> set[str]:
+    """Users whom the first worker put on the queue."""
+    return {user for one in scene.watch.changed() for user in one.users}
+
+
+async def standing_rows(watch: Worker) -> dict[str, Standing]:
+    """The whole index of standings."""
+    found: dict[str, Standing] = {}
+    for name in shard_names(watch.manifest.shards):
+        found |= await watch.standings.read(watch.manifest.epoch, name)
+    return found
 
 
 async def read_report(worker: Watch) -> None:

@@ -11,12 +11,11 @@ from sandbox.graph import skus
 from sandbox.graph.faults import Fault
 from sandbox.graph.service_operations import ClearFaults
 from shared.graph.delta import DeltaPage, delta_page
-from shared.ledger.records import Sweep
 from shared.storage import Stale
-from shared.watch.messages import DELTA, GONE, HEARD, SWEEP, Changed, write_changed
+from shared.watch.messages import DELTA, GONE, SWEEP, Changed, write_changed
 from shared.watch.users import delta, delta_state, sweep
 from shared.watch.users.delta_state import Delta
-from tests.watch.scene import Scene, Worker
+from tests.watch.scene import Scene, Worker, sweep_of
 from tests.watch.test_watch_sweep_faults import told
 
 pytestmark = pytest.mark.real
@@ -27,12 +26,6 @@ QUERY = "GET /users/delta"
 async def state_of(watch: Worker) -> Delta:
     """Where the chain stands."""
     found = await delta_state.recall(watch)
-    assert found is not None
-    return found
-
-
-async def sweep_of(watch: Worker) -> Sweep:
-    found = (await watch.tenant()).sweep
     assert found is not None
     return found
 
@@ -334,6 +327,27 @@ async def test_a_graph_that_cannot_be_asked_is_asked_again_and_then_told(known: 
     assert (await state_of(known.watch)).fault == ""
 
 
+async def test_a_graph_that_cannot_be_asked_is_asked_again_at_longer_and_longer_intervals(
+    known: Scene,
+) -> None:
+    await known.control.fault(Fault(path="/users/delta", status=503, count=100))
+    await round_(known)
+    waited = []
+    for _ in range(5):
+        minutes = 0
+        while not await delta.run_if_due(known.watch):
+            known.clock.pass_by(minutes=1)
+            minutes += 1
+        waited.append(minutes)
+    assert waited == [2, 4, 8, 14, 14], "at the latest when a round would be due anyway"
+    assert await delta.run_soon(known.watch)
+    assert not await delta.run_if_due(known.watch)
+    await known.control.do(ClearFaults())
+    await round_(known)
+    assert await delta.run_soon(known.watch)
+    assert await delta.run_if_due(known.watch)
+
+
 async def test_a_link_that_leads_away_from_graph_is_not_kept(known: Scene) -> None:
     before = await state_of(known.watch)
     await known.control.set_rates(delta_page_size=1)
@@ -351,28 +365,6 @@ async def test_the_state_is_never_written_over_another_workers(known: Scene) -> 
     with pytest.raises(Stale):
         await delta_state.write(known.watch, held, held.state)
     assert (await state_of(known.watch)).rounds == 5
-
-
-# --- poison ----------------------------------------------------------------------------------------------
-
-
-async def test_what_failed_too_often_is_taken_up_again_as_it_was_and_counted(known: Scene) -> None:
-    poison = known.storage.poison("changed-users")
-    at = known.clock.now()
-    gone, heard = sorted(known.world.users)[:2]
-    texts = [
-        *write_changed(at, users=[gone], why=GONE, look=2),
-        *write_changed(at, users=[heard]),
-    ]
-    for text in (*texts, "not to be read"):
-        await poison.send(text)
-    asked = await round_(known)
-    assert [(one.users, one.why, one.look) for one in asked] == [((gone,), GONE, 2), ((heard,), HEARD, 1)]
-    assert await poison.length() == 1
-    assert (await state_of(known.watch)).poison == 2
-    assert await told(known.watch) == [("opened", "poison")]
-    await round_(known)
-    assert await told(known.watch) == [("opened", "poison")], "hidden for a moment is not gone"
 
 
 # --- the gap ---------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Licence errors: members on whom a group's licence fails now, failed last time, or has an open finding."""
 
+import asyncio
+
 import pytest
 from azure.core.exceptions import HttpResponseError
 
@@ -7,8 +9,10 @@ from sandbox.graph import skus
 from sandbox.graph.faults import Fault
 from sandbox.graph.operations import ForceError, ReprocessGroup, SetGroupLicences
 from sandbox.storage_proxy import Match
+from shared.graph.errors import Unavailable
 from shared.watch.licensing import errors
 from shared.watch.messages import ERRORS
+from shared.watch.parts import Watch
 from shared.watch.tenant_facts import facts
 from shared.watch.users.evaluation import evaluate_users
 from tests.watch.scene import Scene
@@ -91,6 +95,48 @@ async def test_a_group_is_asked_itself_while_the_index_does_not_know_that_it_is_
     await errors.look(known.watch)
     assert looked_at(known) == short
     assert (await known.watch.facts()).groups[group].errors == ()
+
+
+async def test_failing_members_are_looked_at_when_due_whatever_becomes_of_delta(known: Scene) -> None:
+    _, short = await failing(known, 2)
+    await known.control.fault(Fault(path="/users/delta", status=503, count=100))
+    for _ in range(2):
+        assert await errors.look_if_due(known.watch)
+        assert looked_at(known) == short
+        for _ in range(2):
+            known.clock.pass_by(minutes=5)
+            assert not await errors.look_if_due(known.watch)
+        known.clock.pass_by(minutes=5)
+
+
+async def test_a_look_that_was_cut_short_is_done_again_and_one_that_graph_refused_in_its_time(
+    known: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[Exception] = [Unavailable(503), ChildProcessError()]
+
+    async def broken(_: Watch) -> None:
+        raise raised.pop()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(errors, "look", broken)
+        with pytest.raises(ChildProcessError):
+            await errors.look_if_due(known.watch)
+        assert await errors.look_if_due(known.watch)
+    assert not await errors.look_if_due(known.watch)
+    known.clock.pass_by(minutes=15)
+    assert await errors.look_if_due(known.watch)
+
+
+async def test_one_worker_at_a_time_looks_at_licence_errors_and_none_before_the_first_reading(
+    scene: Scene,
+) -> None:
+    await scene.ready()
+    assert not await errors.look_if_due(scene.watch)
+    await scene.begin()
+    other = await scene.another().ready()
+    await scene.control.fault(Fault(path="/groups", kind="delay", seconds=0.3))
+    ran = await asyncio.gather(errors.look_if_due(scene.watch), errors.look_if_due(other))
+    assert sorted(ran) == [False, True]
 
 
 async def test_users_with_an_open_finding_are_looked_at_although_no_group_lists_them(known: Scene) -> None:

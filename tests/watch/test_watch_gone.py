@@ -197,13 +197,6 @@ async def read_all(scene: Scene) -> None:
     await scene.work_off()
 
 
-@pytest.fixture
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One page of twenty users a step."""
-    monkeypatch.setattr(sweep_phases, "PAGES_A_STEP", 1)
-    monkeypatch.setattr(graph_users, "PAGE", 20)
-
-
 async def halfway(scene: Scene) -> None:
     """Another reading of all users whose pages were all put aside and none judged."""
     await sweep.start_again(scene.watch, "tests")

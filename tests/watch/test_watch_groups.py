@@ -15,7 +15,7 @@ from shared.watch.licensing import groups, members
 from shared.watch.licensing.groups import evaluate_groups
 from shared.watch.messages import AGAIN, DELTA, HEARD, Changed, read_changed
 from shared.watch.tenant_facts import facts, rejudge
-from tests.watch.scene import Scene
+from tests.watch.scene import Scene, looked_at
 
 MEMBERS = "GET /groups/{id}/members"
 
@@ -41,11 +41,6 @@ async def failing(scene: Scene, group: str) -> bool:
 async def nothing_fails(scene: Scene, group: str) -> bool:
     """Whether they don't."""
     return not await failing(scene, group)
-
-
-def looked_at(scene: Scene) -> set[str]:
-    """Users whom the first worker put on the queue."""
-    return {user for one in scene.watch.changed() for user in one.users}
 
 
 @pytest.mark.real

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ledger.members import came_or_went, decode, either, encode, pack
+from shared.ledger.members import Packing, came_or_went, decode, either, encode
 from shared.watch.licensing import members
 from shared.watch.licensing.members import Members, portions, skus_key
 from tests.watch.scene import Scene
@@ -15,7 +15,10 @@ ids = st.lists(st.uuids(), max_size=40)
 
 
 def packed(listed: list[uuid.UUID]) -> bytes:
-    return pack([one.bytes for one in listed])
+    packing = Packing(run=7)
+    for one in listed:
+        packing.add([str(one)])
+    return packing.packed()
 
 
 def written(listed: set[uuid.UUID]) -> list[str]:

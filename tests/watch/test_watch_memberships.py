@@ -4,6 +4,8 @@ import pytest
 
 from sandbox.graph.faults import Fault
 from shared.model import EvidenceStatus
+from shared.watch.licensing import groups
+from shared.watch.messages import AGAIN, REGISTRATION, Changed
 from shared.watch.reach import registration
 from shared.watch.tenant_facts import facts
 from tests.watch.conftest import Opener
@@ -106,10 +108,89 @@ async def test_many_notifications_during_a_reading_are_followed_by_one_more(open
     for _ in range(4):
         await scene.look_at_group(department)
     assert await scene.calls(MEMBERS) == calls
+    [first] = watch.take_steps(REGISTRATION)
+    await registration.take_step(watch, first)
+    for _ in range(4):
+        await scene.look_at_group(department)
     await run_reading(watch)
-    # Two groups, read twice: what changed after the first notification may be missing from the first reading.
+    # Two groups, read twice: what changed after the first reading began may be missing from it.
     assert await scene.calls(MEMBERS) == calls + 4
     assert await scene.calls(REPORT) == report
+
+
+async def test_a_word_that_is_older_than_the_last_reading_of_the_members_reads_nothing(
+    open_scene: Opener,
+) -> None:
+    scene, department = await scoped(open_scene)
+    before = scene.clock.now()
+    scene.clock.pass_by(minutes=30)
+    await scene.look_at_group(department)
+    await run_reading(scene.watch)
+    calls = await scene.calls(MEMBERS)
+    await groups.evaluate_groups(scene.watch, Changed(at=before, groups=(department,), why=AGAIN))
+    assert await run_reading(scene.watch) == 0
+    assert await scene.calls(MEMBERS) == calls
+
+
+async def test_words_that_come_before_a_reading_has_come_to_the_members_make_no_other(
+    open_scene: Opener,
+) -> None:
+    scene, department = await scoped(open_scene)
+    assert await registration.start(scene.watch)
+    calls = await scene.calls(MEMBERS)
+    await scene.look_at_group(department)
+    await run_reading(scene.watch)
+    assert await scene.calls(MEMBERS) == calls + 2
+
+
+async def test_a_burst_of_words_reads_the_members_at_once_and_then_every_delta_every(
+    open_scene: Opener,
+) -> None:
+    scene, department = await scoped(open_scene)
+    watch = scene.watch
+    scene.clock.pass_by(minutes=30)
+    calls = await scene.calls(MEMBERS)
+    await scene.look_at_group(department)
+    assert [delay for _, delay in watch.sweeps.sent] == [0.0]
+    await run_reading(watch)
+    assert await scene.calls(MEMBERS) == calls + 2
+    for _ in range(20):
+        scene.clock.pass_by(seconds=10)
+        await scene.look_at_group(department)
+    [(_, delay)] = watch.sweeps.sent
+    assert 14 * 60 < delay <= 15 * 60
+    assert not await registration.refresh_if_due(watch)
+    scene.clock.pass_by(seconds=delay)
+    await run_reading(watch)
+    assert await scene.calls(MEMBERS) == calls + 4
+    # A word during a reading waits as well.
+    scene.clock.pass_by(minutes=30)
+    await scene.look_at_group(department)
+    [first] = watch.take_steps(REGISTRATION)
+    await registration.take_step(watch, first)
+    await scene.look_at_group(department)
+    [index] = watch.take_steps(REGISTRATION)
+    await registration.take_step(watch, index)
+    [finish] = watch.take_steps(REGISTRATION)
+    await registration.take_step(watch, finish)
+    [(_, delay)] = watch.sweeps.sent
+    assert 14 * 60 < delay <= 15 * 60
+
+
+async def test_an_order_for_the_report_does_not_wait_for_members_that_do(open_scene: Opener) -> None:
+    scene, department = await scoped(open_scene)
+    watch = scene.watch
+    await scene.look_at_group(department)
+    [(_, delay)] = watch.sweeps.sent
+    assert delay > 60
+    [late] = watch.take_steps(REGISTRATION)
+    report, members = await scene.calls(REPORT), await scene.calls(MEMBERS)
+    assert await registration.start(watch)
+    assert [delay for _, delay in watch.sweeps.sent] == [0.0]
+    await run_reading(watch)
+    await registration.take_step(watch, late)
+    assert await run_reading(watch) == 0
+    assert (await scene.calls(REPORT), await scene.calls(MEMBERS)) == (report + 1, members + 2)
 
 
 async def test_members_that_cannot_be_read_are_asked_for_again_within_an_hour_and_the_report_is_not(

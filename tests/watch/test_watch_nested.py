@@ -13,7 +13,7 @@ from shared.watch.messages import HEARD, STANDING, Changed
 from shared.watch.tenant_facts import facts
 from shared.watch.users.evaluation import evaluate_users
 from tests.watch.cards import Cards
-from tests.watch.scene import Scene
+from tests.watch.scene import Scene, looked_at
 
 pytestmark = pytest.mark.real
 
@@ -48,10 +48,6 @@ class Nest:
         watch = self.scene.watch
         found = await watch.standings.of(watch.manifest, [user], await watch.facts())
         return found[user].nested_in
-
-
-def looked_at(scene: Scene) -> set[str]:
-    return {user for one in scene.watch.changed() for user in one.users}
 
 
 async def judged(scene: Scene) -> None:

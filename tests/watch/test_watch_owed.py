@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from shared.judgement import Judge
+from shared.ledger.records import Debt, Sweep, TenantRecord
 from shared.model import (
     AssignedLicense,
     CommerceSubscription,
@@ -20,6 +21,7 @@ from shared.model import (
 )
 from shared.rules.loader import load_rules
 from shared.rules.policy import Policy
+from shared.watch.tenant import judge_tenant
 from shared.watch.tenant_facts.owed import EVERYBODY, owed, read_as
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -178,9 +180,9 @@ def test_evidence_that_is_read_for_the_first_time_counts_only_where_verdicts_res
     assert changed(FACTS, read) == set()
 
 
-def test_under_another_policy_nobody_is_owed_since_everybody_is_read_anew() -> None:
+def test_under_another_policy_everybody_is_owed_and_nobody_before_the_first_reading() -> None:
     other = msgspec.structs.replace(FACTS, policy="q", skus={})
-    assert changed(FACTS, other) == set()
+    assert changed(FACTS, other) == {EVERYBODY}
     assert owed({}, read_as(FACTS, RULES, POLICY, AT)) == set()
 
 
@@ -215,6 +217,46 @@ def test_whoever_is_not_owed_a_look_would_be_judged_the_same(sku_id: str, before
             )
             judged = [Judge(RULES, POLICY, facts).judged(user, Standing(), AT) for facts in (one, other)]
             assert judged[0] == judged[1], (before, after, off)
+
+
+# --- in the tenant's record -------------------------------------------------------------------------------
+
+READ = msgspec.structs.replace(FACTS, policy=POLICY.fingerprint(RULES.digest), generation=4)
+BEGAN = AT - timedelta(hours=2)
+DAY = timedelta(days=1)
+
+
+def owing(facts: TenantFacts, *, ended: bool = False, at: datetime = AT) -> TenantRecord:
+    """The tenant's record once facts of generation 5 follow those from before, during or after a reading."""
+    sweep = Sweep(id="s", started_at=BEGAN, ended_at=AT - timedelta(hours=1) if ended else None)
+    record, _ = judge_tenant(TenantRecord(name="tenant", facts=READ, sweep=sweep), RULES, POLICY, BEGAN)
+    assert (record.owed, record.debt) == ((), None)
+    newer = msgspec.structs.replace(facts, policy=READ.policy, generation=5)
+    changed = msgspec.structs.replace(record, facts=newer)
+    return judge_tenant(changed, RULES, POLICY, at)[0]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_debt_says_which_reading_of_all_may_not_know_of_it_and_whose_verdicts_do(ended: bool) -> None:
+    record = owing(with_sku(EMS, status="Suspended", enabled=0, suspended=100), ended=ended)
+    assert record.owed == (EMS,)
+    assert record.debt == Debt(at=AT, sweep="s", under_way=not ended, generation=5)
+
+
+def test_where_time_made_the_debt_no_verdict_so_far_is_taken_for_one_that_knows() -> None:
+    evidence = {**FACTS.evidence, "registration": Evidence(read_at=BEGAN - POLICY.report_max_age - DAY)}
+    record = owing(msgspec.structs.replace(FACTS, evidence=evidence))
+    assert (record.owed, record.debt and record.debt.generation) == ((EVERYBODY,), 5)
+    evidence = {"registration": Evidence(read_at=BEGAN - POLICY.report_max_age + timedelta(minutes=1))}
+    record = owing(msgspec.structs.replace(FACTS, evidence={**FACTS.evidence, **evidence}))
+    assert record.debt is not None
+    assert (record.owed, record.debt.generation) == ((EVERYBODY,), None)
+    # And it stays so while it is not paid, whatever comes on top.
+    lapsed = msgspec.structs.replace(with_sku(EMS, status="Suspended", enabled=0), generation=6)
+    more = msgspec.structs.replace(lapsed, policy=READ.policy, evidence={**FACTS.evidence, **evidence})
+    record, _ = judge_tenant(msgspec.structs.replace(record, facts=more), RULES, POLICY, AT)
+    assert record.debt is not None
+    assert (record.owed, record.debt.generation) == ((EVERYBODY, EMS), None)
 
 
 def facts_with(sku_id: str, state: dict[str, Any]) -> TenantFacts:

@@ -11,7 +11,7 @@ from sandbox.graph.operations import SetSku, SetTenant, UpdateUser
 from sandbox.graph.service_operations import RefreshReport
 from sandbox.storage_proxy import Match
 from shared.ledger.shards import shard_names, shard_of
-from shared.model import EvidenceStatus, Standing
+from shared.model import EvidenceStatus
 from shared.watch import messages
 from shared.watch.hearing import subscriptions
 from shared.watch.messages import read_changed
@@ -20,7 +20,7 @@ from shared.watch.tenant_facts import facts
 from shared.watch.users import sweep
 from shared.watch.users.evaluation import evaluate_users
 from tests.watch.conftest import Opener
-from tests.watch.scene import Scene, Worker, read_report, run_reading
+from tests.watch.scene import Scene, Worker, read_report, run_reading, standing_rows
 
 pytestmark = pytest.mark.real
 
@@ -36,14 +36,6 @@ async def read(scene: Scene) -> Worker:
     return watch
 
 
-async def rows(watch: Worker) -> dict[str, Standing]:
-    """The whole index."""
-    found: dict[str, Standing] = {}
-    for name in shard_names(watch.manifest.shards):
-        found |= await watch.standings.read(watch.manifest.epoch, name)
-    return found
-
-
 async def test_the_index_is_written_by_shard(open_scene: Opener) -> None:
     scene = await open_scene(2100)
     watch = await read(scene)
@@ -52,7 +44,7 @@ async def test_the_index_is_written_by_shard(open_scene: Opener) -> None:
     for name in shard_names(2):
         held = await watch.standings.read(watch.manifest.epoch, name)
         assert set(held) == {user for user in enabled if shard_of(user, 2) == name}
-    admin = (await rows(watch))[scene.world.cast["admin"]].registration
+    admin = (await standing_rows(watch))[scene.world.cast["admin"]].registration
     assert admin is not None
     assert admin.is_admin
     assert (await watch.facts()).evidence_of("registration").status == EvidenceStatus.OK
@@ -104,7 +96,7 @@ async def test_a_report_that_is_refused_is_asked_for_every_hour_by_one_request(
 
 async def test_a_report_that_fails_half_way_leaves_the_last_complete_one_in_force(scene: Scene) -> None:
     watch = await read(scene)
-    before, piece = await rows(watch), (await watch.facts()).evidence_of("registration")
+    before, piece = await standing_rows(watch), (await watch.facts()).evidence_of("registration")
     scene.clock.pass_by(hours=1)
     scene.world.set_scope("none")
     await scene.control.do(RefreshReport())
@@ -116,7 +108,7 @@ async def test_a_report_that_fails_half_way_leaves_the_last_complete_one_in_forc
     calls = await scene.calls(REPORT)
     await read_report(watch)
     assert await scene.calls(REPORT) == calls + 2
-    assert await rows(watch) == before
+    assert await standing_rows(watch) == before
     after = (await watch.facts()).evidence_of("registration")
     assert (after.status, after.read_at) == (EvidenceStatus.FAILED, piece.read_at)
     assert after.tried_at is not None
@@ -214,7 +206,7 @@ async def test_nobody_is_lost_where_index_or_messages_could_not_be_written(
     scene = await open_scene(SSPR_SCOPE="report")
     await scene.begin(report=True)
     watch, user = scene.watch, await promoted_user(scene)
-    before = await rows(watch)
+    before = await standing_rows(watch)
     scene.proxy.answer(lost, 403)
     assert await registration.start(watch)
     [reading] = watch.take_steps(messages.REGISTRATION)
@@ -222,7 +214,7 @@ async def test_nobody_is_lost_where_index_or_messages_could_not_be_written(
     [taking_in] = watch.take_steps(messages.REGISTRATION)
     with pytest.raises(HttpResponseError):
         await registration.take_step(watch, taking_in)
-    assert await rows(watch) == before
+    assert await standing_rows(watch) == before
     watch.changed()
     # The queue delivers the message again.
     await registration.take_step(watch, taking_in)
@@ -258,7 +250,7 @@ async def test_nested_members_of_the_scope_group_are_in_scope_and_the_emergency_
     await read_report(watch)
     inside, _ = scene.world.transitive_members(cast["group_sspr"])
     assert not scene.world.groups[cast["group_sspr"]].members
-    held = await rows(watch)
+    held = await standing_rows(watch)
     assert {user for user, row in held.items() if row.in_scope_group} == inside
     assert {user for user, row in held.items() if row.emergency} == {cast["emergency"]}
     evidence = (await watch.facts()).evidence
@@ -283,12 +275,14 @@ async def test_a_scope_group_that_cannot_be_read_leaves_the_last_members_in_forc
     path = f"/groups/{department}/transitiveMembers"
     await scene.control.fault(Fault(path=path, status=400, code="BadRequest"))
     await read_report(watch)
-    held = await rows(watch)
+    held = await standing_rows(watch)
     assert {user for user, row in held.items() if row.in_scope_group} == members
     assert held[newcomer].in_scope_group is False
     assert (await watch.facts()).evidence_of("scope-groups").status == EvidenceStatus.FAILED
     await read_report(watch)
-    assert {user for user, row in (await rows(watch)).items() if row.in_scope_group} == members - {member}
+    assert {user for user, row in (await standing_rows(watch)).items() if row.in_scope_group} == members - {
+        member
+    }
 
 
 async def test_an_unchanged_index_is_not_read_whole_again(known: Scene) -> None:

@@ -10,13 +10,12 @@ from sandbox.graph.operations import UpdateUser
 from sandbox.graph.service_operations import RefreshReport
 from sandbox.storage_proxy import Match
 from shared.graph.retry import Pace
-from shared.ledger.shards import shard_names
-from shared.model import EvidenceStatus, Standing
+from shared.model import EvidenceStatus
 from shared.watch.messages import REGISTRATION, Changed, ReadingStep
 from shared.watch.reach import registration, registration_pages, registration_state
 from shared.watch.tenant_facts import facts
 from tests.watch.conftest import Opener
-from tests.watch.scene import Scene, Worker, read_report, run_reading
+from tests.watch.scene import Scene, Worker, read_report, run_reading, standing_rows
 
 pytestmark = pytest.mark.real
 
@@ -58,14 +57,6 @@ async def begun(watch: Worker) -> ReadingStep:
     return step
 
 
-async def rows(watch: Worker) -> dict[str, Standing]:
-    """The whole index."""
-    found: dict[str, Standing] = {}
-    for name in shard_names(watch.manifest.shards):
-        found |= await watch.standings.read(watch.manifest.epoch, name)
-    return found
-
-
 async def changed_row(scene: Scene) -> str:
     """A user whose row in the report differs from the index now."""
     user = scene.world.cast["synced_with_ems"]
@@ -97,7 +88,7 @@ async def test_each_step_reads_some_pages_and_asks_for_one_next(paged: Scene) ->
     assert (await registration.progress(watch)).phase == "ended"  # type: ignore[union-attr]  # it was there
     assert [one.users for one in watch.changed()] == [(user,)]
     enabled = {one.id for one in paged.world.users.values() if one.account_enabled}
-    assert set(await rows(watch)) == enabled
+    assert set(await standing_rows(watch)) == enabled
     assert [one async for one in watch.storage.evidence.names(f"{watch.settings.tenant_id}/")]
     left = [
         one.name
@@ -130,11 +121,15 @@ async def test_a_step_that_is_delivered_twice_changes_nothing_and_starts_no_seco
     while True:
         await registration.take_step(watch, step)
         following, told = watch.take_steps(REGISTRATION), told + watch.changed()
-        before = await registration_state.present(watch), await rows(watch), await paged.requests()
+        before = await registration_state.present(watch), await standing_rows(watch), await paged.requests()
         await registration.take_step(watch, step)
         assert watch.take_steps(REGISTRATION) == []
         assert watch.changed() == []
-        assert (await registration_state.present(watch), await rows(watch), await paged.requests()) == before
+        assert (
+            await registration_state.present(watch),
+            await standing_rows(watch),
+            await paged.requests(),
+        ) == before
         if not following:
             break
         [step] = following
@@ -167,7 +162,7 @@ async def test_a_step_that_dies_before_it_is_kept_is_done_again_by_the_same_mess
     await registration.take_step(watch, second)
     await run_reading(watch)
     assert [one.users for one in watch.changed()] == [(user,)]
-    row = (await rows(watch))[user].registration
+    row = (await standing_rows(watch))[user].registration
     assert row is not None
     assert row.is_admin
 
@@ -208,18 +203,18 @@ async def test_a_forgotten_page_restarts_the_reading_once_and_discards_what_came
     step = await begun(watch)
     await registration.take_step(watch, step)
     # Somebody of the first page leaves the report before it is read again.
-    gone = min(await rows(watch))
+    gone = min(await standing_rows(watch))
     await paged.control.set_enabled(gone, False)
     await paged.control.do(RefreshReport())
     await paged.control.fault(Fault(path=PATH, status=410, code="Directory_ExpiredPageToken"))
     await run_reading(watch)
     assert (await watch.facts()).evidence_of("registration").status == EvidenceStatus.OK
-    assert gone not in await rows(watch)
+    assert gone not in await standing_rows(watch)
 
 
 async def test_a_page_that_is_forgotten_again_fails_the_report(paged: Scene) -> None:
     watch = paged.watch
-    before = await rows(watch)
+    before = await standing_rows(watch)
     piece = (await watch.facts()).evidence_of("registration")
     await changed_row(paged)
     step = await begun(watch)
@@ -229,13 +224,13 @@ async def test_a_page_that_is_forgotten_again_fails_the_report(paged: Scene) -> 
     await run_reading(watch)
     after = (await watch.facts()).evidence_of("registration")
     assert (after.status, after.read_at) == (EvidenceStatus.FAILED, piece.read_at)
-    assert await rows(watch) == before
+    assert await standing_rows(watch) == before
     assert watch.changed() == []
 
 
 async def test_a_report_that_turns_403_halfway_leaves_index_and_verdicts_and_says_so(paged: Scene) -> None:
     watch = paged.watch
-    before = await rows(watch)
+    before = await standing_rows(watch)
     piece = (await watch.facts()).evidence_of("registration")
     user = await changed_row(paged)
     step = await begun(watch)
@@ -246,7 +241,7 @@ async def test_a_report_that_turns_403_halfway_leaves_index_and_verdicts_and_say
     assert (after.status, after.read_at) == (EvidenceStatus.FORBIDDEN, piece.read_at)
     assert after.permission == "AuditLog.Read.All"
     assert after.tried_at != piece.tried_at
-    assert await rows(watch) == before
+    assert await standing_rows(watch) == before
     assert watch.changed() == []
     await paged.look_at(user)
     assert (await watch.record(user)).verdict.reach == "everyone"

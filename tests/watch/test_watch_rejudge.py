@@ -7,12 +7,13 @@ from azure.core.exceptions import HttpResponseError
 from sandbox.graph import skus
 from sandbox.graph.operations import DropSku, SetSku
 from sandbox.storage_proxy import Match
-from shared.ledger.records import Posting, TenantRecord
+from shared.ledger.records import Debt, Posting, TenantRecord
 from shared.model import EvidenceStatus, State
 from shared.watch.messages import FACTS
 from shared.watch.tenant import TENANT
 from shared.watch.tenant_facts import facts, rejudge, upkeep
 from shared.watch.tenant_facts.owed import EVERYBODY
+from shared.watch.users import sweep
 from shared.watch.users.evaluation import evaluate_users
 from tests.watch.cards import Cards
 from tests.watch.conftest import Opener
@@ -126,7 +127,9 @@ async def test_many_holders_are_read_with_everybody(known: Scene, monkeypatch: p
 
 async def owes_everybody(scene: Scene) -> None:
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
-        return msgspec.structs.replace(record, owed=(EVERYBODY,), owed_at=scene.clock.now()), ()
+        assert record.sweep is not None
+        debt = Debt(at=scene.clock.now(), sweep=record.sweep.id)
+        return msgspec.structs.replace(record, owed=(EVERYBODY,), debt=debt), ()
 
     await scene.watch.ledger.commit_tenant(change, scene.clock.now())
 
@@ -140,13 +143,8 @@ async def test_what_everybody_hangs_on_has_everybody_read_once(known: Scene) -> 
     assert first is not None
     assert first.id != before.id
     assert not await rejudge.pay(known.watch)
-    # One that has begun since the change judges by it, whoever ordered it.
-    await owes_everybody(known)
     await known.run_sweep()
-    record = await known.watch.tenant()
-    assert record.sweep is not None
-    assert record.owed_at is not None
-    assert record.sweep.started_at < record.owed_at
+    await owes_everybody(known)
     assert await rejudge.pay(known.watch)
     again = (await known.watch.tenant()).sweep
     assert again is not None
@@ -155,15 +153,13 @@ async def test_what_everybody_hangs_on_has_everybody_read_once(known: Scene) -> 
 
 async def test_a_reading_of_all_that_began_since_is_not_asked_for_twice(known: Scene) -> None:
     await owes_everybody(known)
-    assert await rejudge.pay(known.watch)
+    await sweep.start_again(known.watch)
     first = (await known.watch.tenant()).sweep
-
-    def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
-        return msgspec.structs.replace(record, owed=(EVERYBODY,)), ()
-
-    await known.watch.ledger.commit_tenant(change, known.clock.now())
+    assert first is not None
+    assert first.ended_at is None
     assert await rejudge.pay(known.watch)
-    assert (await known.watch.tenant()).sweep == first
+    record = await known.watch.tenant()
+    assert (record.sweep, record.owed, record.debt) == (first, (), None)
 
 
 # --- one card --------------------------------------------------------------------------------------------

@@ -6,14 +6,15 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 
 from sandbox.graph.faults import Fault
-from sandbox.graph.service_operations import DropSubscription
+from sandbox.graph.service_operations import ClearFaults, DropSubscription
 from sandbox.storage_proxy import Match
 from shared.watch import parts
 from shared.watch.hearing import subscriptions
-from shared.watch.hearing.subscription_memory import Kept, recall
+from shared.watch.hearing.subscription_memory import recall
 from shared.watch.messages import LifecycleEvent, read_step
 from shared.watch.users import delta, delta_state
 from tests.watch.scene import Scene
+from tests.watch.subscribed import kept
 
 pytestmark = pytest.mark.real
 
@@ -39,13 +40,6 @@ async def delta_ordered(scene: Scene) -> bool:
     assert record.sweep.again == ""
     assert scene.watch.steps() == []
     return state.soon
-
-
-async def kept(scene: Scene) -> Kept:
-    """What is remembered."""
-    found = await recall(scene.watch)
-    assert found is not None
-    return found
 
 
 async def test_both_are_created_with_both_addresses_and_recorded(scene: Scene) -> None:
@@ -184,6 +178,28 @@ async def test_missed_notifications_are_told_by_delta_and_nobody_is_read_again_f
     assert await delta_ordered(known)
 
 
+async def test_catching_up_with_groups_answers_nothing_that_was_missed_of_users(known: Scene) -> None:
+    at = known.clock.now()
+    missed = await event(known, "missed")
+    await subscriptions.answer(known.watch, [await event(known, "missed", "groups")], known.clock.now())
+    assert {group for one in known.watch.changed() for group in one.groups}
+    assert not await delta_ordered(known)
+    await subscriptions.answer(known.watch, [missed], at)
+    assert await delta_ordered(known)
+    assert known.watch.changed() == [], "groups were looked at already"
+
+
+async def test_what_one_that_is_not_recorded_missed_may_be_of_users_and_of_groups(known: Scene) -> None:
+    at = known.clock.now()
+    strange = LifecycleEvent(subscription="0a0a0a0a-0000-4000-8000-000000000001", event="missed")
+    await subscriptions.answer(known.watch, [await event(known, "missed", "groups")], known.clock.now())
+    known.watch.changed()
+    for _ in range(2):
+        await subscriptions.answer(known.watch, [strange], at)
+    assert await delta_ordered(known)
+    assert {group for one in known.watch.changed() for group in one.groups}
+
+
 async def test_a_subscription_that_graph_says_is_removed_is_created_again(known: Scene) -> None:
     removed = await event(known, "subscriptionRemoved")
     await known.control.do(DropSubscription(id=removed.subscription))
@@ -214,6 +230,37 @@ async def test_a_renewal_that_failed_is_made_good_by_the_next_run(known: Scene) 
     await subscriptions.keep(known.watch)
     assert await known.calls(PATCH) == 2
     assert (await kept(known)).problems == ()
+
+
+async def test_a_reauthorization_that_met_an_outage_is_asked_for_until_it_is_done(known: Scene) -> None:
+    known.clock.pass_by(days=1)
+    asked, at = await event(known, REAUTHORIZE), known.clock.now()
+    await known.control.fault(Fault(path="/subscriptions/*", method="PATCH", status=503, count=9))
+    await subscriptions.answer(known.watch, [asked], at)
+    assert (await kept(known)).reauthorize == (asked.subscription,)
+    known.clock.pass_by(hours=1)
+    await subscriptions.keep(known.watch)
+    assert (await kept(known)).reauthorize == (asked.subscription,)
+    known.clock.pass_by(hours=1)
+    await known.control.do(ClearFaults())
+    tried = await known.calls(PATCH)
+    await subscriptions.keep(known.watch)
+    [renewed] = [one for one in (await kept(known)).records if one.id == asked.subscription]
+    assert renewed.renewed_at > at + timedelta(hours=1)
+    assert (await kept(known)).reauthorize == ()
+    await subscriptions.keep(known.watch)
+    assert await known.calls(PATCH) == tried + 1
+
+
+async def test_a_reauthorization_is_forgotten_with_its_subscription(known: Scene) -> None:
+    known.clock.pass_by(days=1)
+    asked = await event(known, REAUTHORIZE)
+    await known.control.fault(Fault(path="/subscriptions/*", method="PATCH", status=503, count=2))
+    await subscriptions.answer(known.watch, [asked], known.clock.now())
+    await known.control.do(DropSubscription(id=asked.subscription))
+    await subscriptions.keep(known.watch)
+    assert (await kept(known)).reauthorize == ()
+    assert asked.subscription not in {one.id for one in (await kept(known)).records}
 
 
 async def test_an_outage_of_graph_is_no_card_while_the_subscriptions_live_on(known: Scene) -> None:

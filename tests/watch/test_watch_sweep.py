@@ -9,24 +9,15 @@ from sandbox.graph import skus
 from sandbox.graph.faults import Fault
 from sandbox.graph.operations import SetSku
 from sandbox.graph.service_operations import ClearFaults
-from shared.graph import users as graph_users
-from shared.ledger.records import Sweep
 from shared.watch.hearing import subscriptions
 from shared.watch.messages import SWEEP, ReadingStep
 from shared.watch.parts import Watch
 from shared.watch.tenant_facts import facts
-from shared.watch.users import delta_state, spill, sweep, sweep_phases
+from shared.watch.users import delta_state, spill, sweep
 from tests.watch.conftest import Opener
-from tests.watch.scene import Scene, Worker, read_report
+from tests.watch.scene import Scene, Worker, read_report, sweep_of
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One page of twenty users a step: a tenant of sixty takes three, and more with empty pages."""
-    monkeypatch.setattr(sweep_phases, "PAGES_A_STEP", 1)
-    monkeypatch.setattr(graph_users, "PAGE", 20)
 
 
 async def started(scene: Scene) -> tuple[Worker, ReadingStep]:
@@ -36,13 +27,6 @@ async def started(scene: Scene) -> tuple[Worker, ReadingStep]:
     assert await sweep.start_if_due(watch)
     [step] = watch.steps()
     return watch, step
-
-
-async def sweep_of(watch: Worker) -> Sweep:
-    """Where the reading of all users stands."""
-    found = (await watch.tenant()).sweep
-    assert found is not None
-    return found
 
 
 JOBS: dict[str, Callable[[Watch], Awaitable[object]]] = {

@@ -13,29 +13,14 @@ from sandbox.graph.service_operations import ClearFaults
 from shared.graph import users as graph_users
 from shared.graph.errors import Throttled, Unavailable
 from shared.graph.pages import RawRows
-from shared.ledger.records import Sweep
 from shared.watch.messages import AGAIN, SWEEP, ReadingStep, read_step
 from shared.watch.tenant_facts import facts
 from shared.watch.users import delta_state, sweep, sweep_phases
 from shared.watch.users.evaluation import evaluate_users
-from tests.watch.scene import Scene, Worker
+from tests.watch.scene import Scene, Worker, sweep_of
 from tests.watch.test_watch_evaluation import new_generation
 
-pytestmark = pytest.mark.real
-
-
-@pytest.fixture(autouse=True)
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One page of twenty users a step: a tenant of sixty takes three."""
-    monkeypatch.setattr(sweep_phases, "PAGES_A_STEP", 1)
-    monkeypatch.setattr(graph_users, "PAGE", 20)
-
-
-async def sweep_of(watch: Worker) -> Sweep:
-    """Where the reading of all users stands."""
-    found = (await watch.tenant()).sweep
-    assert found is not None
-    return found
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("small_steps")]
 
 
 async def begun(scene: Scene) -> ReadingStep:
@@ -144,7 +129,79 @@ async def test_pages_that_are_forgotten_again_and_again_are_told(known: Scene) -
         [step] = watch.steps()
     assert await told(watch) == [("opened", "sweep")]
     await sweep.take_step(watch, step)
-    assert (await told(watch))[-1] == ("resolved", "sweep")
+    assert await told(watch) == [("opened", "sweep")], "the pages before were never the trouble"
+    await known.run_sweep()
+    assert await told(watch) == [("opened", "sweep"), ("resolved", "sweep")]
+
+
+async def test_a_reading_whose_pages_are_always_forgotten_begins_at_longer_and_longer_intervals(
+    known: Scene,
+) -> None:
+    watch = known.watch
+    step, delays = await begun(known), []
+    for _ in range(9):
+        await known.control.fault(Fault(path="/users", status=410, code="resyncRequired"))
+        await sweep.take_step(watch, step)
+        [(text, delay)] = watch.sweeps.sent
+        delays.append(delay)
+        assert not await sweep.start_if_due(watch), "its message waits: it does not stand still"
+        known.clock.pass_by(seconds=delay)
+        assert not await sweep.start_if_due(watch)
+        [step] = watch.steps()
+        assert read_step(text) == step
+        await sweep.take_step(watch, step)
+        [step] = watch.steps()
+    assert delays == [0, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+    assert await told(watch) == [("opened", "sweep")]
+
+
+async def test_a_reading_that_graph_puts_off_is_asked_for_once_however_long_that_is(known: Scene) -> None:
+    watch = known.watch
+    step = await begun(known)
+    for waited in range(4):
+        assert await told(watch) == ([] if waited < 3 else [("opened", "sweep")])
+        await known.control.fault(Fault(path="/users", status=429, retry_after="3600"))
+        await sweep.take_step(watch, step)
+        # The session's gate goes by the machine's clock.
+        watch.graph.gate._opens_at = 0.0
+        known.clock.pass_by(minutes=59)
+        assert not await sweep.start_if_due(watch)
+        known.clock.pass_by(minutes=2)
+        assert not await sweep.start_if_due(watch)
+        assert watch.steps() == [step]
+    assert (await watch.tenant()).unwell["sweep"].startswith("step 2: Throttled 429")
+    known.clock.pass_by(minutes=11)
+    assert await sweep.start_if_due(watch), "the message may be lost"
+    [step] = watch.steps()
+    await sweep.take_step(watch, step)
+    await known.run_sweep()
+    assert await told(watch) == [("opened", "sweep"), ("resolved", "sweep")]
+
+
+async def test_pages_read_before_graph_wants_to_be_asked_later_are_kept(
+    known: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = known.watch
+    step = await begun(known)
+    monkeypatch.setattr(sweep_phases, "PAGES_A_STEP", 20)
+    original, answers = graph_users.user_pages, [True, False]
+
+    async def throttled(*given: Any) -> RawRows:
+        if not answers.pop():
+            return await original(*given)
+        raise Throttled(90.0)
+
+    monkeypatch.setattr(sweep_phases, "user_pages", throttled)
+    await sweep.take_step(watch, step)
+    stands = await sweep_of(watch)
+    assert (stands.step, stands.pages, stands.users) == (3, 2, 40)
+    [(text, delay)] = watch.sweeps.sent
+    assert (read_step(text).step, delay) == (3, 90.0)
+    assert not await sweep.start_if_due(watch)
+    monkeypatch.setattr(sweep_phases, "user_pages", original)
+    await known.run_sweep()
+    stands = await sweep_of(watch)
+    assert (stands.users, stands.unseen, stands.phase) == (60, 0, "ended")
 
 
 Twist = Callable[[RawRows], RawRows]

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection
 
 from shared.watch.licensing.groups import that_matter
-from shared.watch.messages import AGAIN, write_changed
+from shared.watch.messages import AGAIN, LAST_LOOK, write_changed
 from shared.watch.parts import Watch
 from shared.watch.users import delta, sweep
 
@@ -26,6 +26,6 @@ async def order(watch: Watch, resources: Collection[str]) -> None:
         await sweep.start_again(watch, "notifications")
     if "groups" in resources and record.facts:
         for text in write_changed(
-            watch.now(), groups=sorted(that_matter(watch, record.facts)), look=2, why=AGAIN
+            watch.now(), groups=sorted(that_matter(watch, record.facts)), look=LAST_LOOK, why=AGAIN
         ):
             await watch.storage.changed_users.send(text)

@@ -8,6 +8,9 @@ import msgspec
 from shared.graph.subscription_plan import Reason, Record
 from shared.watch.parts import Watch
 
+OPTIONAL = "groups"
+"""The resource whose changes can be had without a subscription, by delta (Group.Read.All is not granted)."""
+
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
     """Graph refused what this resource needs, for lack of `permission`.
@@ -35,7 +38,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     `listed_at`: when Graph's list was last read; `others` are the subscriptions of this app in it that send
     elsewhere. `refused` and `troubles` are by resource; a refusal is in both. `problems` are sentences for
-    health. `caught_up_at`: when what may have been lost was last ordered to be read.
+    health. `caught_up`: when what may have been lost of a resource was last ordered to be read.
+    `reauthorize`: ids of subscriptions that Graph asked to have renewed and that could not be yet.
     """
 
     at: datetime
@@ -45,7 +49,13 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     refused: Mapping[str, Refused] = {}
     troubles: Mapping[str, Held] = {}
     others: tuple[str, ...] = ()
-    caught_up_at: datetime | None = None
+    caught_up: Mapping[str, datetime] = {}
+    reauthorize: tuple[str, ...] = ()
+
+    def forgoes(self, resource: str) -> bool:
+        """Whether the watch does without this subscription, for lack of a permission it can do without."""
+        trouble = self.troubles.get(resource)
+        return resource == OPTIONAL and trouble is not None and trouble.reason is Reason.PERMISSION
 
     def alive(self, resource: str, now: datetime) -> bool:
         """Whether notifications of this resource come, as far as is known."""

@@ -16,7 +16,7 @@ from shared.settings import Settings
 from shared.watch import unwell
 from shared.watch.fault_codes import Code
 from shared.watch.hearing import calls, catching_up
-from shared.watch.hearing.subscription_memory import Held, Kept, Refused, recall, remember
+from shared.watch.hearing.subscription_memory import OPTIONAL, Held, Kept, Refused, recall, remember
 from shared.watch.messages import LifecycleEvent, write_lifecycle
 from shared.watch.parts import Busy, Watch
 
@@ -25,8 +25,6 @@ log = logging.getLogger("watch.subscriptions")
 RESOURCES = ("users", "groups")
 CODES: Mapping[str, Code] = {"users": "subscription-users", "groups": "subscription-groups"}
 """How each resource's subscription is called among the faults of the watch."""
-OPTIONAL = "groups"
-"""The resource whose changes can be had without a subscription, by delta (Group.Read.All is not granted)."""
 
 LIST_EVERY = timedelta(hours=24)
 """Graph's list shows strays; 40 calls in 20 seconds are all that an app has over all of its tenants."""
@@ -79,7 +77,7 @@ async def answer(watch: Watch, events: Sequence[LifecycleEvent], at: datetime | 
             held=held,
             before=before,
             urgent={event.subscription for event in events if event.event == REAUTHORIZE},
-            missed=any(event.event != REAUTHORIZE for event in events),
+            missed=_missed(events, before),
             listing=bool(asked - {one.id for one in _records(before)}),
         )
 
@@ -89,12 +87,24 @@ def _unanswered(
 ) -> tuple[LifecycleEvent, ...]:
     """Those of the events after whose coming nothing was done yet that answers them."""
     renewed = {one.id for one in _records(before) if one.renewed_at >= at}
-    caught_up = before is not None and before.caught_up_at is not None and before.caught_up_at >= at
+    caught_up = {name for name, when in before.caught_up.items() if when >= at} if before else set[str]()
     return tuple(
         event
         for event in events
-        if not (event.subscription in renewed if event.event == REAUTHORIZE else caught_up)
+        if not (
+            event.subscription in renewed
+            if event.event == REAUTHORIZE
+            else _missed([event], before) <= caught_up
+        )
     )
+
+
+def _missed(events: Sequence[LifecycleEvent], before: Kept | None) -> set[str]:
+    """The resources of which these tell that notifications were lost; all of them for a subscription that is
+    not recorded: it may be one that was made anew since."""
+    resources = {one.id: one.resource for one in _records(before)}
+    lost = [event.subscription for event in events if event.event != REAUTHORIZE]
+    return {name for one in lost for name in ((resources[one],) if one in resources else RESOURCES)}
 
 
 async def _put_off(
@@ -119,30 +129,31 @@ async def _keep(
     held: object,
     before: Kept | None,
     urgent: Collection[str] = (),
-    missed: bool = False,
+    missed: Collection[str] = (),
     listing: bool = False,
 ) -> None:
     now = watch.now()
     record = (await watch.ledger.read_tenant()).record
     refused = before.refused if before else {}
+    asked = {*urgent, *(before.reauthorize if before else ())}
     settled = await settle(
         watch.graph,
         _records(before),
         wanted(watch.settings),
         now,
         listing=listing or _list_due(before, await calls.recall(watch), now),
-        urgent={*urgent, *(one.id for one in _records(before) if one.resource in refused)},
+        urgent={*asked, *(one.id for one in _records(before) if one.resource in refused)},
         waiting=_waiting(before, record, now),
     )
     # What was refused and is allowed again was not told meanwhile.
     allowed_again = {name for name in refused if _has(settled, name)} - set(settled.troubles)
-    lost = settled.lost | allowed_again | (set(RESOURCES) if missed else set())
+    lost = settled.lost | allowed_again | {*missed}
     # Before they are remembered: a run that ends in between finds them unrecorded and starts over.
     if lost:
         await catching_up.order(watch, lost)
     if not held:
         raise Busy("the lock was lost: another worker looks after the subscriptions by now")
-    kept = _kept(before, settled, record, now, caught_up=bool(lost))
+    kept = _kept(before, settled, record, now, caught_up=lost, asked=asked)
     await remember(watch, kept)
     await unwell.note(watch, {code: _fault(name, kept, before, now) for name, code in CODES.items()})
     for done in settled.done:
@@ -172,8 +183,8 @@ def _has(settled: Settled, resource: str) -> bool:
 
 def _waiting(before: Kept | None, record: TenantRecord, now: datetime) -> frozenset[str]:
     """Resources that nothing is created for now: refused not long ago, and nothing looks different since."""
-    last = before.refused.get(OPTIONAL) if before else None
-    if last is None or now - last.tried_at >= CREATE_AGAIN or not _forgone(before):
+    last = before.refused.get(OPTIONAL) if before and before.forgoes(OPTIONAL) else None
+    if last is None or now - last.tried_at >= CREATE_AGAIN:
         return frozenset()
     granted = last.evidence != "ok" and _evidence(record, OPTIONAL) == "ok"
     return frozenset() if granted else frozenset({OPTIONAL})
@@ -184,9 +195,15 @@ def _evidence(record: TenantRecord, name: str) -> str:
 
 
 def _kept(
-    before: Kept | None, settled: Settled, record: TenantRecord, now: datetime, *, caught_up: bool
+    before: Kept | None,
+    settled: Settled,
+    record: TenantRecord,
+    now: datetime,
+    *,
+    caught_up: Collection[str],
+    asked: Collection[str],
 ) -> Kept:
-    """What to remember of a run."""
+    """What to remember of a run that caught up with these resources and was asked to renew these ids."""
     refused: dict[str, Refused] = {}
     troubles: dict[str, Held] = {}
     for name, trouble in settled.troubles.items():
@@ -209,7 +226,9 @@ def _kept(
         refused=refused,
         troubles=troubles,
         others=settled.others or () if read else before.others if before else (),
-        caught_up_at=now if caught_up else before.caught_up_at if before else None,
+        caught_up={**(before.caught_up if before else {}), **dict.fromkeys(sorted(caught_up), now)},
+        # One that was made anew has another id: nothing is left to be renewed of it.
+        reauthorize=tuple(one.id for one in settled.records if one.id in asked and one.renewed_at < now),
     )
 
 
@@ -229,12 +248,6 @@ def _expected(line: str, settled: Settled) -> bool:
     return bool(trouble and trouble.reason is Reason.PERMISSION and line.startswith(f"{OPTIONAL}: "))
 
 
-def _forgone(kept: Kept | None) -> bool:
-    """Whether the watch goes without the subscription that it can do without."""
-    trouble = kept.troubles.get(OPTIONAL) if kept else None
-    return trouble is not None and trouble.reason is Reason.PERMISSION
-
-
 def _fault(resource: str, kept: Kept, before: Kept | None, now: datetime) -> str | None:
     """What a person must mend, beginning with the reason; None where the watch can do it or do without.
 
@@ -242,7 +255,7 @@ def _fault(resource: str, kept: Kept, before: Kept | None, now: datetime) -> str
     outage only where there is no subscription to live on meanwhile.
     """
     trouble = kept.troubles.get(resource)
-    if trouble is None or (resource == OPTIONAL and _forgone(kept)):
+    if trouble is None or kept.forgoes(resource):
         return None
     again = before is not None and resource in before.troubles
     named = trouble.ids or trouble.reason is not Reason.IN_THE_WAY

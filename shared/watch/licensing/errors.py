@@ -17,15 +17,14 @@ from shared.graph.groups import PARALLEL, Failing, failing_group_ids, read_faili
 from shared.graph.parallel import few_at_a_time
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import LicensingGroup, TenantFacts
-from shared.watch.messages import ERRORS, write_changed
+from shared.watch.messages import ERRORS, LAST_LOOK, write_changed
 from shared.watch.parts import Watch
-from shared.watch.tenant import as_known, judge_tenant
+from shared.watch.tenant import judge_tenant, with_group
 from shared.watch.tenant_facts import facts as facts_room
 
 log = logging.getLogger("watch.errors")
 
-_ONCE = 2
-"""Everybody is looked at again next time anyway."""
+_LOCK_SECONDS = 60
 
 Lists = Mapping[str, frozenset[str]]
 """Group id to the ids of the members on whom something of it fails."""
@@ -36,6 +35,40 @@ class _Found(msgspec.Struct, frozen=True):
 
     at: datetime
     groups: Mapping[str, Failing]
+
+
+class _Tried(msgspec.Struct, frozen=True):
+    """When the last look began that came to an end."""
+
+    at: datetime
+
+
+async def look_if_due(watch: Watch) -> bool:
+    """`look` every `DELTA_EVERY`, whatever becomes of the delta query; says whether it did.
+
+    One at a time; nothing before the first reading of all users has begun. Where Graph can't be asked, that
+    is logged and the next look comes in its time; a look that a worker's end cut short is done again at once.
+    """
+    if (await watch.ledger.read_tenant()).record.sweep is None or not await _due(watch):
+        return False
+    async with watch.ledger.lock("errors", _LOCK_SECONDS) as held:
+        if not held or not await _due(watch):
+            return False
+        at = watch.now()
+        try:
+            await look(watch)
+        except GraphError as fault:
+            log.warning("licence errors can't be looked at: %s", fault)
+        await watch.storage.ledger.put(_tried_name(watch), msgspec.json.encode(_Tried(at)))
+        return True
+
+
+async def _due(watch: Watch) -> bool:
+    stored = await watch.storage.ledger.read(_tried_name(watch))
+    if stored is None:
+        return True
+    # A timer that comes a moment early must not wait for its next turn.
+    return watch.now() - msgspec.json.decode(stored.data, type=_Tried).at >= 0.9 * watch.settings.delta_every
 
 
 async def look(watch: Watch) -> None:
@@ -56,7 +89,7 @@ async def look(watch: Watch) -> None:
     after = _lists(before, found)
     users = {one for listed in (before, after) for ids in listed.values() for one in ids}
     users.update([user_id async for user_id in watch.ledger.failing_users()])
-    for text in write_changed(watch.now(), users=sorted(users), look=_ONCE, why=ERRORS):
+    for text in write_changed(watch.now(), users=sorted(users), look=LAST_LOOK, why=ERRORS):
         await watch.storage.changed_users.send(text)
     if after != before:
         data = msgspec.json.encode({key: sorted(ids) for key, ids in after.items()}, order="sorted")
@@ -105,16 +138,11 @@ async def _commit(watch: Watch, found: _Found) -> None:
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
         if record.facts is None:
             return record, ()
-        groups = dict(record.facts.groups)
+        facts = record.facts
         for key, one in found.groups.items():
-            known = groups.get(key)
-            if known and known.observed_at and known.observed_at > found.at:
-                continue
-            if one.group:
-                groups[key] = as_known(known, one.group)
-            else:
-                groups.pop(key, None)
-        facts = msgspec.structs.replace(record.facts, groups=groups)
+            facts = with_group(facts, key, one.group, found.at)
+        if facts is record.facts:
+            return record, ()
         changed = msgspec.structs.replace(record, facts=facts)
         return judge_tenant(changed, watch.rules, watch.settings.policy, found.at)
 
@@ -124,3 +152,7 @@ async def _commit(watch: Watch, found: _Found) -> None:
 
 def _name(watch: Watch) -> str:
     return f"{watch.settings.tenant_id}/errors"
+
+
+def _tried_name(watch: Watch) -> str:
+    return f"{watch.settings.tenant_id}/{watch.manifest.epoch}/errors"

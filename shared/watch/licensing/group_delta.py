@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from shared.graph.delta import groups_delta_page, groups_latest
+from shared.graph.delta import delta_page, groups_latest
 from shared.graph.errors import Forbidden, Gone410, GraphError
 from shared.model import Facts
 from shared.watch import unwell
@@ -77,7 +77,7 @@ async def _follow(watch: Watch, state: State) -> State:
         return await _begin(watch, state)
     for _ in range(_PAGES):
         try:
-            page = await groups_delta_page(watch.graph, state.link)
+            page = await delta_page(watch.graph, state.link)
         except Gone410:
             return await _begin(watch, state)
         facts = await facts_room.present(watch)
@@ -110,7 +110,7 @@ async def _failed(watch: Watch, state: State, fault: GraphError) -> None:
         # Nothing of groups was ever read: that the permission is missing is told with this piece of evidence.
         return
     if failures >= _FAILURES_TOLD:
-        await unwell.note(watch, {_CODE: f"{type(fault).__name__} {fault.status or ''} {fault.code}".strip()})
+        await unwell.note(watch, {_CODE: fault.brief})
 
 
 async def present(watch: Watch) -> State:

@@ -18,16 +18,24 @@ from shared.model import LicensingGroup, TenantFacts
 from shared.watch.licensing import members as member_lists
 from shared.watch.licensing import nested
 from shared.watch.licensing.members import Members, portions
-from shared.watch.messages import AGAIN, DELTA, HEARD, IDS_A_MESSAGE, STANDING, Changed, write_changed
+from shared.watch.messages import (
+    AGAIN,
+    DELTA,
+    HEARD,
+    IDS_A_MESSAGE,
+    LAST_LOOK,
+    STANDING,
+    Changed,
+    write_changed,
+)
 from shared.watch.parts import Watch
 from shared.watch.reach import registration
-from shared.watch.tenant import as_known, judge_tenant
+from shared.watch.tenant import judge_tenant, with_group
 from shared.watch.tenant_facts import facts as facts_room
 from shared.watch.tenant_facts import rejudge
 
 log = logging.getLogger("watch.groups")
 
-_LOOKS = 2
 _LOCK_SECONDS = 60
 _BUSY_SECONDS = 15.0
 """How long a message waits while another worker reads its group; mostly it then needs no reading any more."""
@@ -52,13 +60,13 @@ async def evaluate_groups(watch: Watch, changed: Changed) -> None:
     """Look at the groups of a message; of those that anybody may tell of, what does not matter is dropped.
 
     A group that was read after the message was written is not read again for it, but still looked at a
-    second time. For a scope group or the emergency group the members are read again. One that Graph wants
-    asked about later, or that another worker reads, goes back on the queue with its delay. Raises other
-    `GraphError`s.
+    second time. For a scope group or the emergency group the members are read again, if not since. One that
+    Graph wants asked about later, or that another worker reads, goes back on the queue with its delay. Raises
+    other `GraphError`s.
     """
     facts = await facts_room.present(watch)
     if set(changed.groups) & registration.membership_groups(watch, facts):
-        await registration.refresh_memberships(watch)
+        await registration.refresh_memberships(watch, changed.at)
     for group_id in changed.groups:
         if group_id not in facts.groups and changed.why in (HEARD, DELTA):
             # Of a group that assigns nothing, as far as is known, nothing of its own is read.
@@ -121,13 +129,9 @@ async def _commit(
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
         if record.facts is None:
             return record, ()
-        known = record.facts.groups.get(group_id)
-        if (known is None and group is None) or (known and known.observed_at and known.observed_at > at):
+        facts = with_group(record.facts, group_id, group, at)
+        if facts is record.facts:
             return record, ()
-        groups = {key: one for key, one in record.facts.groups.items() if key != group_id}
-        if group:
-            groups[group_id] = as_known(known, group)
-        facts = msgspec.structs.replace(record.facts, groups=groups)
         changed = msgspec.structs.replace(record, facts=facts)
         return judge_tenant(changed, watch.rules, watch.settings.policy, at)
 
@@ -201,7 +205,7 @@ async def _look_again(watch: Watch, changed: Changed, group: LicensingGroup, *, 
     """
     now = watch.now()
     running = was_read and group.job_runs(now)
-    if not running and changed.look >= _LOOKS:
+    if not running and changed.look >= LAST_LOOK:
         return
     due = max(now, (group.members_at or now) + watch.settings.second_look)
     look = changed.look if running else changed.look + 1

@@ -32,12 +32,12 @@ class Members(msgspec.Struct, frozen=True):
 
 async def read(watch: Watch, group_id: str, sku_ids: Sequence[str]) -> Members:
     """The members as Graph has them now. Raises `NotFound` and other `GraphError`s."""
-    ids: list[bytes] = []
+    ids = lists.Packing()
     groups: set[str] = set()
     async for page in member_pages(watch.graph, group_id, transitive=False):
-        ids += [uuid.UUID(one).bytes for one in page.users]
+        ids.add(page.users)
         groups.update(page.groups)
-    return Members(lists.pack(ids), frozenset(groups), skus_key(sku_ids))
+    return Members(ids.packed(), frozenset(groups), skus_key(sku_ids))
 
 
 async def recall(watch: Watch, group_id: str) -> Members | None:

@@ -20,7 +20,7 @@ from shared.ledger.records import Posting, TenantRecord
 from shared.model import LicensingGroup, TenantFacts
 from shared.watch.licensing import errors
 from shared.watch.licensing.nesting import Rows
-from shared.watch.messages import STANDING, write_changed
+from shared.watch.messages import LAST_LOOK, STANDING, write_changed
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant
 from shared.watch.users.spill import Section, Spill
@@ -31,7 +31,6 @@ _LOCK_SECONDS = 60
 _PAGES_A_PART = 20
 _STORED_WITHIN = timedelta(seconds=30)
 """Longer than storage's own retries: a look before the index is stored would judge by the old one."""
-_ONCE = 2
 
 
 class _Member(msgspec.Struct, frozen=True, array_like=True):
@@ -180,7 +179,7 @@ def _nested(sections: list[Section], before: Rows, unread: frozenset[str]) -> Ro
 
 async def _send(watch: Watch, users: list[str]) -> None:
     """Before the index is stored, and not due until it is: a crash in between loses nobody."""
-    for text in write_changed(watch.now() + _STORED_WITHIN, users=users, look=_ONCE, why=STANDING):
+    for text in write_changed(watch.now() + _STORED_WITHIN, users=users, look=LAST_LOOK, why=STANDING):
         await watch.storage.changed_users.send(text, delay=_STORED_WITHIN.total_seconds())
 
 

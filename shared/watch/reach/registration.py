@@ -55,7 +55,7 @@ async def refresh_if_due(watch: Watch) -> bool:
     if record.facts is None:
         return False
     reading = await state.present(watch)
-    if reading is not None and reading.ended_at is None:
+    if reading is not None and reading.ended_at is None and not state.waits(watch, reading):
         if not _stalled(watch, reading):
             return False
         log.warning("the reading of the registration report stood still at step %d", reading.step)
@@ -65,15 +65,24 @@ async def refresh_if_due(watch: Watch) -> bool:
 
 async def start(watch: Watch) -> bool:
     """Read everything again; says whether that has begun. If a reading runs, it is followed by one more."""
-    return await _begin(watch, PIECES)
+    facts = (await watch.ledger.read_tenant()).record.facts
+    return facts is not None and await state.begin(watch, facts, PIECES)
 
 
-async def refresh_memberships(watch: Watch) -> bool:
-    """Read the members of the scope and emergency groups again; the report stays as it is.
+async def refresh_memberships(watch: Watch, at: datetime) -> bool:
+    """Read the members of the scope and emergency groups again, unless that began after `at`, when they
+    changed, or is yet to begin; the report stays as it is. Says whether a reading was begun.
 
-    If a reading runs, it is followed by one of the members, however often that is asked for.
+    The first word of a change is followed at once, those of a burst by one reading every `DELTA_EVERY`. If a
+    reading runs that came to the members before `at`, it is followed by one of the members.
     """
-    return await _begin(watch, MEMBERSHIPS)
+    reading = await state.present(watch)
+    if reading is not None and state.is_yet_to_read(watch, reading, MEMBERSHIPS, at):
+        return False
+    facts = (await watch.ledger.read_tenant()).record.facts
+    if facts is None or state.were_read(watch, facts, MEMBERSHIPS, at):
+        return False
+    return await state.begin(watch, facts, MEMBERSHIPS)
 
 
 def membership_groups(watch: Watch, facts: TenantFacts) -> frozenset[str]:
@@ -140,14 +149,11 @@ async def _take(watch: Watch, reading: Reading, lease: Lease) -> tuple[Reading |
     after = msgspec.structs.replace(after, due_at=watch.now() + timedelta(seconds=delay))
     log.info("registration step %d: %s rows so far, bucket %d", reading.step, dict(after.rows), after.bucket)
     following = await state.checkpoint(watch, reading, after, record.facts)
+    if following is not None and following.id != reading.id:
+        delay = state.wait_of(watch, following)
     if following is not None and taken is not None:
         await intake.forget(watch, reading, taken)
     return following, delay
-
-
-async def _begin(watch: Watch, pieces: tuple[str, ...]) -> bool:
-    facts = (await watch.ledger.read_tenant()).record.facts
-    return facts is not None and await state.begin(watch, facts, pieces)
 
 
 def _due(watch: Watch, record: TenantRecord, facts: TenantFacts) -> tuple[str, ...]:

@@ -12,9 +12,10 @@ import msgspec
 
 from shared.ledger.ledger import TenantChange
 from shared.ledger.records import Posting, TenantRecord
-from shared.model import Evidence, Standing, TenantFacts
+from shared.model import Evidence, EvidenceStatus, Standing, TenantFacts
 from shared.storage import Lease, Stale
-from shared.watch.messages import IDS_A_MESSAGE, STANDING, write_changed
+from shared.watch.fault_codes import EMPTY, PERMISSION
+from shared.watch.messages import IDS_A_MESSAGE, LAST_LOOK, STANDING, write_changed
 from shared.watch.parts import Busy, Watch
 from shared.watch.reach.registration_rows import differing, standings
 from shared.watch.reach.registration_state import AUDIT, REPORT, SCOPE, Reading, groups_of
@@ -28,9 +29,6 @@ log = logging.getLogger("watch.registration")
 _STORED_WITHIN = timedelta(seconds=30)
 _EACH_WRITE = timedelta(seconds=0.1)
 """Longer than storage's own retries: a look before the index is stored would judge by the old one."""
-
-_LOOK = 2
-"""Rows are compared daily, so nobody is looked at a second time for one."""
 
 _OLDEST_DAY = timedelta(days=800)
 """Rows older than that are counted with that day, so that the state stays small."""
@@ -113,16 +111,17 @@ async def finish(watch: Watch, reading: Reading) -> Reading:
         # Where the policy has changed meanwhile, everybody is read again as soon as all was read under it.
         if record.sweep.policy == record.facts.policy == reading.policy:
             await sweep.start_again(watch, "registration")
-    elif REPORT in reading.read:
+    else:
+        # Also where the report can't be read: the time they are given may be over by the last one.
         async for _, waiting in watch.ledger.waiting_for_report():
-            for text in write_changed(watch.now(), users=waiting, look=_LOOK, why=STANDING):
+            for text in write_changed(watch.now(), users=waiting, look=LAST_LOOK, why=STANDING):
                 await watch.storage.changed_users.send(text)
     return msgspec.structs.replace(reading, ended_at=at)
 
 
 async def _send(watch: Watch, changed: list[str], shards: int) -> None:
     within = _STORED_WITHIN + _EACH_WRITE * (shards + len(changed) // IDS_A_MESSAGE)
-    for text in write_changed(watch.now() + within, users=changed, look=_LOOK, why=STANDING):
+    for text in write_changed(watch.now() + within, users=changed, look=LAST_LOOK, why=STANDING):
         await watch.storage.changed_users.send(text, delay=within.total_seconds())
 
 
@@ -144,10 +143,37 @@ def _committing(watch: Watch, reading: Reading, at: datetime) -> TenantChange:
         facts = msgspec.structs.replace(facts, watched=_watched(watch, reading, facts))
         # Members alone don't stand for the report: a sweep waits for both under a new policy.
         policy = reading.policy if REPORT in reading.outcomes else record.standing_policy
-        changed = msgspec.structs.replace(record, facts=facts, standing_policy=policy)
+        changed = msgspec.structs.replace(
+            record, facts=facts, standing_policy=policy, unwell=_with_fault(record, reading)
+        )
         return judge_tenant(changed, watch.rules, watch.settings.policy, at)
 
     return change
+
+
+def _with_fault(record: TenantRecord, reading: Reading) -> Mapping[str, str]:
+    """The faults, with that of the report while an earlier reading of it is kept in force for another.
+
+    In the same write as the evidence, as that of an empty list of SKUs. A refusal and an empty report are
+    told at once; what else fails, which may pass, when it has failed twice in a row, and no other fault is
+    told by then. A tenant without P1 or P2 has no report: that is no fault of the watch's, and neither told
+    nor taken for mended here.
+    """
+    report = reading.outcomes.get(REPORT)
+    if report is None or record.facts is None:
+        return record.unwell
+    left = {code: detail for code, detail in record.unwell.items() if code != REPORT}
+    if report.status is EvidenceStatus.OK:
+        return left
+    if report.read_at is None or report.status is EvidenceStatus.NOT_PREMIUM:
+        return record.unwell
+    if report.status is EvidenceStatus.FORBIDDEN:
+        return {**left, REPORT: f"{PERMISSION}: {report.permission}"}
+    if report.problem == EMPTY:
+        return {**left, REPORT: EMPTY}
+    if record.facts.evidence_of(REPORT).status is EvidenceStatus.OK or REPORT in record.unwell:
+        return record.unwell
+    return {**left, REPORT: report.problem or "failed"}
 
 
 def _is_in(reading: Reading, facts: TenantFacts) -> bool:
@@ -167,8 +193,11 @@ def _aged(piece: str, evidence: Evidence, reading: Reading) -> Evidence:
     """The evidence with the age of the rows behind it."""
     if piece != REPORT or piece not in reading.read:
         return evidence
-    median = _median(reading.row_days)
-    return msgspec.structs.replace(evidence, oldest_row_at=reading.oldest_row_at, median_row_at=median)
+    oldest, median = reading.oldest_row_at, _median(reading.row_days)
+    if oldest and median:
+        # Rows are counted by day: on the first of them the day began before its first row.
+        median = max(oldest, median)
+    return msgspec.structs.replace(evidence, oldest_row_at=oldest, median_row_at=median)
 
 
 def _median(days: Mapping[str, int]) -> datetime | None:

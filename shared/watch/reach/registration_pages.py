@@ -15,7 +15,9 @@ from shared.graph.errors import Gone410, GraphError, Throttled, Unavailable
 from shared.graph.evidence import after_attempt
 from shared.graph.groups import transitive_member_page
 from shared.graph.registration import registration_page
+from shared.ledger.shards import shard_names
 from shared.model import Evidence, EvidenceStatus, TenantFacts
+from shared.watch.fault_codes import EMPTY
 from shared.watch.parts import Watch
 from shared.watch.reach.registration_rows import ForEmergency, InScope, Row, Used, put_aside, reported
 from shared.watch.reach.registration_state import AUDIT, REPORT, SCOPE, Reading, Source
@@ -60,6 +62,7 @@ async def read_on(watch: Watch, reading: Reading, facts: TenantFacts) -> tuple[R
         begun = msgspec.structs.replace(now, piece_began_at=now.piece_began_at or asked_at)
         try:
             page = await _page(watch, source, now)
+            await _refuse_empty(watch, source, now, page)
         except GraphError as problem:
             now, delay = _after(watch, begun, source, problem, facts)
             if now.restarts > reading.restarts:
@@ -85,6 +88,20 @@ async def _page(watch: Watch, source: Source, reading: Reading) -> Got:
     kind = InScope if source.piece == SCOPE else ForEmergency
     rows = [kind(user_id) for user_id in members.users]
     return Got(rows, members.next_link, members.asked_at, tuple(members.groups))
+
+
+async def _refuse_empty(watch: Watch, source: Source, reading: Reading, page: Got) -> None:
+    """Raise `Unavailable` where the report ends without any row and the index has some.
+
+    Taken as the truth it would take everybody out of reach at once, administrators among them; a tenant that
+    the watch can read has users.
+    """
+    if source.piece != REPORT or page.next_link or page.rows or reading.rows.get(REPORT):
+        return
+    for name in shard_names(watch.manifest.shards):
+        rows = await watch.standings.read(watch.manifest.epoch, name)
+        if any(row.registration for row in rows.values()):
+            raise Unavailable(200, code=EMPTY)
 
 
 def _advanced(reading: Reading, source: Source, page: Got) -> Reading:

@@ -79,6 +79,11 @@ class Reading(Facts, frozen=True):
         return self.sources[self.place] if self.place < len(self.sources) else None
 
     @property
+    def pieces(self) -> frozenset[str]:
+        """What it reads."""
+        return frozenset(source.piece for source in self.sources)
+
+    @property
     def read(self) -> frozenset[str]:
         """The pieces that were read whole."""
         return frozenset(name for name, one in self.outcomes.items() if one.status is EvidenceStatus.OK)
@@ -120,26 +125,31 @@ async def present(watch: Watch) -> Reading | None:
 async def begin(watch: Watch, facts: TenantFacts, pieces: Iterable[str]) -> bool:
     """Begin a reading of these pieces, or have one that runs followed by it; says whether it was begun.
 
-    However often that is asked for while one runs, it is followed by one.
+    However often that is asked for while one runs, it is followed by one. One that only waits for its time is
+    taken for one of these pieces if it has them all, and else replaced by one of both that begins at once.
     """
     asked = tuple(piece for piece in wanted(watch.settings.policy) if piece in set(pieces))
     if not asked:
         return False
-    reading = _new(watch, facts, asked)
+    identity = uuid.uuid4().hex
     for _ in range(_ATTEMPTS):
         kept = await _load(watch)
-        if kept and kept.reading.id == reading.id:
+        if kept and kept.reading.id == identity:
             # Our write was in, though its answer was lost.
-            await ask_for(watch, reading)
+            await ask_for(watch, kept.reading, wait_of(watch, kept.reading))
             return True
-        if kept and kept.reading.ended_at is None:
+        waiting = kept.reading.pieces if kept and waits(watch, kept.reading) else frozenset[str]()
+        if waiting.issuperset(asked):
+            return False
+        reading = _new(watch, facts, {*asked, *waiting}, identity)
+        if kept and kept.reading.ended_at is None and not waiting:
             again = tuple(piece for piece in PIECES if piece in {*kept.reading.again, *asked})
             if again == kept.reading.again:
                 return False
             if await _store(watch, msgspec.structs.replace(kept.reading, again=again), kept.etag):
                 return False
         elif await _store(watch, reading, kept.etag if kept else None):
-            await ask_for(watch, reading)
+            await ask_for(watch, reading, wait_of(watch, reading))
             return True
     raise Overtaken("the state of the registration reading was written by others every time")
 
@@ -174,7 +184,7 @@ async def checkpoint(
             return None
         following = msgspec.structs.replace(after, step=before.step + 1, again=kept.reading.again)
         if following.ended_at and following.again and facts:
-            following = _new(watch, facts, following.again)
+            following = _new(watch, facts, following.again, uuid.uuid4().hex, after)
         following = msgspec.structs.replace(following, mark=mark)
         if await _store(watch, following, kept.etag):
             return following
@@ -186,16 +196,64 @@ async def ask_for(watch: Watch, reading: Reading, delay: float = 0.0) -> None:
     await watch.storage.sweeps.send(write_step(REGISTRATION, reading.id, reading.step), delay=delay)
 
 
-def _new(watch: Watch, facts: TenantFacts, pieces: Iterable[str]) -> Reading:
+def waits(watch: Watch, reading: Reading) -> bool:
+    """Whether it has not begun to read because its time is yet to come."""
+    return reading.step == 1 and reading.ended_at is None and reading.due_at > watch.now()
+
+
+def wait_of(watch: Watch, reading: Reading) -> float:
+    """Seconds until its step is due; never negative."""
+    return max(0.0, (reading.due_at - watch.now()).total_seconds())
+
+
+def is_yet_to_read(watch: Watch, reading: Reading, pieces: Iterable[str], at: datetime) -> bool:
+    """Whether a reading that runs asks for each of these pieces only after `at`, or began to."""
+    if reading.ended_at is not None:
+        return False
+    for piece in set(pieces).intersection(wanted(watch.settings.policy)):
+        if piece not in reading.pieces:
+            return False
+        ended = reading.outcomes.get(piece)
+        present = reading.source is not None and reading.source.piece == piece
+        began = ended.tried_at if ended else reading.piece_began_at if present else None
+        if began is not None and began <= at:
+            return False
+    return True
+
+
+def were_read(watch: Watch, facts: TenantFacts, pieces: Iterable[str], at: datetime) -> bool:
+    """Whether each of these pieces was last read whole from a time after `at` on."""
+    times = [
+        facts.evidence_of(one).read_at for one in set(pieces).intersection(wanted(watch.settings.policy))
+    ]
+    return all(time is not None and time > at for time in times)
+
+
+def _due_at(watch: Watch, facts: TenantFacts, pieces: frozenset[str], last: Reading | None) -> datetime:
+    """When a reading of these pieces may begin: of members alone `DELTA_EVERY` after the last attempt, for
+    each of many who are put into a group makes a word of its own."""
+    now = watch.now()
+    if not pieces.issubset(MEMBERSHIPS):
+        return now
+    ended = last.outcomes if last else {}
+    tried = [ended.get(piece, facts.evidence_of(piece)).tried_at for piece in pieces]
+    return max([now, *(time + watch.settings.delta_every for time in tried if time)])
+
+
+def _new(
+    watch: Watch, facts: TenantFacts, asked: Iterable[str], identity: str, last: Reading | None = None
+) -> Reading:
+    """A reading of these pieces; `last`: one that ended, of which the facts may not yet know."""
     now, policy = watch.now(), watch.settings.policy
+    pieces = [piece for piece in PIECES if piece in set(asked)]
     groups = {SCOPE: policy.scope_groups, EMERGENCY: (policy.emergency_group,)}
     sources = [Source(piece=piece, group=group) for piece in pieces for group in groups.get(piece, ("",))]
     audited = facts.evidence_of(AUDIT).read_at
     return Reading(
-        id=uuid.uuid4().hex,
+        id=identity,
         policy=watch.policy_fingerprint,
         began_at=now,
-        due_at=now,
+        due_at=_due_at(watch, facts, frozenset(pieces), last),
         sources=tuple(sources),
         audit_since=audited - _AUDIT_AGAIN if audited else now - _AUDIT_FIRST,
     )

@@ -42,10 +42,13 @@ def read_as(facts: TenantFacts, rules: Rules, policy: Policy, at: datetime) -> d
 def owed(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[str]:
     """SKUs that are read otherwise, came or went, and `EVERYBODY` where that may be; of two `read_as`.
 
-    Nobody where the policies differ, or nothing was remembered: then everybody is read anew anyway.
+    Under another policy everybody, also where it was in force before: meanwhile users were judged by the one
+    in between. Nobody where nothing was remembered: then everybody is read anyway.
     """
-    if before.get(POLICY) != after.get(POLICY):
+    if not before:
         return frozenset()
+    if before.get(POLICY) != after.get(POLICY):
+        return frozenset({EVERYBODY})
     return frozenset(key for key in {*before, *after} if before.get(key) != after.get(key))
 
 

@@ -16,9 +16,9 @@ from shared.graph.errors import Gone410, GraphError, LinkError
 from shared.ledger.gap import HEARD_WITHIN
 from shared.storage import Lease, Stale
 from shared.watch import unwell
-from shared.watch.messages import DELTA, GONE, BadMessage, read_changed, write_changed
+from shared.watch.messages import DELTA, GONE, write_changed
 from shared.watch.parts import Watch
-from shared.watch.users import delta_state, sweep
+from shared.watch.users import delta_state, poison, sweep
 from shared.watch.users.delta_state import Delta, Gap, HeldDelta
 
 log = logging.getLogger("watch.delta")
@@ -31,14 +31,15 @@ ANEW_AFTER = timedelta(hours=6)
 
 _LOCK_SECONDS = 60
 _GAPS_KEPT = 10
-_POISON_A_RUN = 20
+_FIRST_PAUSE = timedelta(minutes=1)
 
 
 async def run_if_due(watch: Watch) -> bool:
     """Do a round if the last is older than `DELTA_EVERY`, one is under way or somebody asked; says whether.
 
     One at a time; where another worker is at it, nothing happens. Nothing before the first reading of all
-    users has begun. A Graph that can't be asked is noted, and asked again by the next run.
+    users has begun. A Graph that can't be asked is noted, and asked again after minutes that double up to
+    `DELTA_EVERY`.
     """
     if (await watch.ledger.read_tenant()).record.sweep is None:
         return False
@@ -51,7 +52,9 @@ async def run_if_due(watch: Watch) -> bool:
         if not _due(watch, held.state):
             return False
         try:
-            held = await _take_up_poison(watch, held)
+            state = await poison.take_up(watch, held.state)
+            if state != held.state:
+                held = await delta_state.write(watch, held, state)
             await _round(watch, held, lease)
         except Stale:
             # A reading of all users began the chain anew meanwhile; the next run goes on from there.
@@ -75,10 +78,15 @@ async def run_soon(watch: Watch) -> bool:
 
 
 def _due(watch: Watch, state: Delta) -> bool:
-    if not state.alive or state.soon or state.round_began_at or state.last_round_at is None:
-        return True
     # A timer that comes a moment early must not wait for its next turn.
-    return watch.now() - state.last_round_at >= 0.9 * watch.settings.delta_every
+    now, every = watch.now(), 0.9 * watch.settings.delta_every
+    if not state.alive:
+        return True
+    if state.failed_at and now - state.failed_at < min(every, _FIRST_PAUSE * 2 ** min(state.failures, 10)):
+        return False
+    if state.soon or state.round_began_at or state.last_round_at is None:
+        return True
+    return now - state.last_round_at >= every
 
 
 # --- a round -----------------------------------------------------------------------------------------------
@@ -127,7 +135,7 @@ async def _follow(watch: Watch, held: HeldDelta, lease: Lease) -> HeldDelta:
             page = await delta_page(watch.graph, state.link)
         except Gone410 as fault:
             if state.link == state.round_link or state.restarted:
-                return await _lose(watch, held, _words(fault))
+                return await _lose(watch, held, fault.brief)
             log.warning("a page of the delta query is forgotten: the round begins again: %s", fault)
             state = _with(state, link=state.round_link, restarted=True, pages=0, users=0, removed=0)
             followed.clear()
@@ -136,7 +144,7 @@ async def _follow(watch: Watch, held: HeldDelta, lease: Lease) -> HeldDelta:
         if page.next_link in followed:
             raise LinkError(code="circular-link")
         await _send(watch, state, page)
-        state = _after(watch, state, page)
+        state = _after(state, page)
         held = await delta_state.write(watch, held, state)
         if state.round_began_at is None:
             log.info("delta: %d users changed, %d removed, %d pages", state.users, state.removed, state.pages)
@@ -155,7 +163,7 @@ async def _send(watch: Watch, state: Delta, page: DeltaPage) -> None:
         await watch.storage.changed_users.send(text)
 
 
-def _after(watch: Watch, state: Delta, page: DeltaPage) -> Delta:
+def _after(state: Delta, page: DeltaPage) -> Delta:
     state = _with(
         state,
         link=page.next_link or page.delta_link or "",
@@ -216,7 +224,7 @@ async def _failed(watch: Watch, fault: GraphError) -> None:
     """Remember that Graph could not be asked; the round stands where it stood."""
     log.warning("the delta query fails: %s", fault)
     held = await delta_state.read(watch)
-    state = _with(held.state, failures=held.state.failures + 1, failed_at=watch.now(), fault=_words(fault))
+    state = _with(held.state, failures=held.state.failures + 1, failed_at=watch.now(), fault=fault.brief)
     await delta_state.write(watch, held, state)
     if state.failures >= FAILURES_TOLD:
         await unwell.note(watch, {"delta": state.fault})
@@ -258,42 +266,6 @@ async def _begin_anew(watch: Watch, state: Delta) -> None:
     fresh = state.lost_at is not None and state.lost_at > last.started_at and state.losses <= 1
     if fresh or watch.now() - last.started_at >= ANEW_AFTER:
         await sweep.start_again(watch, "delta")
-
-
-async def _take_up_poison(watch: Watch, held: HeldDelta) -> HeldDelta:
-    """Put back what failed too often on `changed-users`: by now it may work, and nobody else looks.
-
-    What can't be read stays, for a person to look at. As it is put back, its words still hold: who asked, and
-    when.
-    """
-    poison, taken, unreadable = watch.storage.poison("changed-users"), 0, 0
-    for _ in range(_POISON_A_RUN):
-        messages = await poison.receive()
-        for message in messages:
-            try:
-                read_changed(message.text)
-            except BadMessage:
-                unreadable += 1
-                continue
-            await watch.storage.changed_users.send(message.text)
-            await poison.delete(message)
-            taken += 1
-        if not messages:
-            break
-    if unreadable:
-        await unwell.note(watch, {"poison": "changed-users-poison"})
-    elif not await poison.length():
-        # Those that were looked at a moment ago are hidden, not gone: an empty answer alone says nothing.
-        await unwell.note(watch, {"poison": None})
-    if not taken:
-        return held
-    log.warning("%d messages that failed too often are tried again", taken)
-    return await delta_state.write(watch, held, _with(held.state, poison=held.state.poison + taken))
-
-
-def _words(fault: GraphError) -> str:
-    """What is the same each time that it fails: not the request's id."""
-    return f"{type(fault).__name__} {fault.status or ''} {fault.code}".strip()
 
 
 def _with(state: Delta, **changes: Any) -> Delta:

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -36,6 +37,18 @@ class Gap(Facts, frozen=True, kw_only=True):
     slowest_seconds: float = 0.0
 
 
+class PutAside(Facts, frozen=True, kw_only=True):
+    """What became of messages that failed too often, for one queue (`poison.py`).
+
+    `rounds`: how often in a row some were taken up, `taken_at` the last time. `unreadable`: some lie there
+    that can't be read.
+    """
+
+    rounds: int = 0
+    taken_at: datetime | None = None
+    unreadable: bool = False
+
+
 class Delta(Facts, frozen=True, kw_only=True):
     """The chain of links, and what its rounds found.
 
@@ -46,8 +59,8 @@ class Delta(Facts, frozen=True, kw_only=True):
     round under way, else of the last. `losses`: how often the chain was lost since a round ended. `failures`:
     how often in a row Graph could not be asked, since `failed_at`, and `fault` why. `dead`: the link that
     Graph had forgotten when the chain was lost. `soon`: somebody wants the next round at once. `poison`:
-    messages taken up again that had been put aside. `gap`: the last that was counted, at `counted_at`;
-    `gaps`: the last in which somebody was missed, newest first.
+    messages taken up again that had been put aside, `aside` more of them by queue. `gap`: the last that was
+    counted, at `counted_at`; `gaps`: the last in which somebody was missed, newest first.
     """
 
     link: str = ""
@@ -66,6 +79,7 @@ class Delta(Facts, frozen=True, kw_only=True):
     failed_at: datetime | None = None
     fault: str = ""
     poison: int = 0
+    aside: Mapping[str, PutAside] = {}
     dead: str = ""
     soon: bool = False
     counted_at: datetime | None = None

@@ -14,7 +14,7 @@ from shared.ledger.records import SubjectRecord, UserRecord
 from shared.ledger.shards import shard_of
 from shared.ledger.tombstones import Absence
 from shared.model import BROKEN, Because, Judged, TenantFacts
-from shared.watch.messages import AGAIN, GONE, HEARD, Changed, write_changed
+from shared.watch.messages import AGAIN, GONE, HEARD, LAST_LOOK, Changed, write_changed
 from shared.watch.parts import Watch
 from shared.watch.tenant import TENANT, evidence_times
 from shared.watch.tenant_facts import facts as facts_room
@@ -22,7 +22,6 @@ from shared.watch.users.judging import Look, readings_of, unknown_sku
 
 log = logging.getLogger("watch.evaluation")
 
-_LOOKS = 2
 _TIMES_JUDGED = 4
 """How often one message judges again because newer facts were committed meanwhile."""
 
@@ -167,7 +166,7 @@ async def _commit(
 async def look_once_more(watch: Watch, outcomes: Iterable[CommitOutcome]) -> None:
     """Judged by newer facts than the record, from an older reading: only a new reading can tell."""
     outdated = [one for outcome in outcomes for one in outcome.outdated]
-    for text in write_changed(watch.now(), users=outdated, look=_LOOKS, why=AGAIN):
+    for text in write_changed(watch.now(), users=outdated, look=LAST_LOOK, why=AGAIN):
         await watch.storage.changed_users.send(text)
 
 
@@ -226,7 +225,7 @@ async def _look_again(watch: Watch, changed: Changed, looks: Mapping[str, Look],
     reading of all users, which decide (design §4.2).
     """
     missing = sorted(answers.missing)
-    if changed.look < _LOOKS:
+    if changed.look < LAST_LOOK:
         after = watch.settings.second_look
         since = changed.at if changed.why == HEARD else changed.since
         for text in write_changed(

@@ -47,6 +47,9 @@ def readings_of(
     for look in looks:
         user, at = look.user, look.observed_at
         standing = _with_memory(standings[user.id], records.get(user.id), look)
+        if standing.emergency and not policy.emergency_group:
+            # The index remembers the members of a group that an earlier setting named.
+            standing = msgspec.structs.replace(standing, emergency=False)
         judged = judge.judged(user, standing, at)
         readings.append(
             UserReading(

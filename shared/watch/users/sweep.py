@@ -32,6 +32,8 @@ UNASKED_AFTER = timedelta(minutes=1)
 """So long is a worker given to ask for the step that it made due."""
 FAILURES_TOLD = 3
 """From which failure in a row of one step on somebody should know. Each is several attempts of its own."""
+PUT_OFF_TOLD = timedelta(hours=2)
+"""So long may Graph put one step off before somebody should know."""
 
 
 async def start_if_due(watch: Watch) -> bool:
@@ -111,8 +113,14 @@ async def _start(watch: Watch, seen: Sweep | None, why: str, restarts: int = 0) 
         return False
     log.info("reading all users (%s), about %d", why, expected)
     await delta_state.begin(watch, link, now)
-    await _ask(watch, sweep)
+    await _ask(watch, sweep, _pause(restarts))
     return True
+
+
+def _pause(restarts: int) -> float:
+    """Seconds before a reading that began anew so often: none the first time, then a minute, doubling to an
+    hour."""
+    return min(3600.0, 60.0 * 2 ** min(restarts - 2, 10)) if restarts > 1 else 0.0
 
 
 async def _delta_link(watch: Watch) -> str:
@@ -138,10 +146,23 @@ async def _expected(watch: Watch) -> int:
         return 0
 
 
-async def _ask(watch: Watch, sweep: Sweep) -> None:
+async def _ask(watch: Watch, sweep: Sweep, delay: float = 0.0) -> None:
     """Ask for the step that is due, and remember that: no copy of a message begins a second chain."""
-    await watch.storage.sweeps.send(write_step(SWEEP, sweep.id, sweep.step))
-    await _note(watch, sweep, asked=sweep.step)
+    await watch.storage.sweeps.send(write_step(SWEEP, sweep.id, sweep.step), delay=delay)
+    woken_at = watch.now() + timedelta(seconds=delay) if delay else sweep.woken_at
+    await _note(watch, sweep, asked=sweep.step, woken_at=woken_at)
+
+
+async def _put_off(watch: Watch, sweep: Sweep, later: Throttled) -> None:
+    """Take the step again when Graph wants it, and not before: a reading that waits is not woken."""
+    now = watch.now()
+    waiting = await _note(watch, sweep, woken_at=now + timedelta(seconds=later.retry_after))
+    if waiting is None:
+        # Another worker did the step, and asked for the next.
+        return
+    if now - (sweep.touched_at or sweep.started_at) >= PUT_OFF_TOLD:
+        await unwell.note(watch, {"sweep": f"step {sweep.step}: {later.brief}"})
+    await watch.storage.sweeps.send(write_step(SWEEP, sweep.id, sweep.step), delay=later.retry_after)
 
 
 async def _wake(watch: Watch, sweep: Sweep) -> bool:
@@ -167,8 +188,7 @@ async def take_step(watch: Watch, message: ReadingStep) -> None:
     try:
         await (_read if sweep.bucket is None else _judge)(watch, sweep)
     except Throttled as later:
-        text = write_step(SWEEP, sweep.id, sweep.step)
-        await watch.storage.sweeps.send(text, delay=later.retry_after)
+        await _put_off(watch, sweep, later)
     except GraphError as fault:
         if isinstance(fault, Gone410) and sweep.bucket is None:
             await _restart(watch, sweep, fault)
@@ -194,7 +214,7 @@ async def _read(watch: Watch, sweep: Sweep) -> None:
         buckets=spill.buckets,
     )
     if reached:
-        await _ask(watch, reached)
+        await _ask(watch, reached, read.delay)
 
 
 async def _judge(watch: Watch, sweep: Sweep) -> None:
@@ -223,7 +243,9 @@ async def _reach(watch: Watch, sweep: Sweep, **changes: Any) -> Sweep | None:
     advanced = await _note(watch, sweep, step=sweep.step + 1, touched_at=now, failures=0, fault="", **changes)
     if advanced:
         _say(advanced)
-        await _well_again(watch)
+        # Pages that are forgotten again and again are read well each time, up to that one.
+        if advanced.bucket is not None or advanced.restarts < FAILURES_TOLD:
+            await _well_again(watch)
     return advanced
 
 
@@ -268,19 +290,14 @@ async def _restart(watch: Watch, sweep: Sweep, fault: GraphError) -> None:
         await _start(watch, sweep, sweep.why, restarts=sweep.restarts + 1)
         and sweep.restarts + 1 >= FAILURES_TOLD
     ):
-        await unwell.note(watch, {"sweep": f"step {sweep.step}: {_words(fault)}"})
+        await unwell.note(watch, {"sweep": f"step {sweep.step}: {fault.brief}"})
 
 
 async def _failed(watch: Watch, sweep: Sweep, fault: GraphError) -> None:
     """Remember that the step failed; nothing is judged of a reading that isn't whole."""
-    noted = await _note(watch, sweep, failures=sweep.failures + 1, fault=_words(fault))
+    noted = await _note(watch, sweep, failures=sweep.failures + 1, fault=fault.brief)
     if noted and noted.failures >= FAILURES_TOLD:
-        await unwell.note(watch, {"sweep": f"step {sweep.step}: {_words(fault)}"})
-
-
-def _words(fault: GraphError) -> str:
-    """What is the same each time that it fails: not the request's id."""
-    return f"{type(fault).__name__} {fault.status or ''} {fault.code}".strip()
+        await unwell.note(watch, {"sweep": f"step {sweep.step}: {fault.brief}"})
 
 
 async def _well_again(watch: Watch) -> None:

@@ -12,6 +12,7 @@ from itertools import chain
 
 import msgspec
 
+from shared.graph.errors import Throttled
 from shared.graph.ids import as_guid
 from shared.graph.parallel import few_at_a_time
 from shared.graph.users import user_pages, users_of
@@ -34,12 +35,13 @@ _PARALLEL = 2
 
 class Pages(msgspec.Struct, frozen=True):
     """What a step put aside: how many users on how many pages, rows without an id, and the link that follows,
-    empty after the last page."""
+    empty after the last page; `delay`: seconds after which Graph wants to be asked for it."""
 
     users: int
     pages: int
     unnamed: int
     link: str
+    delay: float = 0.0
 
 
 def spill_of(watch: Watch, sweep: Sweep) -> Spill:
@@ -48,14 +50,24 @@ def spill_of(watch: Watch, sweep: Sweep) -> Spill:
 
 
 async def put_aside(watch: Watch, sweep: Sweep, spill: Spill) -> Pages:
-    """Put up to 20 pages aside; done twice, the second time replaces the first. Raises `GraphError`."""
+    """Put up to 20 pages aside; done twice, the second time replaces the first.
+
+    Where Graph wants to be asked later, the pages read so far are a step of their own. Raises `GraphError`.
+    """
     sections: list[tuple[str, Section]] = []
     users = pages = unnamed = 0
+    delay = 0.0
     link: str | None = sweep.link or None
     coming = asyncio.ensure_future(user_pages(watch.graph, link))
     try:
         while True:
-            page = await coming
+            try:
+                page = await coming
+            except Throttled as later:
+                if not pages:
+                    raise
+                delay = later.retry_after
+                break
             pages += 1
             link = page.next_link
             if link and pages < PAGES_A_STEP:
@@ -72,7 +84,7 @@ async def put_aside(watch: Watch, sweep: Sweep, spill: Spill) -> Pages:
         log.error("%d rows of users have no id", unnamed)
     # Steps are sorted by this name: digits enough for any tenant.
     await spill.write_sections(f"{sweep.step:07d}", sections)
-    return Pages(users, pages, unnamed, link or "")
+    return Pages(users, pages, unnamed, link or "", delay)
 
 
 async def judge_bucket(watch: Watch, sweep: Sweep, spill: Spill) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -106,7 +107,8 @@ class Calls:
 class Endpoint:
     """A notification endpoint. `status` answers calls; `handshake` says how validation is answered.
 
-    `seconds`: how long it takes to answer a notification.
+    `seconds`: how long it takes to answer a notification. `arrived`: when each of `calls` came, in monotonic
+    seconds.
     """
 
     url: str = ""
@@ -115,6 +117,7 @@ class Endpoint:
     refuse_first: int = 0
     seconds: float = 0.0
     calls: list[list[dict[str, Any]]] = field(default_factory=list)
+    arrived: list[float] = field(default_factory=list)
     validated: list[str] = field(default_factory=list)
 
     @property
@@ -145,6 +148,7 @@ class Endpoint:
         if self.refuse_first:
             self.refuse_first -= 1
             return web.Response(status=503)
+        self.arrived.append(time.monotonic())
         self.calls.append((await request.json())["value"])
         await asyncio.sleep(self.seconds)
         return web.Response(status=self.status)

@@ -1,6 +1,7 @@
 """How delivery suffers: slow endpoints, paused subscriptions, lost and late notifications, over HTTP."""
 
 import asyncio
+import time
 
 import msgspec
 import pytest
@@ -105,12 +106,13 @@ async def test_a_slow_endpoint_gets_its_notifications_late_and_they_do_arrive(
     await _change(calls, control, 6)
     assert await control.settle()
     assert list((await control.state())["endpoints"].values()) == ["slow"]
-    endpoint.seconds, before = 0.0, len(endpoint.calls)
+    endpoint.seconds, before, begun = 0.0, len(endpoint.calls), time.monotonic()
     await _change(calls, control, 10)
-    await asyncio.sleep(0.2)
-    assert len(endpoint.calls) - before == 1
     assert await control.settle()
-    assert len(endpoint.calls) - before == 10
+    waited = [at - begun for at in endpoint.arrived[before:]]
+    assert len(waited) == 10
+    # On a busy machine even the sample may take so long.
+    assert sum(seconds >= 0.5 for seconds in waited) >= 9
     assert (await control.state())["deliveries"]["delayed"] == 9
 
 
@@ -124,7 +126,7 @@ async def test_what_an_endpoint_would_not_take_in_time_is_dropped_for_good(
         retry_horizon=0.2,
         answers_to_judge=3,
         items_per_post=1,
-        delivery_window=2.0,
+        delivery_window=4.0,
     )
     endpoint.seconds = 0.2
     await _change(calls, control, 3)
@@ -140,7 +142,7 @@ async def test_what_an_endpoint_would_not_take_in_time_is_dropped_for_good(
         assert await control.settle()
         return len(endpoint.calls) - before
 
-    assert await until("a probe is let through", delivered, 5)
+    assert await until("a probe is let through", delivered, 20)
     assert list((await control.state())["endpoints"].values()) == ["well"]
 
 
@@ -168,11 +170,11 @@ async def test_notifications_about_users_and_groups_are_lost_at_rates_of_their_o
 async def test_some_notifications_come_late(calls: Calls, control: Control, endpoint: Endpoint) -> None:
     await calls.subscribe(endpoint.url)
     await control.set_rates(late_rate=1.0, late_by=(0.3, 0.4))
+    begun = time.monotonic()
     changed = await _change(calls, control, 2)
-    await asyncio.sleep(0.15)
-    assert endpoint.told == []
     assert await control.settle()
     assert sorted(endpoint.told) == changed
+    assert min(endpoint.arrived) - begun >= 0.3
     assert (await control.state())["deliveries"]["late"] == 2
 
 
