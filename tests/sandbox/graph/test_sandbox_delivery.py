@@ -106,6 +106,8 @@ async def test_a_slow_endpoint_gets_its_notifications_late_and_they_do_arrive(
     await _change(calls, control, 6)
     assert await control.settle()
     assert list((await control.state())["endpoints"].values()) == ["slow"]
+    # On a busy machine an answer may be late all the same, and the notification come twice.
+    await control.set_rates(first_timeout=5.0)
     endpoint.seconds, before, begun = 0.0, len(endpoint.calls), time.monotonic()
     await _change(calls, control, 10)
     assert await control.settle()
