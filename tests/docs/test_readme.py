@@ -88,6 +88,17 @@ def test_make_test_runs_linters_types_and_every_test() -> None:
 
 @pytest.mark.real
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("target", "module", "briefly"),
+    [("bench", "benchmarks", ["--help"]), ("soak", "tests.oracle", ["--histories", "1"])],
+)
+def test_make_bench_and_make_soak_run_what_they_name(target: str, module: str, briefly: list[str]) -> None:
+    assert f"python -m {module}" in recipe(target)
+    subprocess.run([sys.executable, "-m", module, *briefly], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.real
+@pytest.mark.timeout(120)
 def test_up_keeps_the_sandbox_running_until_interrupted() -> None:
     base = free_base()
     assert shutil.which("node")
