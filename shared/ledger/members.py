@@ -1,15 +1,13 @@
 """Lists of a group's members as they are stored: ids of sixteen bytes each, in order. Pure.
 
 A group may have half a million members: so a list of them is 8 MB, and two are compared by walking them side
-by side. In storage it is a JSON string (base64), the blob of `manifest.members_path`.
+by side. So it is stored, the blob of `manifest.members_path`: a copy in another form would be as large again.
 """
 
 import heapq
 import uuid
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-
-import msgspec
 
 _SIZE = 16
 _RUN = 50_000
@@ -31,27 +29,18 @@ class Packing:
             self._put_by()
 
     def packed(self) -> bytes:
-        """Ids of sixteen bytes in order, each once."""
+        """Ids of sixteen bytes in order, each once. The last that is asked of it."""
         self._put_by()
         together = bytearray()
         for one, _ in groupby(heapq.merge(*map(_each, self._runs))):
             together += one
+        self._runs.clear()
         return bytes(together)
 
     def _put_by(self) -> None:
         self._loose.sort()
         self._runs.append(b"".join(self._loose))
         self._loose.clear()
-
-
-def encode(packed: bytes) -> bytes:
-    """A packed list as it is stored."""
-    return msgspec.json.encode(packed)
-
-
-def decode(data: bytes) -> bytes:
-    """The reverse of `encode`. Raises `msgspec.DecodeError`."""
-    return msgspec.json.decode(data, type=bytes)
 
 
 def users(packed: bytes) -> Iterator[str]:

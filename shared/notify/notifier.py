@@ -230,7 +230,7 @@ class Notifier:
                 continue
             stored = await self._storage.evidence.read(members_path(self._settings.tenant_id, group.id))
             if stored is not None:
-                held.update(members.users(members.decode(stored.data)))
+                held.update(members.users(stored.data))
         return frozenset(held)
 
     async def _words(self, record: TenantRecord, messages: Iterable[Message]) -> tuple[Wording, Backdrop]:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from shared.ledger.ledger import Ledger
-from shared.ledger.members import Packing, encode
+from shared.ledger.members import Packing
 from shared.ledger.records import Posting, Sweep, TenantRecord
 from shared.model import Finding, LicensingGroup, TenantFacts, Totals
 from shared.notify.notifier import Notifier, TableUnreadable, Told
@@ -258,7 +258,7 @@ async def test_members_of_a_group_whose_job_runs_are_held(bench: Bench) -> None:
     await bench.ends_baseline(0, facts=facts)
     members = Packing()
     members.add([user_id(1)])
-    await bench.storage.evidence.put(f"{TENANT_ID}/groups/group-1", encode(members.packed()))
+    await bench.storage.evidence.put(f"{TENANT_ID}/groups/group-1", members.packed())
     await bench.tells(10)
     await bench.commits(1, UNCOVERED, seen=20)
     told = await bench.tells(1100)

@@ -43,13 +43,14 @@ async def read(watch: Watch, group_id: str, sku_ids: Sequence[str]) -> Members:
 async def recall(watch: Watch, group_id: str) -> Members | None:
     """The list as last kept; None if there is none."""
     stored = await watch.storage.evidence.read(_name(watch, group_id))
-    return Members(lists.decode(stored.data), skus=stored.metadata.get(_SKUS, "")) if stored else None
+    return Members(stored.data, skus=stored.metadata.get(_SKUS, "")) if stored else None
 
 
 async def keep(watch: Watch, group_id: str, members: Members) -> None:
     """Keep the list until next time."""
     name = _name(watch, group_id)
-    await watch.storage.evidence.put(name, lists.encode(members.ids), {_SKUS: members.skus})
+    # Ids are random: packing them would cost time and as much memory again, and save nothing.
+    await watch.storage.evidence.put(name, members.ids, {_SKUS: members.skus}, gzip=False)
 
 
 async def forget(watch: Watch, group_id: str) -> None:
