@@ -46,7 +46,8 @@ class Ledger:
         self._now = now
         self._books = Books(storage.ledger)
         self._manifest: Manifest | None = None
-        self._totals: dict[str, tuple[str, Totals]] = {}
+        # Packed: a shard's sums name many ids, and a large tenant has hundreds of shards.
+        self._totals: dict[str, tuple[str, bytes]] = {}
 
     @overload
     async def manifest(self, count_users: Callable[[], Awaitable[int]]) -> Manifest: ...
@@ -121,9 +122,9 @@ class Ledger:
             known = self._totals.get(name)
             if known is None or known[0] != listed.etag:
                 held = await self.read_shard(name)
-                known = (held.etag or "", sums.totals_of(held.record.users.values()))
+                known = (held.etag or "", sums.packed(sums.totals_of(held.record.users.values())))
                 self._totals[name] = known
-            result = sums.add(result, known[1])
+            result = sums.add(result, sums.unpacked(known[1]))
         return result
 
     async def holders(
@@ -213,7 +214,7 @@ class Ledger:
         held = await self._commit(Shard(name=shard_name), change, at)
         if held.etag and 2 * len(readings) >= len(held.record.users):
             # A sweep is at it. It will ask for the sums, and here is the shard at hand.
-            self._totals[shard_name] = (held.etag, sums.totals_of(held.record.users.values()))
+            self._totals[shard_name] = (held.etag, sums.packed(sums.totals_of(held.record.users.values())))
         return outcome
 
     async def tally(self, at: datetime, within: timedelta = HEARD_WITHIN) -> Tally:

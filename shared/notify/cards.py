@@ -90,7 +90,8 @@ def _single(item: Item, wording: Wording) -> tuple[str, list[_Line], list[Elemen
     facts += _details(entry, wording)
     lines = [_Line(_facts(facts))]
     if entry.reopened and entry.open:
-        lines.append(_Line(_text(text("card", "again", n=entry.reopened), subtle=True), 1))
+        again = text("card", "again", n=entry.reopened) if entry.reopened > 1 else text("card", "again_one")
+        lines.append(_Line(_text(again, subtle=True), 1))
     lines += _section(text("card", "why"), [wording.why(entry)])
     if entry.open:
         steps = wording.steps(entry)
@@ -106,7 +107,7 @@ def _single(item: Item, wording: Wording) -> tuple[str, list[_Line], list[Elemen
 def _details(entry: Entry, wording: Wording) -> list[tuple[str, str]]:
     """Cause, what it is about, products, groups and counts of a finding that stands."""
     text = wording.texts.text
-    since = (text("card", "since"), wording.texts.moment(entry.since))
+    since = (text("card", "since" if entry.open else "was_open"), wording.texts.moment(entry.since))
     if not entry.open:
         return [since]
     rows = [(text("card", "cause"), wording.cause(entry))]

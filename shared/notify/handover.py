@@ -10,7 +10,17 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared.model import Moment
-from shared.notify.table import BASELINE, BASELINE_KEY, Entry, Handover, Heard, Item, Message, Table
+from shared.notify.table import (
+    BASELINE,
+    BASELINE_KEY,
+    Entry,
+    Handover,
+    Heard,
+    Item,
+    Message,
+    Table,
+    without_details,
+)
 
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=1)
@@ -39,7 +49,8 @@ def delivered(table: Table, message: Message, at: datetime) -> Table:
         if item.moment is Moment.RESOLVED:
             del entries[entry.id]
         else:
-            entries[entry.id] = msgspec.structs.replace(entry, told=_told(item, at, message), doubt=None)
+            told = msgspec.structs.replace(entry, told=_told(item, at, message), doubt=None)
+            entries[entry.id] = without_details(told)
     handovers = _without(table.handovers, set(message.keys))
     if message.late_since is not None:
         handovers = tuple(msgspec.structs.replace(handover, mentioned=True) for handover in handovers)

@@ -4,6 +4,7 @@ Data and pure steps over it; time is passed in (judgement.md §6). Told marks ar
 (`shared/notify/handover.py`): a crash between sending and committing repeats a card and never loses one.
 """
 
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -38,6 +39,8 @@ class Entry(Facts, frozen=True):
     `told`: handed over for certain. `doubt`: sent, but no answer was seen, so people may have it.
     `quiet`: the named reason that hinders its telling now (muted, held), empty if none. `released_at`: when
     such a reason last went away; the confirm time starts anew there, so that symptoms end with their cause.
+    Of a user's finding that was told, `facts`, `remedy`, `skus` and `groups` are not kept: a large tenant has
+    many, and the journal line that changes or resolves one brings them again.
     """
 
     id: str
@@ -70,6 +73,15 @@ class Entry(Facts, frozen=True):
     def open(self) -> bool:
         """Whether the finding stands; a resolved one is kept only until people know."""
         return self.ended is None
+
+
+class _Said(Facts, frozen=True):
+    """What a card says of a finding, and nothing else depends on."""
+
+    skus: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = {}
+    remedy: tuple[Step, ...] = ()
 
 
 class Handover(Facts, frozen=True):
@@ -162,11 +174,30 @@ def apply(table: Table, book: str, blobs: Iterable[tuple[int, Sequence[JournalLi
     return msgspec.structs.replace(table, entries=entries, cursors={**table.cursors, book: cursor})
 
 
+def without_details(entry: Entry) -> Entry:
+    """A finding that was told, as it is kept: a user's without what the card said of it."""
+    if entry.subject_type is not SubjectType.USER:
+        return entry
+    return msgspec.structs.replace(entry, **msgspec.structs.asdict(_Said()))
+
+
+def _said(line: JournalLine) -> _Said:
+    """The same object for lines that say the same: in a first reading thousands of users are alike."""
+    said = _Said(skus=line.skus, groups=line.groups, facts=line.facts, remedy=line.remedy)
+    return _alike(msgspec.json.encode(said))
+
+
+@functools.lru_cache(maxsize=1_000)
+def _alike(said: bytes) -> _Said:
+    return msgspec.json.decode(said, type=_Said)
+
+
 def _after(before: Entry | None, line: JournalLine) -> Entry | None:
     """The finding as this line leaves it; what people were told of it stays."""
+    said = msgspec.structs.asdict(_said(line))
     if line.transition is Moment.RESOLVED:
         ended = Ended(at=line.at, cause=line.cause)
-        return msgspec.structs.replace(before, ended=ended) if before else None
+        return msgspec.structs.replace(before, ended=ended, **said) if before else None
     entry = Entry(
         id=line.finding,
         subject_type=SubjectType(line.subject.type),
@@ -180,14 +211,11 @@ def _after(before: Entry | None, line: JournalLine) -> Entry | None:
         about=line.subject.about,
         rule=line.rule.id,
         cause=line.cause,
-        skus=line.skus,
-        groups=line.groups,
-        facts=line.facts,
-        remedy=line.remedy,
         because=line.because,
         edition=line.edition,
         reopened=line.reopened,
         baseline=line.baseline,
+        **said,
     )
     if before is None:
         return entry

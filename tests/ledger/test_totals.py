@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.ledger.records import UserRecord
-from shared.ledger.totals import add, totals_of
+from shared.ledger.totals import add, packed, totals_of, unpacked
 from shared.model import Because, JudgedBy, Part, State, Totals, Verdict
 from tests.ledger.readings import START
 
@@ -168,3 +168,19 @@ def test_a_sample_names_the_first_twenty_whichever_shard_they_are_in() -> None:
 def test_totals_survive_storage() -> None:
     totals = totals_of([record(1, State.NOT_IN_REACH, reach="account-disabled", skus=("sku-1",))])
     assert msgspec.json.decode(msgspec.json.encode(totals), type=Totals) == totals
+
+
+@given(st.lists(RECORD, max_size=5))
+def test_packed_totals_come_back_as_they_were(records: list[UserRecord]) -> None:
+    totals = totals_of(records)
+    assert unpacked(packed(totals)) == totals
+
+
+def test_packed_the_sums_of_a_shard_of_two_thousand_take_little_memory() -> None:
+    records = [
+        record(
+            number, State.NOT_IN_REACH, reach="account-disabled", skus=tuple(f"sku-{n}" for n in range(20))
+        )
+        for number in range(2000)
+    ]
+    assert len(packed(totals_of(records))) < 10_000

@@ -105,7 +105,18 @@ def test_a_fixed_card_says_fixed_and_asks_for_nothing() -> None:
     title = payload["attachments"][0]["content"]["body"][0]["text"]
     assert title == "Fixed: A user is licensed for password reset again"
     assert "Step 1" not in text_of(payload)
+    assert facts_of(payload).keys() >= {"Was open since"}
     assert schema_faults(payload) == []
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [(1, "It was closed before and came back."), (3, "It was closed before and came back (3 times).")],
+)
+def test_a_card_says_how_often_a_finding_came_back(times: int, words: str) -> None:
+    again = msgspec.structs.replace(entry(), reopened=times)
+    assert words in text_of(single(again))
+    assert "came back" not in text_of(single(entry()))
 
 
 @pytest.mark.parametrize(

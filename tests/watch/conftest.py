@@ -57,3 +57,12 @@ async def postbox() -> AsyncIterator[Postbox]:
     """The address that Graph calls."""
     async with Postbox() as box:
         yield box
+
+
+@pytest.fixture
+async def heard(open_scene: Opener, postbox: Postbox) -> Scene:
+    """A tenant after its baseline, whose notifications come to the postbox and are verified."""
+    scene = await open_scene(NOTIFICATION_BASE_URL=postbox.url)
+    postbox.serve(scene)
+    await scene.begin()
+    return scene
