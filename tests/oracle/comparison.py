@@ -8,8 +8,8 @@ from typing import Any
 from shared.ledger.ledger import Ledger
 from shared.ledger.manifest import TENANT
 from shared.ledger.records import SubjectRecord, UserRecord
-from shared.model import Verdict
 from tests.oracle.truth import BROKEN, CHECKED, EDITIONS, Row, Truth, tenant_findings
+from tests.second_judge.answers import answer_of
 from tests.second_judge.decision_tables import TIERS
 
 
@@ -61,7 +61,7 @@ async def compare(ledger: Ledger, truth: Truth) -> list[Difference]:
 
 def _of_user(record: UserRecord, truth: Truth) -> Iterable[Difference]:
     name = f"user {record.id}"
-    ours, theirs = _answer(record.verdict), truth.of(record.id)
+    ours, theirs = {**answer_of(record.verdict), "tier": int(record.verdict.tier)}, truth.of(record.id)
     # Of somebody out of reach no tier is asked.
     tier = TIERS[theirs["level"]] if "level" in theirs else ours["tier"]
     wanted = {key: tier if key == "tier" else theirs[key] for key in ours}
@@ -115,21 +115,6 @@ def _of_gone(record: UserRecord) -> Iterable[Difference]:
     elif record.open or record.verdict.cause != "deleted" or record.verdict.state.value != "not-in-reach":
         told = (record.verdict.state.value, record.verdict.cause, sorted(record.open))
         yield Difference(f"user {record.id}, its tombstone", told, ("not-in-reach", "deleted", []))
-
-
-def _answer(verdict: Verdict) -> Row:
-    """The verdict as the second judge words it."""
-    return {
-        "state": verdict.state.value,
-        "rule": verdict.rule,
-        "cause": verdict.cause,
-        "reach": verdict.reach,
-        "reset": (verdict.reset.answer, verdict.reset.rule),
-        "writeback": (verdict.writeback.answer, verdict.writeback.rule),
-        "warnings": {(warning.code, warning.about) for warning in verdict.warnings},
-        "because": {(one.kind, one.about, one.subject) for one in verdict.because},
-        "tier": int(verdict.tier),
-    }
 
 
 def _shown(user_id: str, truth: Truth) -> Row:

@@ -23,10 +23,10 @@ from shared.model import (
     Standing,
     TenantFacts,
     User,
-    Verdict,
 )
 from shared.rules.loader import load_rules
 from shared.rules.policy import Policy
+from tests.second_judge.answers import answer_of
 from tests.second_judge.decision_tables import (
     COVERED_CAUSES,
     EXCLUSIONS,
@@ -109,20 +109,6 @@ def policy_of(policy: Row, edition: str) -> Policy:
     """The administrator's choices under one edition."""
     groups = ("scope-group",) if policy["scope"] == "groups" else ()
     return Policy(edition=edition, scope_groups=groups, **policy)
-
-
-def answer_of(verdict: Verdict) -> Row:
-    """The verdict as the second judge words it."""
-    return {
-        "state": verdict.state.value,
-        "rule": verdict.rule,
-        "cause": verdict.cause,
-        "reach": verdict.reach,
-        "reset": (verdict.reset.answer, verdict.reset.rule),
-        "writeback": (verdict.writeback.answer, verdict.writeback.rule),
-        "warnings": {(warning.code, warning.about) for warning in verdict.warnings},
-        "because": {(one.kind, one.about, one.subject) for one in verdict.because},
-    }
 
 
 def readable(value: Any) -> str:
