@@ -20,15 +20,17 @@ from shared.ledger.manifest import TENANT, members_path
 from shared.ledger.records import TenantRecord
 from shared.model import TenantFacts
 from shared.notify import handover
+from shared.notify import memory as memory_room
 from shared.notify.cards import Backdrop, card, users_named
 from shared.notify.decide import Telling, decide, standing
+from shared.notify.memory import Memory
 from shared.notify.names import Names, people
 from shared.notify.routes import Delivered, Failed, WorkflowsRoute
 from shared.notify.table import Handover, Message, Table, apply
 from shared.notify.wording import Wording
 from shared.rules.loader import Rules
 from shared.settings import Settings
-from shared.storage import Lease, Received, Stale, Storage
+from shared.storage import Lease, Received, Storage
 from shared.texts.catalogue import catalogue
 
 LOCK = "telling"
@@ -44,13 +46,6 @@ PAUSE = 0.3
 """Seconds between two cards: Workflows throttles more than four requests a second."""
 
 _log = logging.getLogger(__name__)
-
-
-class TableUnreadable(Exception):
-    """The notifier's table is not what it writes. Never begun anew by itself: all would be told again."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"notifier's table {path} can't be read: {reason}")
 
 
 class Route(Protocol):
@@ -81,14 +76,6 @@ class Well(msgspec.Struct, frozen=True, kw_only=True):
 
     problems: tuple[str, ...]
     detail: Mapping[str, Any]
-
-
-class _Memory(msgspec.Struct, frozen=True):
-    """The table as stored; without an ETag it is not stored yet."""
-
-    path: str
-    table: Table
-    etag: str | None
 
 
 class Notifier:
@@ -127,7 +114,7 @@ class Notifier:
 
     async def table(self) -> Table:
         """The table as it stands, for `health` and `explain`; empty before the first run."""
-        return (await self._read()).table
+        return (await self._recall()).table
 
     async def health(self, now: datetime) -> Well:
         """What waits, why, and which hand-overs have failed. Reads only."""
@@ -163,7 +150,7 @@ class Notifier:
         await self._route.close()
 
     async def _run(self, now: datetime, lease: Lease) -> Told:
-        memory = await self._read()
+        memory = await self._recall()
         record = (await self._ledger.read_tenant()).record
         received = await self._receive()
         table, blobs = await self._caught_up(memory.table, record, {one.text for one in received}, now)
@@ -172,10 +159,11 @@ class Notifier:
         table, messages = decision.table, decision.messages
         cards = failures = 0
         if messages:
-            memory = await self._commit(memory, handover.offered(table, messages, now))
+            offered = handover.offered(table, messages, now)
+            memory = await memory_room.commit(self._storage.ledger, memory, offered)
             wording, backdrop = await self._words(record, messages)
             table, cards, failures = await self._send(memory.table, messages, wording, backdrop, now, lease)
-        await self._commit(memory, table)
+        await memory_room.commit(self._storage.ledger, memory, table)
         for one in received:
             await self._storage.journal.delete(one)
         told = Told(
@@ -188,6 +176,9 @@ class Notifier:
         )
         _log.info("telling: %d journal blobs, %d cards handed over, %d not", blobs, cards, failures)
         return told
+
+    async def _recall(self) -> Memory:
+        return await memory_room.recall(self._storage.ledger, await self._ledger.manifest())
 
     # --- reading -----------------------------------------------------------------------------------------
 
@@ -303,39 +294,3 @@ class Notifier:
             _log.error("telling: a card can't be worded: %s", type(fault).__name__)
             return Failed(status="unwordable", route=False)
         return await self._route.post(payload, now)
-
-    # --- the table in storage ----------------------------------------------------------------------------
-
-    async def _read(self) -> _Memory:
-        manifest = await self._ledger.manifest()
-        if manifest is None:
-            return _Memory("", Table(), None)
-        path = f"{manifest.tenant_id}/{manifest.epoch}/telling"
-        stored = await self._storage.ledger.read(path)
-        if stored is None:
-            return _Memory(path, Table(), None)
-        try:
-            return _Memory(path, msgspec.json.decode(stored.data, type=Table), stored.etag)
-        except msgspec.DecodeError as error:
-            raise TableUnreadable(path, str(error)) from None
-
-    async def _commit(self, memory: _Memory, table: Table) -> _Memory:
-        """Write the table over the version that was read. Raises `Stale` if another wrote meanwhile."""
-        if memory.etag is not None and table == memory.table:
-            return memory
-        data = msgspec.json.encode(table)
-        container, etag = self._storage.ledger, None
-        try:
-            if memory.etag is None:
-                etag = await container.create(memory.path, data)
-            else:
-                etag = await container.replace(memory.path, data, memory.etag)
-        except Stale:
-            etag = None
-        if etag is None:
-            # The lease keeps others out, so this is most likely our own write whose answer was lost.
-            stored = await container.read(memory.path)
-            if stored is None or stored.data != data:
-                raise Stale(memory.path)
-            etag = stored.etag
-        return _Memory(memory.path, table, etag)

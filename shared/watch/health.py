@@ -10,7 +10,7 @@ from azure.core.exceptions import AzureError
 from shared.graph.errors import GraphError
 from shared.ledger.shards import LedgerUnreadable
 from shared.model import Evidence
-from shared.notify.notifier import TableUnreadable
+from shared.notify.memory import TableUnreadable
 from shared.texts.catalogue import catalogue
 from shared.watch import health_lines as lines
 from shared.watch import unwell

@@ -15,6 +15,7 @@ from shared.notify.notifier import Notifier
 from shared.rules.loader import Rules, load_rules
 from shared.settings import Settings
 from shared.storage import Storage
+from shared.watch import heap
 from shared.watch.reach.standing import Standings
 
 
@@ -92,6 +93,7 @@ class Watch:
 @functools.cache
 def current() -> Watch:
     """The watch of this process. Raises `SettingsError`."""
+    heap.give_back()
     return Watch(settings_room.current())
 
 

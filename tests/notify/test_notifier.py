@@ -1,6 +1,7 @@
 """The notifier on real storage: ledger, journal and queue in Azurite, the time as told, cards collected."""
 
 import asyncio
+import gzip
 import logging
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -13,8 +14,10 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.members import Packing
 from shared.ledger.records import Posting, Sweep, TenantRecord
 from shared.model import Finding, LicensingGroup, TenantFacts, Totals
-from shared.notify.notifier import Notifier, TableUnreadable, Told
+from shared.notify.memory import TableUnreadable, packed
+from shared.notify.notifier import Notifier, Told
 from shared.notify.routes import Delivered, Failed
+from shared.notify.table import Table
 from shared.settings import load
 from shared.storage import Stale, Storage, StorageSettings
 from tests.ledger.readings import START, TENANT_ID, UNCOVERED, after, reading, user_id
@@ -268,16 +271,30 @@ async def test_members_of_a_group_whose_job_runs_are_held(bench: Bench) -> None:
     assert len(bench.teams.titles) == 1
 
 
-async def test_a_table_that_can_not_be_read_stops_the_run_and_is_left_as_it_is(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b'{"entries": 7}',
+        gzip.compress(b""),
+        gzip.compress(b'{"cursors": 7}\n'),
+        gzip.compress(b'{}\n{"id": 7}\n'),
+        packed(Table())[:-9],
+        packed(Table()) + b"{}",
+    ],
+)
+async def test_a_table_that_can_not_be_read_stops_the_run_and_is_left_as_it_is(
+    bench: Bench, data: bytes
+) -> None:
     manifest = await bench.ledger.manifest()
     assert manifest is not None
     path = f"{TENANT_ID}/{manifest.epoch}/telling"
-    await bench.storage.ledger.put(path, b'{"entries": 7}')
+    await bench.storage.ledger.put(path, data, gzip=False)
     with pytest.raises(TableUnreadable, match=path):
         await bench.tells(10)
     stored = await bench.storage.ledger.read(path)
     assert stored is not None
-    assert stored.data == b'{"entries": 7}'
+    assert stored.data == data
 
 
 async def test_a_write_whose_answer_got_lost_is_recognised(

@@ -3,7 +3,11 @@
 from datetime import datetime
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from shared.model import Moment, Step
+from shared.notify.memory import packed, unpacked
 from shared.notify.routes import Delivered, Failed
 from shared.notify.table import Entry, Item, Message, Table, apply
 from tests.notify.story import TENANT, Story, line
@@ -82,3 +86,13 @@ def test_users_of_whom_the_same_is_said_share_it() -> None:
     assert entries["0"].remedy is entries["1"].remedy
     assert said(entries["0"]) == said(entries["1"]) == SAID
     assert entries["2"].skus == ("sku-9",)
+
+
+@given(st.integers(0, 5), st.booleans())
+def test_a_stored_table_comes_back_as_it_was_and_is_always_the_same_bytes(findings: int, told: bool) -> None:
+    story = Story(baseline_told=told)
+    for number in range(findings):
+        story.opens(number, str(number), **SAID)
+    table = story.runs(TOLD).table
+    assert unpacked(packed(table)) == table
+    assert packed(unpacked(packed(table))) == packed(table)

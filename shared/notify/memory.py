@@ -1,0 +1,88 @@
+"""The notifier's table in storage: read, and written only over the version that was read.
+
+Packed JSON lines, the first of them the table without its entries, then an entry each: a large tenant has
+tens of thousands, and as one piece of JSON they would be in memory twice.
+"""
+
+import gzip
+import io
+import zlib
+
+import msgspec
+
+from shared.ledger.records import Manifest
+from shared.notify.table import Entry, Table
+from shared.storage import Container, Stale
+
+_GZIP_LEVEL = 3
+
+
+class TableUnreadable(Exception):
+    """The notifier's table is not what it writes. Never begun anew by itself: all would be told again."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"notifier's table {path} can't be read: {reason}")
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """The table as stored; without an ETag it is not stored yet."""
+
+    path: str
+    table: Table
+    etag: str | None
+
+
+async def recall(container: Container, manifest: Manifest | None) -> Memory:
+    """The table as it stands; an empty one before the first run. Raises `TableUnreadable`."""
+    if manifest is None:
+        return Memory("", Table(), None)
+    path = f"{manifest.tenant_id}/{manifest.epoch}/telling"
+    stored = await container.read(path)
+    if stored is None:
+        return Memory(path, Table(), None)
+    try:
+        return Memory(path, unpacked(stored.data), stored.etag)
+    except (msgspec.DecodeError, OSError, EOFError, zlib.error) as error:
+        raise TableUnreadable(path, str(error)) from None
+
+
+async def commit(container: Container, memory: Memory, table: Table) -> Memory:
+    """Write the table over the version that was read. Raises `Stale` if another wrote meanwhile."""
+    if memory.etag is not None and table == memory.table:
+        return memory
+    data = packed(table)
+    etag = None
+    try:
+        if memory.etag is None:
+            etag = await container.create(memory.path, data, gzip=False)
+        else:
+            etag = await container.replace(memory.path, data, memory.etag, gzip=False)
+    except Stale:
+        etag = None
+    if etag is None:
+        # The lease keeps others out, so this is most likely our own write whose answer was lost.
+        stored = await container.read(memory.path)
+        if stored is None or stored.data != data:
+            raise Stale(memory.path)
+        etag = stored.etag
+    return Memory(memory.path, table, etag)
+
+
+def packed(table: Table) -> bytes:
+    """The table as it is stored; always the same bytes for the same table."""
+    encode = msgspec.json.Encoder().encode
+    data = io.BytesIO()
+    with gzip.GzipFile(fileobj=data, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0) as lines:
+        lines.write(encode(msgspec.structs.replace(table, entries={})) + b"\n")
+        for entry in table.entries.values():
+            lines.write(encode(entry) + b"\n")
+    return data.getvalue()
+
+
+def unpacked(data: bytes) -> Table:
+    """The reverse of `packed`. Raises `msgspec.DecodeError`, or what unpacking raises."""
+    decode = msgspec.json.Decoder(Entry).decode
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
+        table = msgspec.json.decode(lines.readline(), type=Table)
+        entries = [decode(line) for line in lines]
+    return msgspec.structs.replace(table, entries={entry.id: entry for entry in entries})
