@@ -3,8 +3,9 @@
 Microsoft Graph API reference: group, membersWithLicenseErrors, list members, list transitive members.
 """
 
+import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -50,8 +51,11 @@ class _Group(Wire):
         return (text or "").lower() in _PROCESSING
 
 
-_States = tuple[str, tuple[LicenseAssignmentState, ...]]
+States = tuple[str, tuple[LicenseAssignmentState, ...]]
 """A member and all sources of its licences."""
+
+MemberError = tuple[str, str, str]
+"""A member, a SKU and the code of the error: nothing else is kept, for a group may fail on thousands."""
 
 
 class _Failing(Wire):
@@ -131,13 +135,12 @@ async def read_failing(
     builder: Any = session.client.groups.by_group_id(guid(group_id))
     try:
         answer = await session.send(builder.to_get_request_information(asking(Query(select=_SELECT))))
-        members = await _failing_members(session, group_id)
+        errors = await _member_errors(session, group_id)
     except NotFound:
         return Failing(None)
-    read = _as_read(read_object(answer, _Group), errors_by_code(group_id.lower(), members), previous, at)
-    return (
-        Failing(read, _in_error(group_id.lower(), members)) if read.sku_ids or read.errors else Failing(None)
-    )
+    read = _as_read(read_object(answer, _Group), errors_by_code(errors), previous, at)
+    members = frozenset(member_id for member_id, _, _ in errors)
+    return Failing(read, members) if read.sku_ids or read.errors else Failing(None)
 
 
 async def failing_group_ids(session: GraphSession) -> frozenset[str]:
@@ -204,31 +207,28 @@ def _member_page(page: Rows[_Member]) -> MemberPage:
     )
 
 
-def errors_by_code(group_id: str, members: list[_States]) -> tuple[GroupError, ...]:
-    """Sums the failing assignments of one group by SKU and error code; other sources of a member don't count.
-
-    The state decides: only `Error` is a failure. `Others` is `Other`; an error that is null, empty or `None`
-    is the empty code.
-    """
+def errors_by_code(errors: Iterable[MemberError]) -> tuple[GroupError, ...]:
+    """How many members each SKU and error code of a group has, and a sample of them."""
     failing: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for member_id, state in _errors(group_id, members):
-        failing[state.sku_id.lower(), _code(state.error)].add(member_id)
+    for member_id, sku_id, code in errors:
+        failing[sku_id, code].add(member_id)
     return tuple(
         GroupError(sku_id=sku_id, code=code, members=len(ids), sample=tuple(sorted(ids)[:SAMPLE]))
         for (sku_id, code), ids in sorted(failing.items())
     )
 
 
-def _in_error(group_id: str, members: list[_States]) -> frozenset[str]:
-    return frozenset(member_id for member_id, _ in _errors(group_id, members))
+def member_errors(group_id: str, members: Iterable[States]) -> Iterator[MemberError]:
+    """The failing assignments of one group; other sources of a member don't count.
 
-
-def _errors(group_id: str, members: list[_States]) -> Iterator[tuple[str, LicenseAssignmentState]]:
+    The state decides: only `Error` is a failure. `Others` is `Other`; an error that is null, empty or `None`
+    is the empty code.
+    """
     for member_id, states in members:
         for state in states:
             ours = (state.assigned_by_group or "").lower() == group_id
             if ours and state.state.lower() == "error":
-                yield member_id, state
+                yield member_id, sys.intern(state.sku_id.lower()), sys.intern(_code(state.error))
 
 
 def _code(error: str | None) -> str:
@@ -264,13 +264,18 @@ async def _failing(session: GraphSession) -> list[_Group]:
     return await all_rows(session, _listing(session, query), _Group)
 
 
-async def _failing_members(session: GraphSession, group_id: str) -> list[_States]:
+async def _member_errors(session: GraphSession, group_id: str) -> list[MemberError]:
     group: Any = session.client.groups.by_group_id(guid(group_id))
     request = group.members_with_license_errors.to_get_request_information(
         asking(Query(select=["id", "licenseAssignmentStates"]))
     )
-    rows = await all_rows(session, request, _Failing)
-    return [(row.id.lower(), row.license_assignment_states) for row in rows]
+    errors: list[MemberError] = []
+    async for page in all_pages(session, request, _Failing):
+        if page.unreadable:
+            raise Unavailable(200, code="unreadable-row")
+        states = ((row.id.lower(), row.license_assignment_states) for row in page.rows)
+        errors += member_errors(group_id.lower(), states)
+    return errors
 
 
 async def _whole(
@@ -279,10 +284,10 @@ async def _whole(
     """The group, and its errors if it may have some (`failed`). None if it was deleted meanwhile."""
     group_id = group.id.lower()
     try:
-        members = await _failing_members(session, group_id) if failed else []
+        errors = await _member_errors(session, group_id) if failed else []
     except NotFound:
         return None
-    return _as_read(group, errors_by_code(group_id, members), previous, at)
+    return _as_read(group, errors_by_code(errors), previous, at)
 
 
 def _as_read(

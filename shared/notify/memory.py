@@ -42,7 +42,7 @@ async def recall(container: Container, manifest: Manifest | None) -> Memory:
         return Memory(path, Table(), None)
     try:
         return Memory(path, unpacked(stored.data), stored.etag)
-    except (msgspec.DecodeError, OSError, EOFError, zlib.error) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
         raise TableUnreadable(path, str(error)) from None
 
 

@@ -18,7 +18,7 @@ from shared.ledger import members
 from shared.ledger.ledger import Ledger
 from shared.ledger.manifest import TENANT, members_path
 from shared.ledger.records import TenantRecord
-from shared.model import TenantFacts
+from shared.model import SubjectType, TenantFacts
 from shared.notify import handover
 from shared.notify import memory as memory_room
 from shared.notify.cards import Backdrop, card, users_named
@@ -120,7 +120,7 @@ class Notifier:
         """What waits, why, and which hand-overs have failed. Reads only."""
         table = await self.table()
         record = (await self._ledger.read_tenant()).record
-        holds = await self._holds(record.facts, now)
+        holds = await self._holds(table, record.facts, now)
         reasons = standing(table, self._rules.mutes, self._telling, now, record.baseline_ended_at, holds)
         waiting = [one for one in table.handovers if one.items]
         problems = [
@@ -154,7 +154,7 @@ class Notifier:
         record = (await self._ledger.read_tenant()).record
         received = await self._receive()
         table, blobs = await self._caught_up(memory.table, record, {one.text for one in received}, now)
-        holds = await self._holds(record.facts, now)
+        holds = await self._holds(table, record.facts, now)
         decision = decide(table, self._rules.mutes, self._telling, now, record.baseline_ended_at, holds)
         table, messages = decision.table, decision.messages
         cards = failures = 0
@@ -213,15 +213,16 @@ class Notifier:
             blobs += len(read)
         return table, blobs
 
-    async def _holds(self, facts: TenantFacts | None, now: datetime) -> frozenset[str]:
-        """Members of groups whose licensing job runs."""
+    async def _holds(self, table: Table, facts: TenantFacts | None, now: datetime) -> frozenset[str]:
+        """Of the users of whom there is something to tell, the members of groups whose licensing job runs."""
+        ours = {one.subject_id for one in table.entries.values() if one.subject_type is SubjectType.USER}
         held: set[str] = set()
         for group in facts.groups.values() if facts else ():
             if not group.job_runs(now):
                 continue
             stored = await self._storage.evidence.read(members_path(self._settings.tenant_id, group.id))
             if stored is not None:
-                held.update(members.users(stored.data))
+                held.update(one for one in members.users(stored.data) if one in ours)
         return frozenset(held)
 
     async def _words(self, record: TenantRecord, messages: Iterable[Message]) -> tuple[Wording, Backdrop]:

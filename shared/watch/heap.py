@@ -18,7 +18,10 @@ _HEAPS = 2
 
 
 def give_back() -> bool:
-    """Fix the threshold, once a process; says whether the allocator took it. Others than glibc's do not."""
+    """Fix the threshold, once a process; says whether the allocator took it. Others than glibc's do not.
+
+    Heaps that threads have by now stay; no more than two are made from here on.
+    """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):

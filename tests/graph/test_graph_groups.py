@@ -14,6 +14,7 @@ from shared.graph.groups import (
     errors_by_code,
     failing_group_ids,
     licensing_groups,
+    member_errors,
     member_pages,
     nested_group_ids,
     read_failing,
@@ -162,17 +163,19 @@ async def test_a_group_deleted_meanwhile_is_left_out(at_bench: Bench) -> None:
 @pytest.mark.parametrize("none", [None, "", "None", "none"])
 def test_every_spelling_of_no_error_is_the_empty_code(none: str | None) -> None:
     state = LicenseAssignmentState(sku_id=E3, assigned_by_group=STAFF, state="Error", error=none)
-    assert [found.code for found in errors_by_code(STAFF, [(oid(1), (state,))])] == [""]
+    assert [found.code for found in errors_by_code(member_errors(STAFF, [(oid(1), (state,))]))] == [""]
 
 
 def test_an_unknown_code_is_shown_as_it_is() -> None:
     state = LicenseAssignmentState(sku_id=E3, assigned_by_group=STAFF, state="Error", error="NewViolation")
-    assert [found.code for found in errors_by_code(STAFF, [(oid(1), (state,))])] == ["NewViolation"]
+    assert [found.code for found in errors_by_code(member_errors(STAFF, [(oid(1), (state,))]))] == [
+        "NewViolation"
+    ]
 
 
 def test_all_failing_members_are_counted_and_twenty_are_named() -> None:
     state = LicenseAssignmentState(sku_id=E3, assigned_by_group=STAFF, state="Error", error="CountViolation")
-    (found,) = errors_by_code(STAFF, [(oid(number), (state,)) for number in range(25)])
+    (found,) = errors_by_code(member_errors(STAFF, [(oid(number), (state,)) for number in range(25)]))
     assert (found.members, found.sample) == (25, tuple(oid(number) for number in range(20)))
 
 
@@ -193,8 +196,8 @@ STATES = st.builds(
 def test_counts_samples_and_members_agree_in_any_order(
     members: list[tuple[str, tuple[LicenseAssignmentState, ...]]],
 ) -> None:
-    found = errors_by_code(STAFF, members)
-    assert found == errors_by_code(STAFF, members[::-1])
+    found = errors_by_code(member_errors(STAFF, members))
+    assert found == errors_by_code(member_errors(STAFF, members[::-1]))
     for one in found:
         hit = {
             member

@@ -278,6 +278,7 @@ async def test_members_of_a_group_whose_job_runs_are_held(bench: Bench) -> None:
         b'{"entries": 7}',
         gzip.compress(b""),
         gzip.compress(b'{"cursors": 7}\n'),
+        gzip.compress(b'{"cursors": {"\xff": 1}}\n'),
         gzip.compress(b'{}\n{"id": 7}\n'),
         packed(Table())[:-9],
         packed(Table()) + b"{}",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.model import Moment
@@ -96,6 +96,7 @@ class History:
         if self._crash:
             # Whatever the answer was, nobody is left to remember it.
             self.unknowable.update(item.entry.id for item in message.items)
+            self.perhaps.update(item.entry.id for item in message.items)
         if self._route == "refuses":
             return Failed(status="http-400")
         if self._route == "throttles":
@@ -151,6 +152,18 @@ def test_no_symptom_is_told_while_its_cause_is_open(script: list[Action]) -> Non
 
 @settings(max_examples=300, deadline=None)
 @given(actions)
+@example(
+    [
+        ("toggle", "a"),
+        ("wait", "1000"),
+        ("run", ""),
+        ("route", "refuses"),
+        ("toggle", "a"),
+        ("wait", "60"),
+        ("run", "crash"),
+        ("toggle", "a"),
+    ]
+)
 def test_nothing_is_told_twice_unless_an_answer_was_lost(script: list[Action]) -> None:
     history = History(script)
     history.comes_to_rest()

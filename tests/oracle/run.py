@@ -18,6 +18,7 @@ from sandbox.graph.world import Refused, World
 from shared.graph import users as graph_users
 from shared.ledger.records import TenantRecord
 from shared.settings import Settings, load
+from shared.watch.parts import Busy
 from shared.watch.reach import registration_pages
 from shared.watch.users import sweep_phases
 from tests.oracle import policies, truth
@@ -245,7 +246,9 @@ class Play:
             if self.host.handled == before:
                 break
         self.outcome.failures = dict(self.host.failures)
-        self.outcome.faults += [f"failed in the reconcile: {one}" for one in self.host.failures]
+        # Of two messages at a time about one thing the second waits for its next try.
+        failed = [one for one in self.host.failures if f": {Busy.__name__} " not in one]
+        self.outcome.faults += [f"failed in the reconcile: {one}" for one in failed]
         self.outcome.faults += [f"crashed: {one}" for one in self.host.crashes]
 
     async def settle(self) -> None:
@@ -264,10 +267,12 @@ class Play:
         record = await self.record()
         assert record.facts is not None
         read_at = record.facts.evidence_of("registration").read_at
+        # What the ledger takes for the moment may lie days after it: that is an edge of its own.
+        taken = [one.enabled_since async for one in self.hand.ledger.records() if one.enabled_since]
         for _ in range(100):
             now = self.clock.at
             ages = [user.created_at + policies.GRACE for user in self.world.users.values()]
-            ages += [at + policies.GRACE for at in self.past.enablings()]
+            ages += [at + policies.GRACE for at in (*self.past.enablings(), *taken)]
             ages += [read_at + policies.MAX_AGE] if read_at else []
             ages += self.past.endings(policies.ENDS_SOON)
             if not any(now - timedelta(minutes=5) <= age <= now + EDGE for age in ages):

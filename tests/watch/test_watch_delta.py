@@ -1,7 +1,6 @@
 """The delta query on users: whoever changed is looked at again, whatever Graph makes of the rows (§4.6)."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from sandbox.graph.faults import Fault
 from sandbox.graph.service_operations import ClearFaults
 from shared.graph.delta import DeltaPage, delta_page
 from shared.storage import Stale
-from shared.watch.messages import DELTA, GONE, SWEEP, Changed, write_changed
+from shared.watch.messages import DELTA, GONE, Changed, write_changed
 from shared.watch.users import delta, delta_state, sweep
 from shared.watch.users.delta_state import Delta
 from tests.watch.scene import Scene, Worker, sweep_of
@@ -365,60 +364,3 @@ async def test_the_state_is_never_written_over_another_workers(known: Scene) -> 
     with pytest.raises(Stale):
         await delta_state.write(known.watch, held, held.state)
     assert (await state_of(known.watch)).rounds == 5
-
-
-# --- the gap ---------------------------------------------------------------------------------------------
-
-
-async def test_the_gap_counts_who_changed_without_a_word_and_how_long_it_took(known: Scene) -> None:
-    silent, heard = known.world.cast["synced_with_ems"], known.world.cast["admin"]
-    await round_(known)
-    since = (await state_of(known.watch)).last_round_at
-    assert since is not None
-    await known.control.unassign(silent, skus.EMS_E3)
-    await known.control.set_enabled(heard, False)
-    known.clock.pass_by(minutes=5)
-    notified = known.clock.now()
-    known.clock.pass_by(seconds=20)
-    known.watch.changed_users.sent = [(text, 0.0) for text in write_changed(notified, users=[heard])]
-    await known.work_off()
-    known.clock.pass_by(minutes=15)
-    assert await delta.run_if_due(known.watch)
-    assert users_of([one for one in known.watch.changed() if one.why == DELTA]) == sorted([silent, heard])
-    state = await state_of(known.watch)
-    gap = state.gap
-    assert gap is not None
-    assert (gap.users, gap.heard) == (0, 1)
-    assert 20 <= gap.mean_seconds == gap.slowest_seconds < 60
-    known.watch.changed_users.sent = [
-        (text, 0.0)
-        for text in write_changed(known.clock.now(), users=[silent, heard], why=DELTA, since=since)
-    ]
-    await known.work_off()
-    for _ in range(3):
-        await round_(known)
-    state = await state_of(known.watch)
-    [gap] = state.gaps
-    assert (gap.users, gap.sample) == (1, (silent,))
-    assert gap.until - gap.since < timedelta(minutes=20)
-    assert gap.longest_seconds >= 20 * 60
-    assert state.gap is not None
-    assert (state.gap.users, state.gap.heard) == (0, 0)
-
-
-async def test_a_notification_that_comes_a_little_after_delta_is_no_gap(known: Scene) -> None:
-    user = known.world.cast["synced_with_ems"]
-    await round_(known)
-    await known.control.unassign(user, skus.EMS_E3)
-    known.clock.pass_by(minutes=16)
-    assert await delta.run_if_due(known.watch)
-    notified = known.clock.now()
-    await known.work_off()
-    assert (await known.watch.record(user)).missed is not None
-    known.watch.changed_users.sent = [(text, 0.0) for text in write_changed(notified, users=[user])]
-    await known.work_off()
-    assert (await known.watch.record(user)).missed is None
-    for _ in range(4):
-        await round_(known)
-    assert (await state_of(known.watch)).gaps == ()
-    assert [one.reading for one in known.watch.steps()] in ([], [SWEEP])

@@ -7,6 +7,10 @@ import sys
 import pytest
 
 from benchmarks.process import ROOT
+from shared import settings
+from shared.settings import load
+from shared.watch import heap, parts
+from tests.test_settings import GOOD
 
 PROBE = """
 import re, sys
@@ -42,3 +46,15 @@ def grown(how: str) -> int:
 def test_large_blocks_that_were_freed_are_given_back_where_glibc_by_itself_keeps_them() -> None:
     assert grown("as it is") > 30
     assert grown("give back") < 5
+
+
+def test_the_watch_of_a_process_has_memory_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(settings, "current", lambda: load(GOOD))
+    monkeypatch.setattr(heap, "give_back", lambda: asked.append("give back"))
+    parts.current.cache_clear()
+    try:
+        parts.current()
+    finally:
+        parts.current.cache_clear()
+    assert asked == ["give back"]

@@ -18,6 +18,7 @@ from shared.graph.groups import PARALLEL, MemberPage, member_pages, nested_group
 from shared.graph.parallel import few_at_a_time
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import LicensingGroup, TenantFacts
+from shared.storage import Lease
 from shared.watch.licensing import errors
 from shared.watch.licensing.nesting import Rows
 from shared.watch.messages import LAST_LOOK, STANDING, write_changed
@@ -68,7 +69,7 @@ async def refresh_if_due(watch: Watch) -> bool:
 async def refresh(watch: Watch) -> bool:
     """Read the groups in all licensing groups, and their members; users whose standing changed are looked at.
 
-    A group that can't be read stays as it was. Says no where another worker is at it.
+    A group that can't be read stays as it was. Says no where another worker is at it, or has taken over.
     """
     async with watch.ledger.lock("nested", _LOCK_SECONDS) as held:
         facts = (await watch.ledger.read_tenant()).record.facts
@@ -80,7 +81,10 @@ async def refresh(watch: Watch) -> bool:
         assigning = {key: group for key, group in facts.groups.items() if group.sku_ids}
         jobs = [partial(_put_aside, watch, spill, key) for key in sorted(assigning)]
         read = dict(zip(sorted(assigning), await few_at_a_time(PARALLEL, jobs), strict=True))
-        unlicensed = await _take_in(watch, spill, assigning, read)
+        unlicensed = await _take_in(watch, spill, assigning, read, held)
+        # Another worker that took over has dropped what was put aside here: nothing of it is whole any more.
+        if unlicensed is None or not held:
+            return False
         await _commit(watch, read, unlicensed, at)
         return True
 
@@ -129,9 +133,16 @@ def _rows(page: MemberPage, group_id: str, *, direct: bool) -> list[tuple[str, b
 
 
 async def _take_in(
-    watch: Watch, spill: Spill, assigning: Mapping[str, LicensingGroup], read: Mapping[str, _Group]
-) -> dict[str, int]:
-    """Bring the index up to what was put aside; how many nested members have nothing, by group."""
+    watch: Watch,
+    spill: Spill,
+    assigning: Mapping[str, LicensingGroup],
+    read: Mapping[str, _Group],
+    held: Lease,
+) -> dict[str, int] | None:
+    """Bring the index up to what was put aside; how many nested members have nothing, by group.
+
+    None where the lease was lost on the way.
+    """
     count = dict.fromkeys(assigning, 0)
     indexed = await watch.standings.nesting.shards(watch.manifest.epoch)
     if not indexed and not any(one.inside for one in read.values()):
@@ -146,6 +157,8 @@ async def _take_in(
             before = await watch.standings.nesting.read(watch.manifest.epoch, shard)
             after = _nested(sections, before, unread)
             changed = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+            if not held:
+                return None
             if asked_for:
                 await _send(watch, changed)
             if changed:

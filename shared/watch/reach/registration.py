@@ -14,7 +14,7 @@ from shared.ledger.records import TenantRecord
 from shared.model import EvidenceStatus, TenantFacts
 from shared.storage import Lease
 from shared.watch.messages import REGISTRATION, ReadingStep, write_step
-from shared.watch.parts import Busy, Watch
+from shared.watch.parts import Watch
 from shared.watch.reach import registration_intake as intake
 from shared.watch.reach import registration_state as state
 from shared.watch.reach.registration_pages import read_on
@@ -138,9 +138,7 @@ async def _take(watch: Watch, reading: Reading, lease: Lease) -> tuple[Reading |
     delay = 0.0
     taken: int | None = None
     if reading.source is not None:
-        after, delay = await read_on(watch, reading, facts)
-        if not lease:
-            raise Busy("another worker may have taken over the reading of the registration report")
+        after, delay = await read_on(watch, reading, facts, lease)
     elif reading.read and reading.bucket < buckets(watch.manifest.shards):
         taken = reading.bucket
         after = await intake.take_in(watch, reading, record, lease)

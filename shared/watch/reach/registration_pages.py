@@ -17,8 +17,9 @@ from shared.graph.groups import transitive_member_page
 from shared.graph.registration import registration_page
 from shared.ledger.shards import shard_names
 from shared.model import Evidence, EvidenceStatus, TenantFacts
+from shared.storage import Lease
 from shared.watch.fault_codes import EMPTY
-from shared.watch.parts import Watch
+from shared.watch.parts import Busy, Watch
 from shared.watch.reach.registration_rows import ForEmergency, InScope, Row, Used, put_aside, reported
 from shared.watch.reach.registration_state import AUDIT, REPORT, SCOPE, Reading, Source
 from shared.watch.users.spill import Page, Spill
@@ -47,8 +48,11 @@ class Got(msgspec.Struct, frozen=True):
     groups: tuple[str, ...] = ()
 
 
-async def read_on(watch: Watch, reading: Reading, facts: TenantFacts) -> tuple[Reading, float]:
-    """Read up to 20 pages and put their rows aside; the reading as it then stands, and seconds to wait."""
+async def read_on(watch: Watch, reading: Reading, facts: TenantFacts, lease: Lease) -> tuple[Reading, float]:
+    """Read up to 20 pages and put their rows aside; the reading as it then stands, and seconds to wait.
+
+    Raises `Busy` where the lease was lost meanwhile.
+    """
     spill = Spill(watch.storage, watch.manifest, "standing", reading.spill)
     if reading.piece_began_at is None and reading.place == 0:
         await spill.drop_others()
@@ -70,6 +74,8 @@ async def read_on(watch: Watch, reading: Reading, facts: TenantFacts) -> tuple[R
         else:
             pages.append((page.asked_at, put_aside(page.rows)))
             now = _advanced(begun, source, page)
+    if not lease:
+        raise Busy("another worker may have taken over the reading of the registration report")
     if pages:
         await spill.write(f"{reading.step:06d}", pages)
     return now, delay

@@ -203,8 +203,7 @@ async def _count(watch: Watch, held: HeldDelta) -> None:
         mean_seconds=tally.seconds / tally.heard if tally.heard else 0.0,
         slowest_seconds=tally.longest,
     )
-    gaps = (gap, *held.state.gaps)[:_GAPS_KEPT] if gap.users else held.state.gaps
-    await delta_state.write(watch, held, _with(held.state, counted_at=now, gap=gap, gaps=gaps))
+    await _keep(watch, held, gap)
     if gap.users or gap.heard:
         log.info(
             "gap: %d users changed without a notification, known at most %.0f s later; "
@@ -215,6 +214,23 @@ async def _count(watch: Watch, held: HeldDelta) -> None:
             gap.mean_seconds,
             gap.slowest_seconds,
         )
+
+
+async def _keep(watch: Watch, held: HeldDelta, gap: Gap) -> None:
+    """Remember the count, whoever else writes the state just now: it is in the ledger no more.
+
+    Raises `Stale` where somebody writes it again and again.
+    """
+    for last in (False, False, False, False, True):
+        gaps = (gap, *held.state.gaps)[:_GAPS_KEPT] if gap.users else held.state.gaps
+        try:
+            await delta_state.write(watch, held, _with(held.state, counted_at=gap.until, gap=gap, gaps=gaps))
+        except Stale:
+            if last:
+                raise
+            held = await delta_state.read(watch)
+        else:
+            return
 
 
 # --- what goes wrong ---------------------------------------------------------------------------------------

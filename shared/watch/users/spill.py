@@ -2,9 +2,11 @@
 
 A reading gets its rows in Graph's order, the ledger wants them shard by shard, and memory must not grow with
 the tenant. So each step writes what it read to blobs, one a bucket of shards, and the second phase takes a
-bucket at a time. A step that is done twice writes the same blobs again: nothing is appended, nothing doubles.
+bucket at a time. A step that is done twice, perhaps by two workers at once, puts its rows aside twice: one of
+them may have been stopped by Graph after fewer pages, so neither may replace the other's.
 """
 
+import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -73,11 +75,15 @@ class Spill:
         ]
 
     async def write(self, part: str, pages: Iterable[Page]) -> None:
-        """Put the rows of one step aside under the name of the step; replaces what it wrote before."""
+        """Put the rows of one step aside, beside whatever it put aside when it was done before.
+
+        `part`: its name; sections are read again in order of these.
+        """
         await self.write_sections(part, [one for page in pages for one in self.sections(page)])
 
     async def write_sections(self, part: str, sections: Iterable[tuple[str, Section]]) -> None:
         """As `write`, for pages that were taken apart one by one."""
+        part = f"{part}-{secrets.token_hex(4)}"
         wanted: dict[int, list[tuple[str, Section]]] = {number: [] for number in range(self.buckets)}
         for shard, section in sections:
             wanted[self._bucket(shard)].append((shard, section))

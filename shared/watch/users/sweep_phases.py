@@ -50,7 +50,7 @@ def spill_of(watch: Watch, sweep: Sweep) -> Spill:
 
 
 async def put_aside(watch: Watch, sweep: Sweep, spill: Spill) -> Pages:
-    """Put up to 20 pages aside; done twice, the second time replaces the first.
+    """Put up to 20 pages aside; done twice, users are there twice, and the latest look at each is judged.
 
     Where Graph wants to be asked later, the pages read so far are a step of their own. Raises `GraphError`.
     """
