@@ -10,24 +10,36 @@ Code = Literal[
     "delta",
     "groups-delta",
     "skus",
+    "groups",
     "registration",
     "subscription-users",
     "subscription-groups",
     "poison",
 ]
-"""What is wrong: the reading of all users, the delta query on users or groups, the list of products, the
-registration report, the notifications of users or groups; work that failed again and again."""
+"""What is wrong: the reading of all users, the delta query on users or groups, the list of products (or what
+else tells of them), the groups that assign licences, the registration report, the notifications of users or
+groups; work that failed again and again."""
 
 CODES: frozenset[str] = frozenset(get_args(Code))
 
 PERMISSION, EMPTY = str(Reason.PERMISSION), "empty-list"
 
 CAUSES: Mapping[str, frozenset[str]] = {
+    "sweep": frozenset({PERMISSION}),
+    "delta": frozenset({PERMISSION}),
+    "skus": frozenset({PERMISSION}),
     "registration": frozenset({PERMISSION, EMPTY}),
     "subscription-users": frozenset(Reason),
     "subscription-groups": frozenset(Reason) - {Reason.PERMISSION},
 }
 """Codes that ask something else of a person by their cause; the detail that is noted begins with it."""
+
+EVIDENCE: Mapping[str, tuple[str, ...]] = {
+    "skus": ("organization", "skus", "subscriptions"),
+    "groups": ("groups",),
+    "registration": ("registration",),
+}
+"""The pieces of evidence behind a code: one permission reads them all."""
 
 
 def cause_of(code: str, detail: str) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from shared.ledger.records import Sweep, TenantRecord
 from shared.settings import Settings
+from shared.watch.fault_codes import EVIDENCE
 from shared.watch.hearing.calls import Sums
 from shared.watch.hearing.subscription_memory import Kept
 from shared.watch.hearing.subscriptions import CODES, RESOURCES, secrets_of
@@ -26,6 +27,9 @@ LATE = 3
 DELIVERED_WITHIN = timedelta(hours=4)
 """How long Graph tries to deliver a notification (Microsoft Graph: change notifications through webhooks)."""
 
+_OPTIONAL = "admin-policy"
+"""Evidence that nothing is amiss without."""
+
 Lines = list[str]
 
 
@@ -33,7 +37,7 @@ Lines = list[str]
 
 
 def reading_problems(record: TenantRecord, settings: Settings, now: datetime) -> Lines:
-    """The tenant's facts: late, or refused for lack of a permission."""
+    """The tenant's facts: late, or refused for lack of a permission where no noted fault says so."""
     facts = record.facts
     if facts is None or facts.observed_at is None:
         return []
@@ -43,8 +47,9 @@ def reading_problems(record: TenantRecord, settings: Settings, now: datetime) ->
             f"tenant facts were last read at {stamp(facts.observed_at)}: "
             "look in the log of the function tenant_facts for what Graph answers"
         )
+    told = {_OPTIONAL, *(one for code in record.unwell for one in EVIDENCE.get(code, ()))}
     for name, piece in facts.evidence.items():
-        if piece.permission and name != "admin-policy":  # That one is optional.
+        if piece.permission and name not in told:
             problems.append(
                 f"{name} cannot be read: the app lacks the Graph permission {piece.permission}, grant it"
             )

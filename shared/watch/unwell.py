@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from shared.graph.errors import Forbidden, GraphError
 from shared.ledger.records import Posting, TenantRecord
 from shared.texts.catalogue import Catalogue
-from shared.watch.fault_codes import Code, cause_of
+from shared.watch.fault_codes import PERMISSION, Code, cause_of
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant
 
@@ -32,6 +33,13 @@ async def note(watch: Watch, faults: Mapping[Code, str | None]) -> None:
         return judge_tenant(noted, watch.rules, watch.settings.policy, at)
 
     await watch.ledger.commit_tenant(change, at)
+
+
+def detail_of(fault: GraphError, where: str = "") -> str:
+    """What to note of a call that failed; begins with the cause where it is a permission that lacks."""
+    said = f"{where}: {fault.brief}" if where else fault.brief
+    refused = isinstance(fault, Forbidden) and not fault.not_premium
+    return f"{PERMISSION}: {said}" if refused else said
 
 
 def in_words(unwell: Mapping[str, str], texts: Catalogue) -> list[str]:

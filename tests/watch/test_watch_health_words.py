@@ -67,7 +67,7 @@ def test_no_fault_is_noted_that_has_no_words_and_no_words_are_left_over() -> Non
     noted = noted_codes()
     assert {"sweep", "delta"} <= noted
     # What is wrong with a piece of evidence is noted in the very write of that evidence.
-    assert noted | set(OF_SUBSCRIPTIONS.values()) | {"skus", "registration"} == CODES
+    assert noted | set(OF_SUBSCRIPTIONS.values()) | {"skus", "groups", "registration"} == CODES
     assert TEXTS.codes("problems") == CODES
     assert set(OF_SUBSCRIPTIONS) == set(RESOURCES)
 

@@ -9,14 +9,18 @@ import msgspec
 
 from shared.graph.tenant import EMPTY, read_tenant
 from shared.ledger.records import Posting, TenantRecord
-from shared.model import EvidenceStatus, TenantFacts, Totals
+from shared.model import Evidence, EvidenceStatus, TenantFacts, Totals
+from shared.watch.fault_codes import EVIDENCE, PERMISSION, Code
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant, merge, with_totals
 
 log = logging.getLogger("watch.facts")
 
-_SKUS = "skus"
-"""The code of the fault that the list of SKUs is empty, see `fault_codes`."""
+_OURS: tuple[Code, ...] = ("skus", "groups")
+"""The faults that this reading notes."""
+
+_EMPTY = "empty"
+"""The list of SKUs is, though it was not before."""
 
 _LOCK_SECONDS = 60
 _WAIT_SECONDS = 10.0
@@ -103,17 +107,31 @@ async def _wait_for_the_reader(watch: Watch) -> TenantFacts:
     return before
 
 
-def _with_empty_list(unwell: Mapping[str, str], facts: TenantFacts) -> Mapping[str, str]:
-    """The faults, with that of an empty list of SKUs until the list is read whole again.
+def _with_faults(unwell: Mapping[str, str], facts: TenantFacts) -> Mapping[str, str]:
+    """The faults, with those of the facts: what was read before stays in force, so nothing else tells them.
 
     In the same write as the facts: no moment in which they are held and nobody is told why.
     """
-    skus = facts.evidence_of("skus")
-    if skus.problem == EMPTY:
-        return {**unwell, _SKUS: "empty"}
-    if skus.status is EvidenceStatus.OK:
-        return {code: detail for code, detail in unwell.items() if code != _SKUS}
-    return unwell
+    left = {code: detail for code, detail in unwell.items() if code not in _OURS}
+    for code in _OURS:
+        pieces = {one: facts.evidence_of(one) for one in EVIDENCE[code]}
+        if detail := _fault(unwell.get(code, ""), pieces):
+            left[code] = detail
+    return left
+
+
+def _fault(noted: str, pieces: Mapping[str, Evidence]) -> str:
+    """What is wrong with these pieces, empty for nothing; `noted` stays until what it tells of is read again.
+
+    A refusal of what was never read is told by its missing evidence, and so is a fault that may pass.
+    """
+    if any(one.problem == EMPTY for one in pieces.values()):
+        return _EMPTY
+    refused = [name for name, one in pieces.items() if one.status is EvidenceStatus.FORBIDDEN and one.read_at]
+    if refused:
+        return f"{PERMISSION}: {', '.join(refused)}"
+    lacking = [name for name, one in pieces.items() if one.status is not EvidenceStatus.OK]
+    return noted if noted and ("skus" in lacking if noted == _EMPTY else lacking) else ""
 
 
 async def _commit(
@@ -125,7 +143,7 @@ async def _commit(
             # Whoever lost the lock while reading must not put older facts under a newer generation.
             return record, ()
         facts = merge(known, read, watch.policy_fingerprint)
-        noted = msgspec.structs.replace(record, facts=facts, unwell=_with_empty_list(record.unwell, facts))
+        noted = msgspec.structs.replace(record, facts=facts, unwell=_with_faults(record.unwell, facts))
         changed = with_totals(noted, totals, counted_at)
         return judge_tenant(changed, watch.rules, watch.settings.policy, at)
 
