@@ -1,4 +1,4 @@
-"""A permission is revoked: one card says which at once, and what stays in force; granted, all is well again."""
+"""A permission is revoked: one card says which, and what stays in force; granted again, all is well."""
 
 import pytest
 
