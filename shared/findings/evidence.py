@@ -1,6 +1,6 @@
 """Evidence that is missing: never read, or older than its age in force allows (judgement.md §4)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from shared.findings.licences import Licences
@@ -8,6 +8,13 @@ from shared.findings.making import Circumstances, make
 from shared.model import Evidence, EvidenceStatus, Finding, Tier, Totals
 
 _KIND = "evidence-missing"
+
+BEHIND: Mapping[str, tuple[str, ...]] = {
+    "skus": ("organization", "skus", "subscriptions"),
+    "groups": ("groups",),
+    "registration": ("registration",),
+}
+"""The pieces of evidence that a fault of the watch's is about, by its code."""
 
 
 def evidence_missing(licences: Licences, totals: Totals, at: datetime) -> Iterator[Finding]:

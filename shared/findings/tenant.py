@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from shared.findings.evidence import evidence_missing
+from shared.findings.evidence import BEHIND, evidence_missing
 from shared.findings.licences import Licences, licences_of
 from shared.findings.making import TIER_NAMES, Circumstances, make, seats_to_assign
 from shared.findings.seats import of_skus
-from shared.model import Finding, TenantFacts, Tier, Totals
+from shared.model import EvidenceStatus, Finding, TenantFacts, Tier, Totals
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy
 
@@ -45,8 +45,10 @@ def of_tenant(
 def _unwell(licences: Licences, code: str) -> Finding:
     about, _, cause = code.partition(":")
     so: Circumstances = {"unwell": [{"problem": about}]}
-    # A fault of a piece of evidence has its name: the last reading stays in force, and the card says of when.
-    read_at = licences.facts.evidence_of(about).read_at
+    # The last reading stays in force, and the card says of when.
+    pieces = [licences.facts.evidence_of(name) for name in BEHIND.get(about, ())]
+    in_force = [one.read_at for one in pieces if one.read_at and one.status is not EvidenceStatus.OK]
+    read_at = min(in_force, default=None)
     return make(
         licences.rules,
         licences.policy,

@@ -34,13 +34,6 @@ CAUSES: Mapping[str, frozenset[str]] = {
 }
 """Codes that ask something else of a person by their cause; the detail that is noted begins with it."""
 
-EVIDENCE: Mapping[str, tuple[str, ...]] = {
-    "skus": ("organization", "skus", "subscriptions"),
-    "groups": ("groups",),
-    "registration": ("registration",),
-}
-"""The pieces of evidence behind a code: one permission reads them all."""
-
 
 def cause_of(code: str, detail: str) -> str:
     """The cause that a noted detail begins with, as `address:` does; empty where the code has none."""

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
+from shared.findings.evidence import BEHIND
 from shared.ledger.records import Sweep, TenantRecord
 from shared.settings import Settings
-from shared.watch.fault_codes import EVIDENCE
 from shared.watch.hearing.calls import Sums
 from shared.watch.hearing.subscription_memory import Kept
 from shared.watch.hearing.subscriptions import CODES, RESOURCES, secrets_of
@@ -47,7 +47,7 @@ def reading_problems(record: TenantRecord, settings: Settings, now: datetime) ->
             f"tenant facts were last read at {stamp(facts.observed_at)}: "
             "look in the log of the function tenant_facts for what Graph answers"
         )
-    told = {_OPTIONAL, *(one for code in record.unwell for one in EVIDENCE.get(code, ()))}
+    told = {_OPTIONAL, *(one for code in record.unwell for one in BEHIND.get(code, ()))}
     for name, piece in facts.evidence.items():
         if piece.permission and name not in told:
             problems.append(

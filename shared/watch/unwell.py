@@ -35,11 +35,18 @@ async def note(watch: Watch, faults: Mapping[Code, str | None]) -> None:
     await watch.ledger.commit_tenant(change, at)
 
 
-def detail_of(fault: GraphError, where: str = "") -> str:
-    """What to note of a call that failed; begins with the cause where it is a permission that lacks."""
+async def note_failure(watch: Watch, code: Code, fault: GraphError, where: str = "") -> None:
+    """Note a call that failed; with the cause where a permission is lacking.
+
+    That stays noted until the call succeeds: a Graph that fails otherwise in between has not granted it.
+    """
     said = f"{where}: {fault.brief}" if where else fault.brief
-    refused = isinstance(fault, Forbidden) and not fault.not_premium
-    return f"{PERMISSION}: {said}" if refused else said
+    if isinstance(fault, Forbidden) and not fault.not_premium:
+        await note(watch, {code: f"{PERMISSION}: {said}"})
+        return
+    noted = (await watch.ledger.read_tenant()).record.unwell.get(code, "")
+    if cause_of(code, noted) != PERMISSION:
+        await note(watch, {code: said})
 
 
 def in_words(unwell: Mapping[str, str], texts: Catalogue) -> list[str]:

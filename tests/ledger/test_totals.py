@@ -180,7 +180,7 @@ def test_packed_totals_come_back_as_they_were(records: list[UserRecord]) -> None
     assert unpacked(packed(totals)) == totals
 
 
-def test_packed_the_sums_of_a_shard_take_a_quarter_of_the_memory() -> None:
+def test_packed_the_sums_of_a_shard_take_less_than_a_third_of_the_memory() -> None:
     ids = random.Random(2017)
     holders = {
         f"sku-{number}": tuple(str(uuid.UUID(int=ids.getrandbits(128))) for _ in range(20))

@@ -277,7 +277,7 @@ async def test_every_problem_is_named_at_once(known: Scene) -> None:
     text = "\n".join(seen.problems)
     for named in (
         "tenant facts were last read at",
-        "Graph refuses the tenant's products, their subscriptions or the tenant's settings",
+        "skus cannot be read: the app lacks the Graph permission Organization.Read.All",
         "1 message(s) in changed-users-poison",
         "1 message(s) in sweeps-poison",
         "Graph refuses a subscription on users for lack of a permission",

@@ -115,6 +115,44 @@ async def test_a_frozen_worker_does_not_take_rows_from_the_report_that_another_h
     ]
 
 
+async def test_a_frozen_worker_does_not_drop_what_a_later_reading_has_put_aside(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.begin(report=True)
+    await scene.control.set_rates(report_page_size=20, report_takes_top=False, throttling=False)
+    await scene.empty_queues()
+    watch, other = scene.watch, await scene.another().ready()
+    hurry(watch)
+    hurry(other)
+    ours, _ = Lock(watch, monkeypatch), Lock(other, monkeypatch)
+    known = await standing_rows(watch)
+    step = await begun(watch)
+    steps = [step]
+
+    async def work_on() -> None:
+        while steps:
+            await registration.take_step(other, steps.pop())
+            steps.extend(other.take_steps(REGISTRATION))
+
+    async def frozen(worker: Worker, *rest: Any) -> Any:
+        if worker is watch:
+            await work_on()
+            steps.append(await begun(other))
+            await registration.take_step(other, steps.pop())
+            steps.extend(other.take_steps(REGISTRATION))
+            ours.lost = True
+        return await registration_pages.read_on(worker, *rest)
+
+    monkeypatch.setattr("shared.watch.reach.registration.read_on", frozen)
+    with pytest.raises(Busy):
+        await registration.take_step(watch, step)
+    await work_on()
+    rows = await standing_rows(other)
+    assert {key for key, row in rows.items() if row.registration} == {
+        key for key, row in known.items() if row.registration
+    }
+
+
 async def test_a_frozen_worker_does_not_undo_what_another_has_counted_of_nested_members(
     known: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,9 @@ async def read_on(watch: Watch, reading: Reading, facts: TenantFacts, lease: Lea
 
     Raises `Busy` where the lease was lost meanwhile.
     """
+    if not lease:
+        # Before anything is dropped: what lies there may be of a reading that another worker has begun.
+        raise Busy("another worker may have taken over the reading of the registration report")
     spill = Spill(watch.storage, watch.manifest, "standing", reading.spill)
     if reading.piece_began_at is None and reading.place == 0:
         await spill.drop_others()

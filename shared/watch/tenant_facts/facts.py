@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.findings.evidence import BEHIND
 from shared.graph.tenant import EMPTY, read_tenant
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import Evidence, EvidenceStatus, TenantFacts, Totals
-from shared.watch.fault_codes import EVIDENCE, PERMISSION, Code
+from shared.watch.fault_codes import PERMISSION, Code
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant, merge, with_totals
 
@@ -107,30 +108,33 @@ async def _wait_for_the_reader(watch: Watch) -> TenantFacts:
     return before
 
 
-def _with_faults(unwell: Mapping[str, str], facts: TenantFacts) -> Mapping[str, str]:
+def _with_faults(unwell: Mapping[str, str], known: TenantFacts, facts: TenantFacts) -> Mapping[str, str]:
     """The faults, with those of the facts: what was read before stays in force, so nothing else tells them.
 
     In the same write as the facts: no moment in which they are held and nobody is told why.
     """
     left = {code: detail for code, detail in unwell.items() if code not in _OURS}
     for code in _OURS:
-        pieces = {one: facts.evidence_of(one) for one in EVIDENCE[code]}
-        if detail := _fault(unwell.get(code, ""), pieces):
+        before, now = ({one: of.evidence_of(one) for one in BEHIND[code]} for of in (known, facts))
+        if detail := _fault(unwell.get(code, ""), before, now):
             left[code] = detail
     return left
 
 
-def _fault(noted: str, pieces: Mapping[str, Evidence]) -> str:
+def _fault(noted: str, before: Mapping[str, Evidence], now: Mapping[str, Evidence]) -> str:
     """What is wrong with these pieces, empty for nothing; `noted` stays until what it tells of is read again.
 
-    A refusal of what was never read is told by its missing evidence, and so is a fault that may pass.
+    A refusal counts from the second in a row: after a permission was changed, workers hold tokens with and
+    without it for a while. One of what was never read is told by its missing evidence, and so is a fault that
+    may pass.
     """
-    if any(one.problem == EMPTY for one in pieces.values()):
+    if any(one.problem == EMPTY for one in now.values()):
         return _EMPTY
-    refused = [name for name, one in pieces.items() if one.status is EvidenceStatus.FORBIDDEN and one.read_at]
-    if refused:
+    refused = [name for name, one in now.items() if one.status is EvidenceStatus.FORBIDDEN and one.read_at]
+    told = noted.startswith(PERMISSION)
+    if refused and (told or any(before[one].status is EvidenceStatus.FORBIDDEN for one in refused)):
         return f"{PERMISSION}: {', '.join(refused)}"
-    lacking = [name for name, one in pieces.items() if one.status is not EvidenceStatus.OK]
+    lacking = [name for name, one in now.items() if one.status is not EvidenceStatus.OK]
     return noted if noted and ("skus" in lacking if noted == _EMPTY else lacking) else ""
 
 
@@ -143,7 +147,8 @@ async def _commit(
             # Whoever lost the lock while reading must not put older facts under a newer generation.
             return record, ()
         facts = merge(known, read, watch.policy_fingerprint)
-        noted = msgspec.structs.replace(record, facts=facts, unwell=_with_faults(record.unwell, facts))
+        unwell = _with_faults(record.unwell, known or facts, facts)
+        noted = msgspec.structs.replace(record, facts=facts, unwell=unwell)
         changed = with_totals(noted, totals, counted_at)
         return judge_tenant(changed, watch.rules, watch.settings.policy, at)
 

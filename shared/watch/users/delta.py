@@ -243,7 +243,7 @@ async def _failed(watch: Watch, fault: GraphError) -> None:
     state = _with(held.state, failures=held.state.failures + 1, failed_at=watch.now(), fault=fault.brief)
     await delta_state.write(watch, held, state)
     if state.failures >= FAILURES_TOLD:
-        await unwell.note(watch, {"delta": unwell.detail_of(fault)})
+        await unwell.note_failure(watch, "delta", fault)
 
 
 async def _lose(watch: Watch, held: HeldDelta, why: str, dead: str = "") -> HeldDelta:

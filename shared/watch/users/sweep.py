@@ -290,14 +290,14 @@ async def _restart(watch: Watch, sweep: Sweep, fault: GraphError) -> None:
         await _start(watch, sweep, sweep.why, restarts=sweep.restarts + 1)
         and sweep.restarts + 1 >= FAILURES_TOLD
     ):
-        await unwell.note(watch, {"sweep": unwell.detail_of(fault, f"step {sweep.step}")})
+        await unwell.note_failure(watch, "sweep", fault, f"step {sweep.step}")
 
 
 async def _failed(watch: Watch, sweep: Sweep, fault: GraphError) -> None:
     """Remember that the step failed; nothing is judged of a reading that isn't whole."""
     noted = await _note(watch, sweep, failures=sweep.failures + 1, fault=fault.brief)
     if noted and noted.failures >= FAILURES_TOLD:
-        await unwell.note(watch, {"sweep": unwell.detail_of(fault, f"step {sweep.step}")})
+        await unwell.note_failure(watch, "sweep", fault, f"step {sweep.step}")
 
 
 async def _well_again(watch: Watch) -> None:
