@@ -121,7 +121,8 @@ class Play:
         for line in lines[after:]:
             about = f"{line.at:%H:%M:%S}  {line.kind} {line.transition}: {line.state}"
             because = ", ".join(part for part in (line.cause, line.rule.id) if part)
-            self.console.print(Text(f"    journal {about} ({because})", style="dim"), overflow="fold")
+            shown = Text(f"journal {about} ({because})", style="dim", overflow="fold")
+            self.console.print(Padding(shown, (0, 0, 0, 4)))
         return lines
 
     async def health(self) -> Mapping[str, Any]:

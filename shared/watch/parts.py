@@ -1,7 +1,7 @@
 """The parts that every job works with, built once a process and only when first used."""
 
 import functools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from shared import settings as settings_room
@@ -84,6 +84,11 @@ class Watch:
             await self.storage.ensure()
             self._manifest = await self.ledger.manifest(lambda: count_users(self.graph))
         return self
+
+    def is_time(self, last: datetime, every: timedelta) -> bool:
+        """Whether `every` has passed since `last`, or nearly: a timer that comes a moment early must not wait
+        for its next turn."""
+        return self.now() - last >= 0.9 * every
 
     def now(self) -> datetime:
         """The time, in UTC: the one clock of the jobs."""

@@ -18,6 +18,7 @@ from sandbox.graph.tenant import generate
 from sandbox.stage import QUICK_RATES
 from sandbox.storage_proxy import Match
 from shared.ledger.records import Sweep
+from shared.model import Moment
 from tests.stories.theatre import Theatre, theatre
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
@@ -117,7 +118,7 @@ async def nothing_is_lost_or_doubled(play: Theatre, users: set[str]) -> None:
                 told[line.id] += 1
                 if line.subject.type != "user":
                     continue
-                if line.transition == "resolved":
+                if line.transition is Moment.RESOLVED:
                     del open_in_journal[line.finding]
                 else:
                     open_in_journal[line.finding] = line.subject.id

@@ -75,16 +75,22 @@ async def test_a_step_of_the_sweep_that_two_take_and_one_cannot_end_loses_nobody
     assert len(await watch.ledger.user_records(scene.world.users)) == 60
 
 
+async def two_readers(scene: Scene) -> tuple[Worker, Worker]:
+    """Two workers of a tenant after its baseline, whose report has three pages."""
+    await scene.begin(report=True)
+    await scene.control.set_rates(report_page_size=20, report_takes_top=False, throttling=False)
+    await scene.empty_queues()
+    workers = scene.watch, await scene.another().ready()
+    for one in workers:
+        hurry(one)
+    return workers
+
+
 @pytest.mark.parametrize("lost", [True, False], ids=["it knows", "it does not know yet"])
 async def test_a_frozen_worker_does_not_take_rows_from_the_report_that_another_has_read(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, lost: bool
 ) -> None:
-    await scene.begin(report=True)
-    await scene.control.set_rates(report_page_size=20, report_takes_top=False, throttling=False)
-    await scene.empty_queues()
-    watch, other = scene.watch, await scene.another().ready()
-    hurry(watch)
-    hurry(other)
+    watch, other = await two_readers(scene)
     ours, _ = Lock(watch, monkeypatch), Lock(other, monkeypatch)
     known = await standing_rows(watch)
     step = await begun(watch)
@@ -118,12 +124,7 @@ async def test_a_frozen_worker_does_not_take_rows_from_the_report_that_another_h
 async def test_a_frozen_worker_does_not_drop_what_a_later_reading_has_put_aside(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await scene.begin(report=True)
-    await scene.control.set_rates(report_page_size=20, report_takes_top=False, throttling=False)
-    await scene.empty_queues()
-    watch, other = scene.watch, await scene.another().ready()
-    hurry(watch)
-    hurry(other)
+    watch, other = await two_readers(scene)
     ours, _ = Lock(watch, monkeypatch), Lock(other, monkeypatch)
     known = await standing_rows(watch)
     step = await begun(watch)

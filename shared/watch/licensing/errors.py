@@ -67,8 +67,7 @@ async def _due(watch: Watch) -> bool:
     stored = await watch.storage.ledger.read(_tried_name(watch))
     if stored is None:
         return True
-    # A timer that comes a moment early must not wait for its next turn.
-    return watch.now() - msgspec.json.decode(stored.data, type=_Tried).at >= 0.9 * watch.settings.delta_every
+    return watch.is_time(msgspec.json.decode(stored.data, type=_Tried).at, watch.settings.delta_every)
 
 
 async def look(watch: Watch) -> None:

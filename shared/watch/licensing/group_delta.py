@@ -58,9 +58,8 @@ async def look(watch: Watch) -> bool:
         return False
     async with watch.ledger.lock("group-delta", _LOCK_SECONDS) as held:
         state = await present(watch)
-        # A timer that comes a moment early must not wait for its next turn.
-        every = 0.9 * watch.settings.delta_every
-        if not held or (state.tried_at is not None and watch.now() - state.tried_at < every):
+        every = watch.settings.delta_every
+        if not held or (state.tried_at is not None and not watch.is_time(state.tried_at, every)):
             return False
         state = msgspec.structs.replace(state, tried_at=watch.now())
         try:

@@ -78,15 +78,15 @@ async def run_soon(watch: Watch) -> bool:
 
 
 def _due(watch: Watch, state: Delta) -> bool:
-    # A timer that comes a moment early must not wait for its next turn.
-    now, every = watch.now(), 0.9 * watch.settings.delta_every
+    every = watch.settings.delta_every
     if not state.alive:
         return True
-    if state.failed_at and now - state.failed_at < min(every, _FIRST_PAUSE * 2 ** min(state.failures, 10)):
+    pause = min(every, _FIRST_PAUSE * 2 ** min(state.failures, 10))
+    if state.failed_at and not watch.is_time(state.failed_at, pause):
         return False
     if state.soon or state.round_began_at or state.last_round_at is None:
         return True
-    return now - state.last_round_at >= every
+    return watch.is_time(state.last_round_at, every)
 
 
 # --- a round -----------------------------------------------------------------------------------------------
