@@ -4,55 +4,153 @@ Delays: what the receiver asks for (`Retry-After`, at most a day), else a minute
 24 hours it goes on hourly and counts as failing (design §4.5).
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 
 from shared.model import Moment
 from shared.notify.entries import Entry, Heard, without_details
-from shared.notify.messages import BASELINE, BASELINE_KEY, Item, Message
-from shared.notify.table import Handover, Table
+from shared.notify.exemptions import Exemption
+from shared.notify.messages import (
+    BASELINE,
+    DECLARED,
+    DIGEST,
+    ENDED,
+    ENDING,
+    HEARD_BY,
+    HELD,
+    RELEASED,
+    REMINDER,
+    RETURNED,
+    Item,
+    Mass,
+    Message,
+)
+from shared.notify.table import Brake, ExemptionMemory, Handover, Table, with_route
 
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=1)
 LONGEST_ASKED = timedelta(hours=24)
 FAILING_AFTER = timedelta(hours=24)
+_NOT_PAUSED = timedelta(0)
 
 
 def offered(table: Table, messages: Iterable[Message], at: datetime) -> Table:
     """To be committed before sending: what these messages say may reach people even if we never learn so."""
     entries = dict(table.entries)
     for message in messages:
-        for item in message.items:
+        if message.form == HELD:
+            table = _with_hold(table, message, partial(_doubted, route=message.route, at=at))
+        for item in message.items if message.form in HEARD_BY else ():
             entry = entries.get(item.entry.id)
-            if entry and entry.doubt is None:
-                entries[entry.id] = msgspec.structs.replace(entry, doubt=_told(item, at, message))
+            if entry and message.route not in entry.doubt:
+                doubt = {**entry.doubt, message.route: _heard(item, at, message)}
+                entries[entry.id] = msgspec.structs.replace(entry, doubt=doubt)
     return msgspec.structs.replace(table, entries=entries)
 
 
 def delivered(table: Table, message: Message, at: datetime) -> Table:
-    """Handed over: its items count as told, what is resolved and told leaves the table."""
+    """Handed over: its items count as told on its route; what is over and told everywhere is forgotten."""
+    if message.form in HEARD_BY:
+        table = _told(table, message, at)
+    table = _marked(_noted(table, message, at), message, at)
+    handovers = _without(table.handovers, message.route, set(message.keys))
+    if message.late_since is not None:
+        handovers = tuple(
+            msgspec.structs.replace(one, mentioned=True) if one.route == message.route else one
+            for one in handovers
+        )
+    return msgspec.structs.replace(table, handovers=tuple(h for h in handovers if h.items or not h.mentioned))
+
+
+def _told(table: Table, message: Message, at: datetime) -> Table:
     entries = dict(table.entries)
     for item in message.items:
         entry = entries.get(item.entry.id)
         if entry is None:
             continue
+        doubt = _all_but(entry.doubt, message.route)
         if item.moment is Moment.RESOLVED:
-            del entries[entry.id]
-        else:
-            told = msgspec.structs.replace(entry, told=_told(item, at, message), doubt=None)
-            entries[entry.id] = without_details(told)
-    handovers = _without(table.handovers, set(message.keys))
-    if message.late_since is not None:
-        handovers = tuple(msgspec.structs.replace(handover, mentioned=True) for handover in handovers)
-    baseline_told_at = at if message.form == BASELINE else table.baseline_told_at
+            told = _all_but(entry.told, message.route)
+            entries[entry.id] = msgspec.structs.replace(entry, told=told, doubt=doubt)
+            if not told and not doubt:
+                del entries[entry.id]
+            continue
+        told = {**entry.told, message.route: _heard(item, at, message)}
+        known = msgspec.structs.replace(entry, told=told, doubt=doubt, paused=_NOT_PAUSED)
+        entries[entry.id] = without_details(known)
+    return msgspec.structs.replace(table, entries=entries)
+
+
+def _noted(table: Table, message: Message, at: datetime) -> Table:
+    """What the route's own memory keeps of a message: when, and counts for the next digest."""
+    memory = msgspec.structs.replace(table.route(message.route), handed_at=at)
+    if message.form == BASELINE:
+        memory = msgspec.structs.replace(memory, baseline_told_at=at)
+    elif message.form == REMINDER:
+        memory = msgspec.structs.replace(memory, reminded_at=at)
+    elif message.form == DIGEST:
+        memory = msgspec.structs.replace(memory, digest_at=at, opened={}, resolved={})
+    elif message.form in HEARD_BY:
+        opened = _counted(item for item in message.items if item.moment is Moment.OPENED)
+        resolved = _counted(item for item in message.items if item.moment is Moment.RESOLVED)
+        memory = msgspec.structs.replace(
+            memory, opened=_sum(memory.opened, opened), resolved=_sum(memory.resolved, resolved)
+        )
+    return with_route(table, message.route, memory)
+
+
+def _marked(table: Table, message: Message, at: datetime) -> Table:
+    """What brakes, declared changes and exceptions keep of a message about them."""
+    if message.form == HELD:
+        return _with_hold(table, message, partial(_hold_told, route=message.route, at=at))
+    if message.form in (RELEASED, RETURNED):
+        return _with_hold(table, message, partial(_hold_untold, route=message.route))
+    if message.form == DECLARED and table.declared is not None:
+        told = {**table.declared.told, message.route: at}
+        return msgspec.structs.replace(table, declared=msgspec.structs.replace(table.declared, told=told))
+    if message.form in (ENDING, ENDED) and isinstance(message.about, Exemption):
+        return _exemption_told(table, message.about, message.form, message.route, at)
+    return table
+
+
+def _exemption_told(table: Table, about: Exemption, form: str, route: str, at: datetime) -> Table:
+    known = table.exemptions.get(about.id, ExemptionMemory())
+    if form == ENDING:
+        known = msgspec.structs.replace(known, warned={**known.warned, route: at})
+    else:
+        known = msgspec.structs.replace(known, ended={**known.ended, route: at})
+    return msgspec.structs.replace(table, exemptions={**table.exemptions, about.id: known})
+
+
+def _with_hold(table: Table, message: Message, change: Callable[[Brake], Brake]) -> Table:
+    """The table with the brake that the message is about changed."""
+    worse = isinstance(message.about, Mass) and message.about.worse
+    brakes = tuple(change(one) if one.worse == worse else one for one in table.brakes)
+    return msgspec.structs.replace(table, brakes=brakes)
+
+
+def _doubted(brake: Brake, route: str, at: datetime) -> Brake:
+    return msgspec.structs.replace(brake, doubt={route: at, **brake.doubt})
+
+
+def _hold_told(brake: Brake, route: str, at: datetime) -> Brake:
+    return msgspec.structs.replace(brake, told={**brake.told, route: at}, doubt=_all_but(brake.doubt, route))
+
+
+def _hold_untold(brake: Brake, route: str) -> Brake:
     return msgspec.structs.replace(
-        table,
-        entries=entries,
-        handovers=tuple(h for h in handovers if h.items or not h.mentioned),
-        baseline_told_at=baseline_told_at,
+        brake, told=_all_but(brake.told, route), doubt=_all_but(brake.doubt, route)
     )
+
+
+def _no_doubt_since(brake: Brake, route: str, at: datetime) -> Brake:
+    if brake.doubt.get(route) != at:
+        return brake
+    return msgspec.structs.replace(brake, doubt=_all_but(brake.doubt, route))
 
 
 def failed(
@@ -71,7 +169,7 @@ def failed(
     A receiver that asks for quiet (`retry_after`) asks it for the whole route.
     """
     keys = set(message.keys)
-    before = [handover for handover in table.handovers if keys.intersection(handover.items)]
+    before = [one for one in table.handovers if one.route == message.route and keys.intersection(one.items)]
     attempts = 1 + max((handover.attempts for handover in before), default=0)
     delay = min(FIRST_DELAY * 2 ** min(attempts - 1, 10), LONGEST_DELAY)
     if retry_after is not None:
@@ -82,13 +180,14 @@ def failed(
         attempts=attempts,
         not_before=at + delay,
         status=status,
+        route=message.route,
         whole_route=retry_after is not None,
         mentioned=bool(before) and all(handover.mentioned for handover in before),
     )
     if certain and offered_at is not None:
         table = withdrawn(table, (message,), offered_at)
     rest = tuple(
-        handover for handover in _without(table.handovers, keys) if handover.items or handover not in before
+        one for one in _without(table.handovers, message.route, keys) if one.items or one not in before
     )
     return msgspec.structs.replace(table, handovers=(*rest, new))
 
@@ -97,39 +196,58 @@ def withdrawn(table: Table, messages: Iterable[Message], offered_at: datetime) -
     """These messages surely reached nobody: take back the doubt that `offered` noted then, no older one."""
     entries = dict(table.entries)
     for message in messages:
+        if message.form == HELD:
+            table = _with_hold(table, message, partial(_no_doubt_since, route=message.route, at=offered_at))
         for item in message.items:
             entry = entries.get(item.entry.id)
-            if entry and entry.doubt and entry.doubt.at == offered_at:
-                entries[entry.id] = msgspec.structs.replace(entry, doubt=None)
+            doubt = entry.doubt.get(message.route) if entry else None
+            if entry and doubt and doubt.at == offered_at:
+                left = _all_but(entry.doubt, message.route)
+                entries[entry.id] = msgspec.structs.replace(entry, doubt=left)
     return msgspec.structs.replace(table, entries=entries)
 
 
-def pruned(table: Table, live: Iterable[str]) -> Table:
-    """Forget failed hand-overs of what is no longer to be said; one that no card has mentioned yet stays."""
-    gone = {key for handover in table.handovers for key in handover.items}.difference(live, (BASELINE_KEY,))
-    if table.baseline_told_at is not None:
-        gone.add(BASELINE_KEY)
-    kept = tuple(h for h in _without(table.handovers, gone) if h.items or not h.mentioned)
-    return table if kept == table.handovers else msgspec.structs.replace(table, handovers=kept)
+def pruned(table: Table, live: Set[tuple[str, str]]) -> Table:
+    """Forget failed hand-overs of what is no longer to be said; one that no card has mentioned yet stays.
+
+    `live`: route and key of whatever is still to be said.
+    """
+    if not table.handovers:
+        return table
+    kept = []
+    for one in table.handovers:
+        items = tuple(key for key in one.items if (one.route, key) in live)
+        if items or not one.mentioned:
+            kept.append(one if items == one.items else msgspec.structs.replace(one, items=items))
+    return table if tuple(kept) == table.handovers else msgspec.structs.replace(table, handovers=tuple(kept))
 
 
-def delayed(table: Table, now: datetime) -> tuple[bool, frozenset[str]]:
-    """Whether the whole route must stay quiet now, and the keys that are not due yet."""
-    waiting = [handover for handover in table.handovers if handover.not_before > now]
+def delayed(table: Table, route: str, now: datetime) -> tuple[bool, frozenset[str]]:
+    """Whether the whole route must stay quiet now, and the keys that are not due yet on it."""
+    waiting = [one for one in table.handovers if one.route == route and one.not_before > now]
     return (
         any(handover.whole_route for handover in waiting),
         frozenset(key for handover in waiting for key in handover.items),
     )
 
 
-def late_since(table: Table, message: Message, *, first: bool) -> datetime | None:
-    """Since when hand-overs have failed that this card should mention: its own, and if it is the `first`
-    card of this run those that no card has mentioned yet."""
-    keys = set(message.keys)
-    times = [
-        h.failed_at for h in table.handovers if keys.intersection(h.items) or (first and not h.mentioned)
-    ]
-    return min(times, default=None)
+def with_delays(messages: Sequence[Message], table: Table) -> tuple[Message, ...]:
+    """Let the cards say that earlier hand-overs on their route failed.
+
+    A card says it of its own; the first of a route also of those that no card has mentioned yet.
+    """
+    seen: set[str] = set()
+    told = []
+    for message in messages:
+        keys, first = set(message.keys), message.route not in seen
+        seen.add(message.route)
+        times = [
+            one.failed_at
+            for one in table.handovers
+            if one.route == message.route and (keys.intersection(one.items) or (first and not one.mentioned))
+        ]
+        told.append(msgspec.structs.replace(message, late_since=min(times, default=None)))
+    return tuple(told)
 
 
 def failing(table: Table, now: datetime) -> tuple[Handover, ...]:
@@ -137,15 +255,27 @@ def failing(table: Table, now: datetime) -> tuple[Handover, ...]:
     return tuple(h for h in table.handovers if h.items and now - h.failed_at >= FAILING_AFTER)
 
 
-def _told(item: Item, at: datetime, message: Message) -> Heard:
+def _heard(item: Item, at: datetime, message: Message) -> Heard:
     entry: Entry = item.entry
     return Heard(state=entry.state, fingerprint=entry.fingerprint, at=at, baseline=message.form == BASELINE)
 
 
-def _without(handovers: Iterable[Handover], keys: set[str]) -> tuple[Handover, ...]:
+def _all_but[T](by_route: Mapping[str, T], route: str) -> dict[str, T]:
+    return {name: value for name, value in by_route.items() if name != route}
+
+
+def _counted(items: Iterable[Item]) -> Counter[str]:
+    return Counter(f"{item.entry.kind}: {item.entry.state}" for item in items)
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in {**one, **other}}
+
+
+def _without(handovers: Iterable[Handover], route: str, keys: set[str]) -> tuple[Handover, ...]:
     return tuple(
-        msgspec.structs.replace(h, items=tuple(key for key in h.items if key not in keys))
-        if keys.intersection(h.items)
-        else h
-        for h in handovers
+        msgspec.structs.replace(one, items=tuple(key for key in one.items if key not in keys))
+        if one.route == route and keys.intersection(one.items)
+        else one
+        for one in handovers
     )

@@ -49,7 +49,9 @@ async def recall(container: Container, manifest: Manifest | None) -> Memory:
 
 async def commit(container: Container, memory: Memory, table: Table) -> Memory:
     """Write the table over the version that was read. Raises `Stale` if another wrote meanwhile."""
-    if memory.etag is not None and table == memory.table:
+    same = msgspec.structs.replace(table, ran_at=memory.table.ran_at)
+    if memory.etag is not None and same == memory.table:
+        # That a run found nothing is no reason to write all of it.
         return memory
     data = packed(table)
     etag = None

@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
+import msgspec
+
 from shared.model import Facts, Moment
 from shared.notify.entries import Entry
 from shared.notify.exemptions import Exemption
@@ -137,16 +139,17 @@ class Message(Facts, frozen=True):
         """What a hand-over of this message is remembered by, on its route."""
         if self.form in (SINGLE, SUMMARY):
             return tuple(item.key for item in self.items)
-        if self.form == REMINDER:
-            return tuple(f"{REMINDER}:{item.key}" for item in self.items)
         if isinstance(self.about, Exemption):
             return (f"{self.form}:{self.about.id}",)
+        if isinstance(self.about, Mass):
+            return (f"{self.form}:{'worse' if self.about.worse else 'better'}",)
         return (self.form,)
 
     @property
     def key(self) -> str:
         """Stable over restarts: the same form of the same items on the same route has the same key."""
         digest = hashlib.blake2b(digest_size=12)
-        for part in (self.route, self.form, *sorted(self.keys)):
+        said = {item.key for item in self.items} if self.items else {msgspec.json.encode(self.about).decode()}
+        for part in (self.route, self.form, *sorted(said)):
             digest.update(part.encode() + b"\n")
         return digest.hexdigest()

@@ -52,23 +52,35 @@ class RouteMemory(Facts, frozen=True):
 class Brake(Facts, frozen=True):
     """Many users at once, held until it is sure. One a direction at a time.
 
-    `since`: changes from then on are held. `at`: when it came on. `most`: how many were held at most. `mass`:
-    what the card says of them. `told`: routes on which that card was handed over, or may have been.
+    `since`: changes from then on are held. `at`: when it came on. `mass`: what the cards say of them, with
+    the most that were held. `asked_at`: when it had lasted, so that people are told and everybody read again.
+    `told`: routes on which the card about the hold was handed over, and nothing since; `doubt`: where it was
+    sent and no answer was seen.
+    `released_at`: when what had changed by `until` was found to be so, or let go by `by`.
     """
 
     worse: bool
     since: datetime
     at: datetime
     mass: Mass
-    most: int = 0
+    asked_at: datetime | None = None
     told: Mapping[str, datetime] = {}
+    doubt: Mapping[str, datetime] = {}
+    released_at: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def heard_on(self) -> frozenset[str]:
+        """Routes whose people have heard of the hold, or may have."""
+        return frozenset((*self.told, *self.doubt))
 
 
 class Declared(Facts, frozen=True):
     """A change that somebody made: what it brings about is held, then told as one card.
 
     `at`: the last run before it was noticed; what changed since then may come of it. `noticed_at`: that run.
-    `settings`, `skus` as in `Change`. `settled_at`: when everybody was judged under it, None before.
+    `settings`, `skus` as in `Change`. `settled_at`: when everybody was judged under it, None before. `told`:
+    routes that have had the card.
     """
 
     at: datetime
@@ -76,6 +88,7 @@ class Declared(Facts, frozen=True):
     settings: Mapping[str, tuple[str, str]] = {}
     skus: tuple[str, ...] = ()
     settled_at: datetime | None = None
+    told: Mapping[str, datetime] = {}
 
 
 class ExemptionMemory(Facts, frozen=True):
@@ -98,7 +111,7 @@ class Table(Facts, frozen=True):
     handovers: tuple[Handover, ...] = ()
     routes: Mapping[str, RouteMemory] = {}
     brakes: tuple[Brake, ...] = ()
-    declared: tuple[Declared, ...] = ()
+    declared: Declared | None = None
     exemptions: Mapping[str, ExemptionMemory] = {}
     choices: Mapping[str, str] = {}
     read_as: Mapping[str, str] = {}

@@ -8,10 +8,28 @@ from typing import Any
 from shared.ledger.journal import JournalLine, LineRule, LineSubject
 from shared.model import Because, Moment, Severity, Step
 from shared.notify import handover
-from shared.notify.decide import Decision, Telling, decide
-from shared.notify.messages import BASELINE, SINGLE, Item, Message
+from shared.notify.decide import Decision, decide
+from shared.notify.messages import (
+    BASELINE,
+    DECLARED,
+    DIGEST,
+    ENDED,
+    ENDING,
+    HELD,
+    RELEASED,
+    REMINDER,
+    RETURNED,
+    SINGLE,
+    SUMMARY,
+    Exemption,
+    Item,
+    Mass,
+    Message,
+)
 from shared.notify.routes import Delivered, Failed
-from shared.notify.table import Table, apply
+from shared.notify.routing import DEFAULT, RouteRule
+from shared.notify.scene import Reading, Release, Scene, Telling
+from shared.notify.table import RouteMemory, Table, apply
 from shared.rules.kinds import MuteRow
 from shared.rules.loader import load_rules
 from tests.notify.collector import Collector
@@ -78,13 +96,36 @@ def line(
     )
 
 
+_NAMED = {
+    SUMMARY: "one card",
+    BASELINE: "baseline",
+    REMINDER: "reminder",
+    RELEASED: "released",
+    DECLARED: "since your change",
+    ENDING: "exception ends soon",
+    ENDED: "exception ended",
+}
+
+
 def words(message: Message) -> str:
-    """A message as stories name it."""
+    """A message as stories name it; on another route than the default one with the route's name before it."""
+    said_so = _words(message)
+    return said_so if message.route == DEFAULT else f"{message.route}: {said_so}"
+
+
+def _words(message: Message) -> str:
     if message.form == SINGLE:
         return said(message.items[0])
+    if message.form == DIGEST:
+        return "digest"
+    if isinstance(message.about, Mass) and message.form in (HELD, RETURNED):
+        left = f", {message.about.left} left" if message.form == RETURNED else ""
+        return f"{message.form}: {message.about.users} {'worse' if message.about.worse else 'better'}{left}"
     counts = Counter(str(item.moment) for item in message.items)
     parts = ", ".join(f"{counts[key]} {key}" for key in ("opened", "changed", "resolved") if counts[key])
-    return f"{'baseline' if message.form == BASELINE else 'one card'}: {parts or 'nothing'}"
+    if message.form in (REMINDER, ENDING, ENDED):
+        parts = f"{len(message.items)}"
+    return f"{_NAMED[message.form]}: {parts or 'nothing'}"
 
 
 def said(item: Item) -> str:
@@ -109,13 +150,25 @@ class Story:
         mutes: tuple[MuteRow, ...] = RULES.mutes,
         baseline_told: bool = True,
         route: Route = delivers,
+        routes: tuple[RouteRule, ...] = (RouteRule(),),
+        users: int = 1000,
     ) -> None:
-        self.telling = telling or Telling()
+        self.telling = telling or Telling(digest_every=timedelta(0))
+        self.routes = routes
+        self.users = users
         self.mutes = mutes
-        self.table = Table(baseline_told_at=second(-3600) if baseline_told else None)
+        told = {one.name: RouteMemory(baseline_told_at=second(-3600)) for one in routes}
+        self.table = Table(routes=told if baseline_told else {})
         self.baseline_ended_at: datetime | None = second(-3600) if baseline_told else None
         self.route = route
         self.holds: frozenset[str] = frozenset()
+        self.exemptions: tuple[Exemption, ...] = ()
+        self.memberships: dict[str, frozenset[str]] = {}
+        self.reading: Reading | None = None
+        self.release: Release | None = None
+        self.choices: dict[str, str] = {}
+        self.read_as: dict[str, str] = {}
+        self.settled = True
         self.collector = Collector(START)
         self.decision = Decision(messages=(), table=self.table, standing={})
         self._pending: list[tuple[float, JournalLine]] = []
@@ -144,7 +197,7 @@ class Story:
             self._seq += 1
             self.table = apply(self.table, "0000", [(self._seq, [one])])
         now = second(at)
-        self.decision = decide(self.table, self.mutes, self.telling, now, self.baseline_ended_at, self.holds)
+        self.decision = decide(self.table, self.mutes, self.telling, self.scene(now))
         table = self.table = handover.offered(self.decision.table, self.decision.messages, now)
         for message in self.decision.messages:
             result = self.route(message, now)
@@ -165,6 +218,23 @@ class Story:
             self.table = table
         return self
 
+    def scene(self, now: datetime) -> Scene:
+        """What a run at that time looks at."""
+        return Scene(
+            now=now,
+            baseline_ended_at=self.baseline_ended_at,
+            holds=self.holds,
+            routes=self.routes,
+            exemptions=self.exemptions,
+            memberships=self.memberships,
+            users=self.users,
+            reading=self.reading,
+            release=self.release,
+            choices=self.choices,
+            read_as=self.read_as,
+            settled=self.settled,
+        )
+
     def plays(self, until: float, every: float = 60.0, since: float = 0.0) -> "Story":
         """A run every so many seconds, from `since` to `until`."""
         at = since
@@ -179,4 +249,4 @@ class Story:
 
     def why(self, finding: str) -> str:
         """The reason that the last run gave for not telling this finding."""
-        return str(self.decision.standing.get(finding, ""))
+        return str(self.decision.why(finding) or "")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.model import Severity
-from shared.notify.decide import Telling
+from shared.notify.scene import Telling
 from tests.notify.story import TENANT, Story, second
 
 CONFIRM = 900.0
@@ -90,7 +90,7 @@ def test_a_change_before_the_first_telling_does_not_start_the_confirm_time_anew(
 
 
 def test_a_finding_that_comes_back_before_its_end_was_told_is_silent() -> None:
-    story = Story(Telling(group_wait=timedelta(minutes=5)))
+    story = Story(Telling(group_wait=timedelta(minutes=5), digest_every=timedelta(0)))
     story.opens(0, "a")
     story.plays(1200)
     story.resolves(1300, "a")

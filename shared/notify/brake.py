@@ -1,0 +1,172 @@
+"""The brake: many users at once are held until it is sure (judgement.md §6). Pure.
+
+A tenant that loses a SKU, a reading that went wrong and a mistake in a script look alike in the first
+minutes. So the users' changes are held, one card says so, everybody is read once more, and one card tells
+what is so. If the facts return, nothing but the card about the hold is ever told.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from shared.model import Moment, SubjectType
+from shared.notify.entries import Entry
+from shared.notify.messages import Item, Mass
+from shared.notify.scene import Scene, Telling, started
+from shared.notify.table import Brake
+
+AT_MOST, AT_LEAST, PERCENT = 500, 10, 5
+"""More than the smaller of 500 and the larger of 10 and 5 % of the users."""
+
+SHARED_BY = 0.9
+"""From this part on a cause, product or group is what they have in common."""
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What is held now in one direction, and the brake that holds it; items by finding id."""
+
+    brake: Brake
+    items: Mapping[str, Item]
+
+
+class Braked(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of the brakes in this run.
+
+    `held`: what is held on. `released`: what is told as one card now. `returned`: brakes whose hold was told
+    and is over. `discarded`: findings that count as told from now on, by order. Brakes that are in none of
+    them are off.
+    """
+
+    held: tuple[Held, ...] = ()
+    released: tuple[Held, ...] = ()
+    returned: tuple[Brake, ...] = ()
+    discarded: tuple[str, ...] = ()
+
+
+def limit(users: int | None) -> int:
+    """More users than this within the window are a mass change."""
+    return min(AT_MOST, max(AT_LEAST, (users or 0) * PERCENT // 100))
+
+
+def brake(brakes: Iterable[Brake], items: Iterable[Item], telling: Telling, scene: Scene) -> Braked:
+    """Hold, release, or let be. `items`: what there is to say of users and nothing else hinders."""
+    known = {one.worse: one for one in brakes}
+    sides: dict[bool, list[Item]] = {True: [], False: []}
+    for item in items:
+        if item.entry.subject_type is SubjectType.USER:
+            sides[item.moment is not Moment.RESOLVED].append(item)
+    found = [_side(worse, known.get(worse), sides[worse], telling, scene) for worse in (True, False)]
+    return Braked(
+        held=tuple(one for side in found for one in side.held),
+        released=tuple(one for side in found for one in side.released),
+        returned=tuple(one for side in found for one in side.returned),
+        discarded=tuple(one for side in found for one in side.discarded),
+    )
+
+
+def _side(worse: bool, known: Brake | None, items: list[Item], telling: Telling, scene: Scene) -> Braked:
+    if known is None:
+        return _watched(worse, items, telling, scene)
+    if known.released_at is not None:
+        return _let_go(known, items)
+    ours = [item for item in items if started(item.entry) >= known.since]
+    order = scene.release
+    if order is not None and order.at >= known.at:
+        if order.discard:
+            return Braked(discarded=tuple(item.entry.id for item in ours))
+        return _let_go(_released(known, scene.now, scene.now, order.by), ours)
+    users = len({item.entry.subject_id for item in ours})
+    if users <= known.mass.limit // 2:
+        return Braked(returned=(_left(known, users),)) if known.heard_on else Braked()
+    reading = scene.reading
+    if known.asked_at and reading and reading.started_at > known.asked_at:
+        return _let_go(_released(known, scene.now, reading.started_at, ""), ours)
+    return Braked(held=(_still(known, ours, users, telling, scene),))
+
+
+def _watched(worse: bool, items: list[Item], telling: Telling, scene: Scene) -> Braked:
+    recent = [item for item in items if scene.now - started(item.entry) <= telling.mass_window]
+    users = len({item.entry.subject_id for item in recent})
+    if users <= limit(scene.users):
+        return Braked()
+    since = min(started(item.entry) for item in recent)
+    mass = _mass(worse, recent, users, limit(scene.users), since)
+    new = Brake(worse=worse, since=since, at=scene.now, mass=mass)
+    return Braked(held=(Held(new, {item.entry.id: item for item in recent}),))
+
+
+def _still(known: Brake, items: list[Item], users: int, telling: Telling, scene: Scene) -> Held:
+    """What is held on; once it has lasted and no more comes, people are told and everybody is read again."""
+    now, asked_at, mass = scene.now, known.asked_at, known.mass
+    if users > mass.users:
+        mass = _mass(known.worse, items, users, mass.limit, known.since)
+    lasted = now - known.at
+    calm = now - max(started(item.entry) for item in items) >= telling.group_wait
+    if asked_at is None and lasted >= telling.confirm_after:
+        asked_at = now if calm or lasted >= telling.confirm_after + telling.group_wait_max else None
+    brake = msgspec.structs.replace(known, mass=mass, asked_at=asked_at)
+    return Held(brake, {item.entry.id: item for item in items})
+
+
+def _released(known: Brake, now: datetime, until: datetime, by: str) -> Brake:
+    mass = msgspec.structs.replace(known.mass, by=by)
+    return msgspec.structs.replace(known, released_at=now, until=until, mass=mass)
+
+
+def _let_go(known: Brake, items: list[Item]) -> Braked:
+    """Told as one card until it got through everywhere, without what came after the second reading began."""
+    until = known.until or known.at
+    ours = [item for item in items if known.since <= started(item.entry) <= until]
+    if not ours:
+        return Braked(returned=(_left(known, 0),)) if known.heard_on else Braked()
+    users = len({item.entry.subject_id for item in ours})
+    mass = _mass(known.worse, ours, users, known.mass.limit, known.since, by=known.mass.by)
+    brake = msgspec.structs.replace(known, mass=mass)
+    return Braked(released=(Held(brake, {item.entry.id: item for item in ours}),))
+
+
+def _left(known: Brake, users: int) -> Brake:
+    return msgspec.structs.replace(known, mass=msgspec.structs.replace(known.mass, left=users))
+
+
+def _mass(worse: bool, items: list[Item], users: int, limit: int, since: datetime, *, by: str = "") -> Mass:
+    entries = [item.entry for item in items]
+    return Mass(
+        worse=worse,
+        users=users,
+        limit=limit,
+        since=since,
+        causes=_common(((_cause(entry),) for entry in entries), len(entries)),
+        skus=_common((_skus(entry) for entry in entries), len(entries)),
+        groups=_common((entry.groups for entry in entries), len(entries)),
+        kinds=dict(Counter(f"{entry.kind}: {entry.state}" for entry in entries).most_common()),
+        by=by,
+    )
+
+
+def _cause(entry: Entry) -> str:
+    return entry.cause if entry.ended is None else entry.ended.cause
+
+
+def _skus(entry: Entry) -> tuple[str, ...]:
+    """What the user lost, where that is known; else what the finding names."""
+    lost = entry.facts.get("lost")
+    return tuple(map(str, lost)) if isinstance(lost, list | tuple) and lost else entry.skus
+
+
+def _common(values: Iterable[Iterable[str]], total: int) -> tuple[str, ...]:
+    """What at least nine in ten have, most frequent first."""
+    counts = Counter(one for many in values for one in set(many) if one)
+    return tuple(one for one, n in counts.most_common() if n >= SHARED_BY * total)
+
+
+def wants_reading(brakes: Iterable[Brake], started_at: datetime | None) -> bool:
+    """Whether a brake waits for a reading of all users that has not begun. `started_at`: the last one's."""
+    return any(
+        one.asked_at is not None
+        and one.released_at is None
+        and (started_at is None or started_at <= one.asked_at)
+        for one in brakes
+    )

@@ -1,0 +1,77 @@
+"""What the notifier's decision looks at beside its table: the clock, the settings, the tenant. Data only."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from shared.notify.entries import Entry
+from shared.notify.exemptions import Exemption
+from shared.notify.routing import RouteRule
+
+
+class Telling(msgspec.Struct, frozen=True, kw_only=True):
+    """Patience and taste (judgement.md §6).
+
+    `confirm_after`: how long a finding must last. `group_wait`, `group_wait_max`: how long a group is
+    awaited. `single_cards`: how many get a card each. `mass_window`: within which many users changing is a
+    mass change. `remind_after`: when an open finding is told again; zero: never. `digest_every`: how often a
+    digest is due, zero: never; it falls on `digest_at` after Monday 00:00 UTC, and every so often from there.
+    """
+
+    confirm_after: timedelta = timedelta(minutes=15)
+    group_wait: timedelta = timedelta(seconds=60)
+    group_wait_max: timedelta = timedelta(minutes=10)
+    single_cards: int = 5
+    mass_window: timedelta = timedelta(minutes=30)
+    remind_after: timedelta = timedelta(days=7)
+    digest_every: timedelta = timedelta(days=7)
+    digest_at: timedelta = timedelta(hours=8)
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """The last complete reading of all users."""
+
+    started_at: datetime
+    ended_at: datetime
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody lets go what the brake holds; with `discard` it counts as told, and no card is sent."""
+
+    at: datetime
+    by: str = ""
+    discard: bool = False
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything else that `decide` may look at.
+
+    `baseline_ended_at`: when the first complete reading ended, None before it. `holds`: ids of users who are
+    members of a group whose licensing job is running. `routes`: all of them. `exemptions`: all agreed ones,
+    those that have ended too. `memberships`: user id to the groups that exceptions and routes name. `users`:
+    how many there are, None if not counted. `reading`: the last complete one, if any. `release`: the last
+    order of an administrator. `choices`: the policy's fields as text; `read_as`: how each SKU is read.
+    `settled`: everybody was judged under these.
+    """
+
+    now: datetime
+    baseline_ended_at: datetime | None = None
+    holds: frozenset[str] = frozenset()
+    routes: tuple[RouteRule, ...] = (RouteRule(),)
+    exemptions: tuple[Exemption, ...] = ()
+    memberships: Mapping[str, frozenset[str]] = {}
+    users: int | None = None
+    reading: Reading | None = None
+    release: Release | None = None
+    choices: Mapping[str, str] = {}
+    read_as: Mapping[str, str] = {}
+    settled: bool = True
+
+
+def started(entry: Entry) -> datetime:
+    """When what there is to say of the finding came about: it opened, changed, ended, or was let go."""
+    if entry.ended is not None:
+        return entry.ended.at
+    start = max(entry.since, entry.changed_at)
+    return start if entry.released_at is None else max(start, entry.released_at)
