@@ -40,6 +40,7 @@ def test_the_least_settings_give_the_documented_defaults() -> None:
     assert settings.policy.ends_soon == timedelta(days=30)
     assert settings.telling.confirm_after == timedelta(minutes=15)
     assert settings.telling.group_wait == timedelta(seconds=60)
+    assert settings.telling.language == "en"
     assert settings.second_look == timedelta(minutes=5)
     assert settings.graph.base_url == "https://graph.microsoft.com/v1.0"
     assert not settings.platform_signs_in
@@ -89,6 +90,7 @@ WRONG = [
     ("INTERNAL_GUESTS", "x", "'x' is not known"),
     ("ADMINISTRATORS", "x", "'x' is not known"),
     ("TEAMS_NAMES", "first", "'first' is not known"),
+    ("WATCH_LANGUAGE", "Dutch", "'Dutch' is not known. Use one of: en, nl"),
     ("ENDS_SOON_DAYS", "soon", "is not a whole number"),
     ("ENDS_SOON_DAYS", "999", "is not a whole number"),
     ("SEATS_LOW", "-1", "is not a whole number"),

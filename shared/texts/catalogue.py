@@ -4,7 +4,7 @@ A text is a sentence with `{names}` of values. The values are put in as they are
 them first (`shared/texts/plain.py`). A missing text is an error of ours: tests hold every code against the
 catalogue, and every language against English.
 
-A new language is a new file here, named as the language is in HTML (`de.toml`); nothing else knows the languages.
+A new language is a new file here, named as HTML names languages (`de.toml`); nothing else knows them.
 """
 
 import functools
