@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from shared.model import Moment, Severity, SubjectType
-from shared.notify.table import BASELINE, SINGLE, Entry, Item, Message
+from shared.notify.entries import Entry
+from shared.notify.messages import BASELINE, SINGLE, Item, Message
 from shared.notify.wording import Wording, is_fixed
 from shared.texts.plain import plain
 
@@ -51,7 +52,7 @@ def card(message: Message, wording: Wording, backdrop: Backdrop) -> dict[str, An
     if message.form == BASELINE:
         title, lines, actions = _baseline(message, wording, backdrop)
     elif message.form == SINGLE:
-        title, lines, actions = _single(message.items[0], wording)
+        title, lines, actions = _single(message.items[0], wording, message.route)
     else:
         title, lines, actions = _summary(message, wording)
     edition = message.items[0].entry.edition if message.form == SINGLE else ""
@@ -81,11 +82,12 @@ def _named(message: Message) -> list[Item]:
 # --- one finding -----------------------------------------------------------------------------------------
 
 
-def _single(item: Item, wording: Wording) -> tuple[str, list[_Line], list[Element]]:
+def _single(item: Item, wording: Wording, route: str) -> tuple[str, list[_Line], list[Element]]:
     entry, text = item.entry, wording.texts.text
     facts = [(text("card", "who"), wording.names.subject(entry.subject_type, entry.subject_id))]
-    if item.moment is Moment.CHANGED and entry.told and entry.told.state != entry.state:
-        facts.append((text("card", "before"), wording.state_of(entry.kind, entry.told.state)))
+    told = entry.told.get(route)
+    if item.moment is Moment.CHANGED and told and told.state != entry.state:
+        facts.append((text("card", "before"), wording.state_of(entry.kind, told.state)))
     facts += [(text("card", "state"), wording.state(entry)), (text("card", "rule"), wording.rule(entry))]
     facts += _details(entry, wording)
     lines = [_Line(_facts(facts))]

@@ -17,8 +17,10 @@ import msgspec
 
 from shared.model import JOB_AT_MOST, Moment, Severity, SubjectType
 from shared.notify import handover
+from shared.notify.entries import Entry
+from shared.notify.messages import BASELINE, BASELINE_KEY, SINGLE, SUMMARY, Item, Message
 from shared.notify.mute import Causes
-from shared.notify.table import BASELINE, BASELINE_KEY, SINGLE, SUMMARY, Entry, Item, Message, Table
+from shared.notify.table import Table
 from shared.rules.kinds import MuteRow
 
 HOLD_AT_MOST = JOB_AT_MOST

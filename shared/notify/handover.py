@@ -10,17 +10,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared.model import Moment
-from shared.notify.table import (
-    BASELINE,
-    BASELINE_KEY,
-    Entry,
-    Handover,
-    Heard,
-    Item,
-    Message,
-    Table,
-    without_details,
-)
+from shared.notify.entries import Entry, Heard, without_details
+from shared.notify.messages import BASELINE, BASELINE_KEY, Item, Message
+from shared.notify.table import Handover, Table
 
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=1)

@@ -11,7 +11,8 @@ import zlib
 import msgspec
 
 from shared.ledger.records import Manifest
-from shared.notify.table import Entry, Table
+from shared.notify.entries import Entry
+from shared.notify.table import Table
 from shared.storage import Container, Stale
 
 _GZIP_LEVEL = 3

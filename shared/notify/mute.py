@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from shared.model import Finding
-from shared.notify.table import Entry
+from shared.notify.entries import Entry
 from shared.rules.kinds import Match, MuteRow
 
 

@@ -24,9 +24,10 @@ from shared.notify import memory as memory_room
 from shared.notify.cards import Backdrop, card, users_named
 from shared.notify.decide import Telling, decide, standing
 from shared.notify.memory import Memory
+from shared.notify.messages import Message
 from shared.notify.names import Names, people
 from shared.notify.routes import Delivered, Failed, WorkflowsRoute
-from shared.notify.table import Handover, Message, Table, apply
+from shared.notify.table import Handover, Table, apply
 from shared.notify.wording import Wording
 from shared.rules.loader import Rules
 from shared.settings import Settings

@@ -10,8 +10,9 @@ from urllib.parse import quote
 import msgspec
 
 from shared.model import Moment, State, Step, SubjectType, utc
+from shared.notify.entries import Entry
+from shared.notify.messages import Item
 from shared.notify.names import Names
-from shared.notify.table import Entry, Item
 from shared.rules.loader import Rules
 from shared.texts.catalogue import Catalogue, MissingText
 from shared.texts.plain import plain

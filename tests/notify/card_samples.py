@@ -11,8 +11,9 @@ import msgspec
 
 from shared.model import Finding, Moment, Step, SubjectType
 from shared.notify.cards import Backdrop, card
+from shared.notify.entries import Ended, Entry
+from shared.notify.messages import Item, Message
 from shared.notify.names import Names, Person
-from shared.notify.table import Ended, Entry, Item, Message
 from shared.notify.wording import Wording
 from shared.rules.kinds import KindRow
 from shared.texts.catalogue import Catalogue, catalogue

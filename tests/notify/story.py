@@ -9,8 +9,9 @@ from shared.ledger.journal import JournalLine, LineRule, LineSubject
 from shared.model import Because, Moment, Severity, Step
 from shared.notify import handover
 from shared.notify.decide import Decision, Telling, decide
+from shared.notify.messages import BASELINE, SINGLE, Item, Message
 from shared.notify.routes import Delivered, Failed
-from shared.notify.table import BASELINE, SINGLE, Item, Message, Table, apply
+from shared.notify.table import Table, apply
 from shared.rules.kinds import MuteRow
 from shared.rules.loader import load_rules
 from tests.notify.collector import Collector

@@ -10,8 +10,8 @@ from markdown_it import MarkdownIt
 
 from shared.model import Moment, Step
 from shared.notify.cards import LIMIT, NAMED, users_named
+from shared.notify.messages import BASELINE, SUMMARY, Item, Message
 from shared.notify.names import Person
-from shared.notify.table import BASELINE, SUMMARY, Item, Message
 from shared.texts.plain import LONGEST, plain
 from tests.notify.card_samples import (
     EMS_E3,

@@ -7,7 +7,8 @@ import pytest
 
 from shared.model import Moment, Step, SubjectType
 from shared.notify.cards import LIMIT, Backdrop, card
-from shared.notify.table import Heard, Item, Message
+from shared.notify.entries import Heard
+from shared.notify.messages import Item, Message
 from tests.notify.card_samples import (
     BACKDROP,
     BY_STATE,
@@ -149,7 +150,7 @@ def test_the_end_of_a_tenants_trouble_is_called_fixed() -> None:
 
 def test_a_changed_card_says_how_it_was_before() -> None:
     told = Heard(state="uncovered", fingerprint="uncovered", at=second(0))
-    payload = single(entry("coverage", "writeback-uncovered", told=told), Moment.CHANGED)
+    payload = single(entry("coverage", "writeback-uncovered", told={"": told}), Moment.CHANGED)
     assert payload["attachments"][0]["content"]["body"][0]["text"].startswith("Changed: ")
     assert facts_of(payload)["Before"].startswith("Not covered")
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from shared.model import Moment, Step
 from shared.notify.cards import LIMIT, NAMED, Backdrop, card
+from shared.notify.messages import BASELINE, SUMMARY, Item, Message
 from shared.notify.names import Person
-from shared.notify.table import BASELINE, SUMMARY, Item, Message
 from tests.notify.card_samples import (
     BACKDROP,
     BY_STATE,

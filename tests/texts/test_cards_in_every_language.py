@@ -10,8 +10,9 @@ from shared.findings.failures import CODES as ERRORS
 from shared.findings.failures import NO_CODE
 from shared.model import Moment, State, Step, SubjectType
 from shared.notify.cards import LIMIT, Backdrop, card
+from shared.notify.entries import Entry, Heard
+from shared.notify.messages import BASELINE, SINGLE, SUMMARY, Item, Message
 from shared.notify.names import Names, Person
-from shared.notify.table import BASELINE, SINGLE, SUMMARY, Entry, Heard, Item, Message
 from shared.notify.wording import VARIANTS, Wording
 from shared.texts.catalogue import DEFAULT, FOLDER, Catalogue
 from shared.watch import unwell
@@ -138,7 +139,7 @@ def test_every_licence_error_is_explained_in_every_language(code: str, texts: Ca
 def test_a_card_has_no_word_of_the_code(kind: str, state: str, shown: Names) -> None:
     one = entry(kind, state, reopened=2)
     heard = Heard(state=RULES.kinds[kind].states[0], fingerprint="old", at=second(0))
-    changed = msgspec.structs.replace(one, told=heard, reopened=1)
+    changed = msgspec.structs.replace(one, told={"": heard}, reopened=1)
     codes = codes_of(one) | {"facts-late"}  # a fault that has no words is shown as it is
     assert written_in_code(told(opened(one), shown=shown, late_since=second(0)), codes) == {}
     assert written_in_code(told([Item(moment=Moment.CHANGED, entry=changed)], shown=shown), codes) == {}

@@ -7,7 +7,7 @@ import pytest
 
 from shared.graph.subscription_plan import Reason
 from shared.model import Moment
-from shared.notify.table import Item
+from shared.notify.messages import Item
 from shared.texts.catalogue import Catalogue
 from shared.watch import unwell
 from shared.watch.fault_codes import CAUSES, CODES, cause_of, problems

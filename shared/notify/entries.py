@@ -1,0 +1,157 @@
+"""One finding as the notifier remembers it, and how a journal line moves it. Data and pure steps.
+
+What people were told is kept a route: a card may get through on one and fail on another.
+"""
+
+import functools
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from shared.ledger.journal import JournalLine
+from shared.model import Because, Facts, Moment, Severity, Step, SubjectType
+
+_NEVER = timedelta(0)
+
+
+class Heard(Facts, frozen=True):
+    """What people last heard of a finding, and when. `baseline`: only as one of the counts of such a card."""
+
+    state: str
+    fingerprint: str
+    at: datetime
+    baseline: bool = False
+
+
+class Ended(Facts, frozen=True):
+    """When and why a finding was resolved; `cause` as in `Transition`."""
+
+    at: datetime
+    cause: str
+
+
+class Entry(Facts, frozen=True):
+    """One finding that is open, or resolved while people still believe it open.
+
+    `since`: when it was last opened; `changed_at`: when its fingerprint last changed, at first `since`.
+    `told`, by route: handed over for certain. `doubt`, by route: sent, but no answer was seen, so people may
+    have it. `quiet`: the named reason that hinders its telling now (muted, excepted, held), empty if none;
+    `quiet_since`: from when on. `released_at`: when such a reason last went away; the confirm time starts
+    anew there, so that symptoms end with their cause. `paused`: for how long, since it was last told, the
+    clock of the reminders stood still. `evidence`: when the facts were read that it rests on.
+    Of a user's finding that was told, `facts`, `remedy`, `skus`, `groups` and `evidence` are not kept: a
+    large tenant has many, and the journal line that changes or resolves one brings them again.
+    """
+
+    id: str
+    subject_type: SubjectType
+    subject_id: str
+    kind: str
+    state: str
+    severity: Severity
+    fingerprint: str
+    since: datetime
+    changed_at: datetime
+    about: str = ""
+    rule: str = ""
+    cause: str = ""
+    skus: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = {}
+    remedy: tuple[Step, ...] = ()
+    evidence: Mapping[str, str] = {}
+    because: tuple[Because, ...] = ()
+    edition: str = ""
+    reopened: int = 0
+    baseline: bool = False
+    told: Mapping[str, Heard] = {}
+    doubt: Mapping[str, Heard] = {}
+    ended: Ended | None = None
+    quiet: str = ""
+    quiet_since: datetime | None = None
+    released_at: datetime | None = None
+    paused: timedelta = _NEVER
+
+    @property
+    def open(self) -> bool:
+        """Whether the finding stands; a resolved one is kept only until people know."""
+        return self.ended is None
+
+    def heard_of(self, route: str) -> bool:
+        """Whether people on that route have heard of it, or may have."""
+        return route in self.told or route in self.doubt
+
+
+class _Said(Facts, frozen=True):
+    """What a card says of a finding, and nothing else depends on."""
+
+    skus: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = {}
+    remedy: tuple[Step, ...] = ()
+    evidence: Mapping[str, str] = {}
+
+
+def without_details(entry: Entry) -> Entry:
+    """A finding that was told, as it is kept: a user's without what the card said of it."""
+    if entry.subject_type is not SubjectType.USER:
+        return entry
+    return msgspec.structs.replace(entry, **msgspec.structs.asdict(_Said()))
+
+
+def after(before: Entry | None, line: JournalLine) -> Entry | None:
+    """The finding as this line leaves it; what people were told of it stays. None: it never was there."""
+    said = msgspec.structs.asdict(_said(line))
+    if line.transition is Moment.RESOLVED:
+        ended = Ended(at=line.at, cause=line.cause)
+        return msgspec.structs.replace(before, ended=ended, **said) if before else None
+    entry = Entry(
+        id=line.finding,
+        subject_type=SubjectType(line.subject.type),
+        subject_id=line.subject.id,
+        kind=line.kind,
+        state=line.state,
+        severity=line.severity,
+        fingerprint=line.fingerprint,
+        since=line.at,
+        changed_at=line.at,
+        about=line.subject.about,
+        rule=line.rule.id,
+        cause=line.cause,
+        because=line.because,
+        edition=line.edition,
+        reopened=line.reopened,
+        baseline=line.baseline,
+        **said,
+    )
+    if before is None:
+        return entry
+    opened_again = line.transition is Moment.OPENED
+    same = before.fingerprint == entry.fingerprint
+    return msgspec.structs.replace(
+        entry,
+        since=line.at if opened_again else before.since,
+        changed_at=before.changed_at if same and not opened_again else line.at,
+        baseline=before.baseline or entry.baseline,
+        told=before.told,
+        doubt=before.doubt,
+        quiet=before.quiet,
+        quiet_since=before.quiet_since,
+        released_at=before.released_at,
+        paused=before.paused,
+    )
+
+
+def _said(line: JournalLine) -> _Said:
+    """The same object for lines that say the same: in a first reading thousands of users are alike."""
+    said = _Said(
+        skus=line.skus, groups=line.groups, facts=line.facts, remedy=line.remedy, evidence=line.evidence
+    )
+    return _alike(msgspec.json.encode(said))
+
+
+@functools.lru_cache(maxsize=1_000)
+def _alike(said: bytes) -> _Said:
+    return msgspec.json.decode(said, type=_Said)
