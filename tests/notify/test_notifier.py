@@ -353,7 +353,7 @@ async def test_people_are_told_in_the_language_that_is_set(bench: Bench) -> None
     await bench.commits(1, UNCOVERED, seen=0)
     await bench.ends_baseline(20)
     await bench.tells(30)
-    assert bench.teams.titles == ["De eerste lezing is klaar: 2 gebruikers gelezen"]
+    assert bench.teams.titles == ["De eerste uitlezing is klaar: 2 gebruikers gelezen"]
     await bench.commits(2, UNCOVERED, seen=100, name="Grace Hopper")
     await bench.tells(160)
     await bench.tells(100 + 960)

@@ -116,3 +116,10 @@ def from_elsewhere(text: str, known: Iterable[str] = ()) -> set[str]:
     for one in sorted(known, key=len, reverse=True):
         rest = re.sub(rf"(?<!\w){re.escape(one)}(?!\w)", " ", rest) if one else rest
     return set(_WORD.findall(rest))
+
+
+def written_in_code(texts: Iterable[str], known: Iterable[str] = ()) -> dict[str, set[str]]:
+    """By text, the words that are `from_elsewhere`: of all that people see, worded by a marked catalogue."""
+    names_and_codes = set(known)
+    found = {text: from_elsewhere(text, names_and_codes) for text in texts}
+    return {text: words for text, words in found.items() if words}

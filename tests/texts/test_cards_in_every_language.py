@@ -33,6 +33,7 @@ from tests.notify.card_samples import (
 )
 from tests.notify.story import RULES, second
 from tests.notify.test_telling_texts import CAUSES, ENDS, EVIDENCES, OTHER_CAUSES, REACH
+from tests.texts import comparing
 from tests.texts.comparing import from_elsewhere, marked
 
 ENGLISH = FOLDER / f"{DEFAULT}.toml"
@@ -88,10 +89,8 @@ def _values(*nodes: Any) -> Iterable[str]:
 
 
 def written_in_code(payload: Mapping[str, Any], known: Iterable[str]) -> dict[str, set[str]]:
-    """By text, the words that no catalogue gave."""
-    names_and_codes = set(known)
-    found = {text: from_elsewhere(text, names_and_codes) for text in all_texts(payload)}
-    return {text: words for text, words in found.items() if words}
+    """By text of a card, the words that no catalogue gave."""
+    return comparing.written_in_code(all_texts(payload), known)
 
 
 # --- the packaged languages -------------------------------------------------------------------------------
