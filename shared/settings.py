@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.rules.policy import Policy
+from shared.texts import catalogue
 
 GRAPH = "https://graph.microsoft.com/v1.0"
 TEAMS_HOSTS = (".logic.azure.com", ".environment.api.powerplatform.com")
@@ -86,6 +87,7 @@ class TellingSettings(msgspec.Struct, frozen=True, kw_only=True):
     group_wait: timedelta
     group_wait_max: timedelta
     names: str
+    language: str = catalogue.DEFAULT
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -342,6 +344,7 @@ def _telling(read: _Reader) -> TellingSettings:
         group_wait=read.duration("GROUP_WAIT", "60s"),
         group_wait_max=read.duration("GROUP_WAIT_MAX", "10m"),
         names=read.choice("TEAMS_NAMES", "full", "full", "upn", "hidden"),
+        language=read.choice("WATCH_LANGUAGE", catalogue.DEFAULT, *catalogue.languages()),
     )
     if telling.group_wait_max < telling.group_wait:
         read.fault("GROUP_WAIT_MAX", "is shorter than GROUP_WAIT", "Raise it, or leave both out")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.settings import SettingsError, load
+from shared.texts.catalogue import languages
 
 GOOD = {
     "TENANT_ID": "3f0a7b5e-6f0e-4f1c-9a50-0d0f6f3c1a11",
@@ -40,6 +41,7 @@ def test_the_least_settings_give_the_documented_defaults() -> None:
     assert settings.policy.ends_soon == timedelta(days=30)
     assert settings.telling.confirm_after == timedelta(minutes=15)
     assert settings.telling.group_wait == timedelta(seconds=60)
+    assert settings.telling.language == "en"
     assert settings.second_look == timedelta(minutes=5)
     assert settings.graph.base_url == "https://graph.microsoft.com/v1.0"
     assert not settings.platform_signs_in
@@ -89,6 +91,7 @@ WRONG = [
     ("INTERNAL_GUESTS", "x", "'x' is not known"),
     ("ADMINISTRATORS", "x", "'x' is not known"),
     ("TEAMS_NAMES", "first", "'first' is not known"),
+    ("WATCH_LANGUAGE", "Dutch", "'Dutch' is not known"),
     ("ENDS_SOON_DAYS", "soon", "is not a whole number"),
     ("ENDS_SOON_DAYS", "999", "is not a whole number"),
     ("SEATS_LOW", "-1", "is not a whole number"),
@@ -127,6 +130,12 @@ def test_scope_groups_are_listed_with_commas() -> None:
     one, two = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
     policy = load({**GOOD, "SSPR_SCOPE": f"groups:{one}, {two.upper()}"}).policy
     assert (policy.scope, policy.scope_groups) == ("groups", (one, two))
+
+
+def test_an_unknown_language_is_refused_with_those_there_are() -> None:
+    (fault,) = faults(WATCH_LANGUAGE="fy")
+    assert fault == f"WATCH_LANGUAGE: 'fy' is not known. Use one of: {', '.join(languages())}"
+    assert load({**GOOD, "WATCH_LANGUAGE": "nl"}).telling.language == "nl"
 
 
 def test_storage_by_identity_wants_both_addresses() -> None:

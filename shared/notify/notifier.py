@@ -229,7 +229,7 @@ class Notifier:
     async def _words(self, record: TenantRecord, messages: Iterable[Message]) -> tuple[Wording, Backdrop]:
         """Names for what the cards show, and what stands beside the findings."""
         facts = record.facts or TenantFacts(tenant_id=self._settings.tenant_id)
-        texts = catalogue()
+        texts = catalogue(self._settings.telling.language)
         names = Names(
             texts=texts,
             style=self._settings.telling.names,

@@ -186,7 +186,7 @@ class Wording(msgspec.Struct, frozen=True):
         if value is None or value == "" or value == () or value == []:
             return ""
         if isinstance(value, bool):
-            return plain(str(value).lower())
+            return self.texts.text("format", "yes" if value else "no")
         if isinstance(value, int):
             return self.texts.number(value)
         if isinstance(value, Mapping):

@@ -2,7 +2,9 @@
 
 A text is a sentence with `{names}` of values. The values are put in as they are: whoever shows them escapes
 them first (`shared/texts/plain.py`). A missing text is an error of ours: tests hold every code against the
-catalogue.
+catalogue, and every language against English.
+
+A new language is a new file here, named as HTML names languages (`de.toml`); nothing else knows them.
 """
 
 import functools
@@ -13,9 +15,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-LANGUAGES = ("en",)
+DEFAULT = "en"
+"""The language that the others are held against."""
 
-_HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
+"""Where the packaged texts are."""
+
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -87,9 +92,14 @@ def fill(text: str, values: Mapping[str, str | int], path: str = "") -> str:
     return _PLACE.sub(value, text)
 
 
+def languages(folder: Path = FOLDER) -> tuple[str, ...]:
+    """The languages that there is a file of, in order."""
+    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
+
+
 @functools.cache
-def catalogue(language: str = "en") -> Catalogue:
-    """The packaged texts of a language. Raises `MissingText` for a language there is none of."""
-    if language not in LANGUAGES:
+def catalogue(language: str = DEFAULT, folder: Path = FOLDER) -> Catalogue:
+    """The texts of a language. Raises `MissingText` for a language that there is no file of."""
+    if language not in languages(folder):
         raise MissingText(f"language {language}")
-    return Catalogue(language, tomllib.loads((_HERE / f"{language}.toml").read_text(encoding="utf-8")))
+    return Catalogue(language, tomllib.loads((folder / f"{language}.toml").read_text(encoding="utf-8")))

@@ -16,7 +16,7 @@ from shared.notify.messages import Item, Message
 from shared.notify.names import Names, Person
 from shared.notify.wording import Wording
 from shared.rules.kinds import KindRow
-from shared.texts.catalogue import catalogue
+from shared.texts.catalogue import Catalogue, catalogue
 from tests.notify.story import RULES, TENANT, second
 
 EMS_E3 = "efccb6f7-5641-4e0e-bd10-b4976e1bf68e"
@@ -93,11 +93,14 @@ ABOUTS: Mapping[str, str] = {
 
 
 def names(
-    users: Mapping[str, Person] | None = None, groups: Mapping[str, str] | None = None, style: str = "full"
+    users: Mapping[str, Person] | None = None,
+    groups: Mapping[str, str] | None = None,
+    style: str = "full",
+    texts: Catalogue = TEXTS,
 ) -> Names:
-    """Names of a small tenant."""
+    """Names of a small tenant, for cards in the language of `texts`."""
     return Names(
-        texts=TEXTS,
+        texts=texts,
         style=style,
         users=users if users is not None else {USER_ID: Person("Ada Example", "ada@contoso.example")},
         groups=groups if groups is not None else {GROUP_ID: "Licensing EMS"},
@@ -107,8 +110,9 @@ def names(
 
 
 def wording(shown: Names | None = None) -> Wording:
-    """The English words."""
-    return Wording(TEXTS, shown or names(), RULES)
+    """The words in the language of the names; English unless they say otherwise."""
+    shown = shown or names()
+    return Wording(shown.texts, shown, RULES)
 
 
 def entry(kind: str = "coverage", state: str = "uncovered", **fields: Any) -> Entry:

@@ -18,7 +18,7 @@ from shared.notify.memory import TableUnreadable, packed
 from shared.notify.notifier import Notifier, Told
 from shared.notify.routes import Delivered, Failed
 from shared.notify.table import Table
-from shared.settings import load
+from shared.settings import Settings, load
 from shared.storage import Stale, Storage, StorageSettings
 from tests.ledger.readings import START, TENANT_ID, UNCOVERED, after, reading, user_id
 from tests.notify.card_samples import all_texts, schema_faults
@@ -91,11 +91,11 @@ class Bench:
         self.teams = Teams()
         self.notifier = self.restarted()
 
-    def restarted(self) -> Notifier:
+    def restarted(self, settings: Settings = SETTINGS) -> Notifier:
         """A notifier that remembers nothing but what is in storage."""
         self.ledger = Ledger(self.storage, TENANT_ID, RULES, now=lambda: after(0))
         self.notifier = Notifier(
-            self.storage, self.ledger, RULES, SETTINGS, route=self.teams, sleep=lambda _: asyncio.sleep(0)
+            self.storage, self.ledger, RULES, settings, route=self.teams, sleep=lambda _: asyncio.sleep(0)
         )
         return self.notifier
 
@@ -345,3 +345,18 @@ async def test_logs_hold_no_names_and_no_address(bench: Bench, caplog: pytest.Lo
     assert "http-403" in caplog.text
     for secret in ("Ada", "ada@", "secret-of-the-webhook", "127.0.0.1:9"):
         assert secret not in caplog.text
+
+
+async def test_people_are_told_in_the_language_that_is_set(bench: Bench) -> None:
+    dutch = msgspec.structs.replace(SETTINGS.telling, language="nl")
+    bench.restarted(msgspec.structs.replace(SETTINGS, telling=dutch))
+    await bench.commits(1, UNCOVERED, seen=0)
+    await bench.ends_baseline(20)
+    await bench.tells(30)
+    assert bench.teams.titles == ["De eerste uitlezing is klaar: 2 gebruikers gelezen"]
+    await bench.commits(2, UNCOVERED, seen=100, name="Grace Hopper")
+    await bench.tells(160)
+    await bench.tells(100 + 960)
+    wrong = "Een gebruiker kan het wachtwoord opnieuw instellen zonder de licentie daarvoor"
+    assert bench.teams.titles[1:] == [wrong]
+    assert {card["attachments"][0]["content"]["lang"] for card in bench.teams.payloads} == {"nl"}

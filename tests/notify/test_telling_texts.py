@@ -82,74 +82,74 @@ VARIANTS_OF = {code: {given, empty} for code, (_, given, empty) in VARIANTS.item
 
 
 @pytest.mark.parametrize(("kind", "state"), BY_STATE)
-def test_every_kind_and_state_has_its_words(kind: str, state: str) -> None:
+def test_every_kind_and_state_has_its_words(kind: str, state: str, texts: Catalogue) -> None:
     for text in ("title", "state", "label"):
-        assert TEXTS.text("kinds", kind, text, state)
+        assert texts.text("kinds", kind, text, state)
 
 
 @pytest.mark.parametrize("kind", RULES.kinds)
-def test_every_kind_says_why_anyone_is_told_and_how_it_reads_when_fixed(kind: str) -> None:
-    assert TEXTS.text("kinds", kind, "why").endswith(".")
-    assert TEXTS.text("kinds", kind, "fixed")
+def test_every_kind_says_why_anyone_is_told_and_how_it_reads_when_fixed(kind: str, texts: Catalogue) -> None:
+    assert texts.text("kinds", kind, "why").endswith(".")
+    assert texts.text("kinds", kind, "fixed")
 
 
-def test_no_kind_or_state_has_words_and_no_row() -> None:
-    assert TEXTS.codes("kinds") == set(RULES.kinds)
+def test_no_kind_or_state_has_words_and_no_row(texts: Catalogue) -> None:
+    assert texts.codes("kinds") == set(RULES.kinds)
     for kind, row in RULES.kinds.items():
         for text in ("title", "state", "label", "line"):
-            assert TEXTS.codes("kinds", kind, text) <= set(row.states), (kind, text)
+            assert texts.codes("kinds", kind, text) <= set(row.states), (kind, text)
 
 
 @pytest.mark.parametrize("kind", RULES.kinds)
-def test_every_step_of_a_remedy_asks_only_for_values_it_gets(kind: str) -> None:
+def test_every_step_of_a_remedy_asks_only_for_values_it_gets(kind: str, texts: Catalogue) -> None:
     for row in RULES.kinds[kind].remedy:
         for code in VARIANTS_OF.get(row.step, {row.step}):
-            assert TEXTS.places("steps", code) <= set(row.values), code
+            assert texts.places("steps", code) <= set(row.values), code
 
 
-def test_a_step_that_is_another_way_asks_for_the_same_values_as_alone() -> None:
+def test_a_step_that_is_another_way_asks_for_the_same_values_as_alone(texts: Catalogue) -> None:
     worded = set().union(*(VARIANTS_OF[code] for code in INSTEAD_OF))
-    assert TEXTS.codes("alternatives") == worded
+    assert texts.codes("alternatives") == worded
     for code in worded:
-        assert TEXTS.places("alternatives", code) == TEXTS.places("steps", code), code
+        assert texts.places("alternatives", code) == texts.places("steps", code), code
 
 
-def test_no_step_has_words_and_no_row() -> None:
+def test_no_step_has_words_and_no_row(texts: Catalogue) -> None:
     used = {step for row in RULES.kinds.values() for step in row.steps}
     worded = set(used).union(*VARIANTS_OF.values())
-    assert TEXTS.codes("steps") == worded
+    assert texts.codes("steps") == worded
     assert set(VARIANTS) <= used
 
 
 @pytest.mark.parametrize("code", sorted({*CAUSES, *OTHER_CAUSES}))
-def test_every_cause_has_words(code: str) -> None:
-    assert TEXTS.text("causes", code)
+def test_every_cause_has_words(code: str, texts: Catalogue) -> None:
+    assert texts.text("causes", code)
 
 
-def test_every_class_of_products_gives_a_cause_that_has_words() -> None:
-    assert {one.reason for one in RULES.skus.classes.values()} <= TEXTS.codes("causes")
+def test_every_class_of_products_gives_a_cause_that_has_words(texts: Catalogue) -> None:
+    assert {one.reason for one in RULES.skus.classes.values()} <= texts.codes("causes")
 
 
 @pytest.mark.parametrize("code", REACH)
-def test_every_reason_of_reach_has_words(code: str) -> None:
-    assert TEXTS.text("reach", code)
+def test_every_reason_of_reach_has_words(code: str, texts: Catalogue) -> None:
+    assert texts.text("reach", code)
 
 
-def test_causes_and_reasons_have_no_words_left_over() -> None:
-    assert TEXTS.codes("causes") == {*CAUSES, *OTHER_CAUSES}
-    assert TEXTS.codes("reach") == set(REACH)
-    assert TEXTS.codes("errors") == {*CODES, NO_CODE}
-    assert TEXTS.codes("evidence") == set(EVIDENCES)
-    assert TEXTS.codes("states") == {str(state) for state in State}
-    assert TEXTS.codes("ended") == {*ENDS, "left-reach", "other"}
+def test_causes_and_reasons_have_no_words_left_over(texts: Catalogue) -> None:
+    assert texts.codes("causes") == {*CAUSES, *OTHER_CAUSES}
+    assert texts.codes("reach") == set(REACH)
+    assert texts.codes("errors") == {*CODES, NO_CODE}
+    assert texts.codes("evidence") == set(EVIDENCES)
+    assert texts.codes("states") == {str(state) for state in State}
+    assert texts.codes("ended") == {*ENDS, "left-reach", "other"}
 
 
-def test_every_fact_with_words_is_a_fact_of_some_kind() -> None:
+def test_every_fact_with_words_is_a_fact_of_some_kind(texts: Catalogue) -> None:
     facts = {fact for row in RULES.kinds.values() for fact in row.facts}
-    assert TEXTS.codes("facts") - {"seats", "seats_value"} <= facts
+    assert texts.codes("facts") - {"seats", "seats_value"} <= facts
 
 
-def test_every_place_is_a_plain_name() -> None:
+def test_every_place_is_a_plain_name(texts: Catalogue) -> None:
     def walk(node: object) -> None:
         if isinstance(node, dict):
             for one in node.values():
@@ -158,7 +158,7 @@ def test_every_place_is_a_plain_name() -> None:
             names = [name for _, name, _, _ in string.Formatter().parse(node) if name is not None]
             assert all(name.isidentifier() for name in names), node
 
-    walk(TEXTS._tree)
+    walk(texts._tree)
 
 
 def test_a_missing_text_names_its_path() -> None:

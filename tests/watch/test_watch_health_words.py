@@ -8,6 +8,7 @@ import pytest
 from shared.graph.subscription_plan import Reason
 from shared.model import Moment
 from shared.notify.messages import Item
+from shared.texts.catalogue import Catalogue
 from shared.watch import unwell
 from shared.watch.fault_codes import CAUSES, CODES, cause_of, problems
 from shared.watch.hearing.subscriptions import CODES as OF_SUBSCRIPTIONS
@@ -56,11 +57,11 @@ def card(code: str, cause: str = "", moment: Moment = Moment.OPENED) -> dict[str
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
-def test_every_fault_has_all_of_its_words(code: str) -> None:
+def test_every_fault_has_all_of_its_words(code: str, texts: Catalogue) -> None:
     for part in EVERY:
-        assert TEXTS.text("problems", code, part)
+        assert texts.text("problems", code, part)
     for part in ("state", "held", "remedy"):
-        assert TEXTS.text("problems", code, part).endswith(".")
+        assert texts.text("problems", code, part).endswith(".")
 
 
 def test_no_fault_is_noted_that_has_no_words_and_no_words_are_left_over() -> None:
@@ -96,9 +97,9 @@ def test_each_cause_of_a_fault_asks_something_else_of_a_person(code: str, cause:
         assert TEXTS.codes("problems", code, "causes", cause) >= {"state", "remedy"}
 
 
-def test_no_words_are_left_over_for_causes() -> None:
+def test_no_words_are_left_over_for_causes(texts: Catalogue) -> None:
     for code in CODES:
-        assert TEXTS.codes("problems", code, "causes") == set(CAUSES.get(code, ())) - {Reason.FAILED}
+        assert texts.codes("problems", code, "causes") == set(CAUSES.get(code, ())) - {Reason.FAILED}
 
 
 def test_a_fault_that_is_over_is_called_by_its_name_not_the_whole_watch_well() -> None:
