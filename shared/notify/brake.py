@@ -14,7 +14,7 @@ import msgspec
 from shared.model import Moment, SubjectType
 from shared.notify.entries import Entry
 from shared.notify.messages import Item, Mass
-from shared.notify.scene import Scene, Telling, started
+from shared.notify.scene import Scene, Telling, came_about
 from shared.notify.table import Brake
 
 AT_MOST, AT_LEAST, PERCENT = 500, 10, 5
@@ -71,7 +71,7 @@ def _side(worse: bool, known: Brake | None, items: list[Item], telling: Telling,
         return _watched(worse, items, telling, scene)
     if known.released_at is not None:
         return _let_go(known, items)
-    ours = [item for item in items if started(item.entry) >= known.since]
+    ours = [item for item in items if came_about(item.entry) >= known.since]
     order = scene.release
     if order is not None and order.at >= known.at:
         if order.discard:
@@ -87,11 +87,11 @@ def _side(worse: bool, known: Brake | None, items: list[Item], telling: Telling,
 
 
 def _watched(worse: bool, items: list[Item], telling: Telling, scene: Scene) -> Braked:
-    recent = [item for item in items if scene.now - started(item.entry) <= telling.mass_window]
+    recent = [item for item in items if scene.now - came_about(item.entry) <= telling.mass_window]
     users = len({item.entry.subject_id for item in recent})
     if users <= limit(scene.users):
         return Braked()
-    since = min(started(item.entry) for item in recent)
+    since = min(came_about(item.entry) for item in recent)
     mass = _mass(worse, recent, users, limit(scene.users), since)
     new = Brake(worse=worse, since=since, at=scene.now, mass=mass)
     return Braked(held=(Held(new, {item.entry.id: item for item in recent}),))
@@ -103,7 +103,7 @@ def _still(known: Brake, items: list[Item], users: int, telling: Telling, scene:
     if users > mass.users:
         mass = _mass(known.worse, items, users, mass.limit, known.since)
     lasted = now - known.at
-    calm = now - max(started(item.entry) for item in items) >= telling.group_wait
+    calm = now - max(came_about(item.entry) for item in items) >= telling.group_wait
     if asked_at is None and lasted >= telling.confirm_after:
         asked_at = now if calm or lasted >= telling.confirm_after + telling.group_wait_max else None
     brake = msgspec.structs.replace(known, mass=mass, asked_at=asked_at)
@@ -118,7 +118,7 @@ def _released(known: Brake, now: datetime, until: datetime, by: str) -> Brake:
 def _let_go(known: Brake, items: list[Item]) -> Braked:
     """Told as one card until it got through everywhere, without what came after the second reading began."""
     until = known.until or known.at
-    ours = [item for item in items if known.since <= started(item.entry) <= until]
+    ours = [item for item in items if known.since <= came_about(item.entry) <= until]
     if not ours:
         return Braked(returned=(_left(known, 0),)) if known.heard_on else Braked()
     users = len({item.entry.subject_id for item in ours})

@@ -35,7 +35,7 @@ from shared.notify.messages import (
 )
 from shared.notify.quiet import Quiet, marked
 from shared.notify.routing import routes_of
-from shared.notify.scene import Scene, Telling, started
+from shared.notify.scene import Scene, Telling, came_about
 from shared.notify.states import Held, Pending, Reason, Say, Silence, Situation, Told, row_of
 from shared.notify.table import Declared, ExemptionMemory, Table
 from shared.rules.kinds import MuteRow
@@ -102,7 +102,12 @@ def decide(table: Table, mutes: Sequence[MuteRow], telling: Telling, scene: Scen
         table, entries=quiet.entries, choices=scene.choices, read_as=scene.read_as, ran_at=scene.now
     )
     heard = frozenset(name for name, memory in table.routes.items() if memory.baseline_told_at)
-    free = [] if first else [item for one in quiet.entries.values() if (item := _news(one, quiet, heard))]
+    uncovered = {finding for findings in quiet.uncovered.values() for finding in findings}
+    free = [
+        item
+        for one in quiet.entries.values()
+        if not first and one.id not in uncovered and (item := _news(one, quiet, heard))
+    ]
     change = declared.settled(change, telling, scene) if change else None
     coming = {item.entry.id for item in free if change and declared.holds(change, item)}
     braked = brake(table.brakes, (one for one in free if one.entry.id not in coming), telling, scene)
@@ -252,22 +257,23 @@ def _told_one_by_one(
 ) -> tuple[list[Message], dict[str, Silence]]:
     """The messages of a route, and a reason for whatever is in none."""
     standing: dict[str, Silence] = {}
-    ready: dict[str, Item] = {}
+    ready: list[tuple[Item, Situation]] = []
     reminded: list[Item] = []
     ended = _ended_exceptions(run, route, entries)
     covered = {item.entry.id for message in ended for item in message.items}
     for finding, entry in entries.items():
         if finding in covered:
             continue
-        outcome = row_of(_situation(run, route, entry)).outcome
+        situation = _situation(run, route, entry)
+        outcome = row_of(situation).outcome
         if isinstance(outcome, Reason):
             standing[finding] = _silence(outcome, entry)
         elif outcome is Say.REMIND:
             reminded.append(Item(moment=Moment.OPENED, entry=entry))
         else:
-            ready[finding] = Item(moment=Moment(outcome), entry=entry)
+            ready.append((Item(moment=Moment(outcome), entry=entry), situation))
     messages = [*_gathered(run, route, entries, standing), *ended, *_ending_exceptions(run, route, entries)]
-    messages += _composed(run, route, list(ready.values()), standing)
+    messages += _composed(run, route, ready, standing)
     messages += _reminder(run, route, reminded, standing)
     if digests.is_due(run.table.route(route), run.telling, run.scene.now):
         about = digests.digest(run.table, route, entries, standing, run.telling, run.scene)
@@ -333,21 +339,34 @@ def _silence(reason: Reason, entry: Entry) -> Silence:
 # --- messages --------------------------------------------------------------------------------------------
 
 
-def _composed(run: _Run, route: str, items: list[Item], standing: dict[str, Silence]) -> list[Message]:
+def _composed(
+    run: _Run, route: str, ready: Iterable[tuple[Item, Situation]], standing: dict[str, Silence]
+) -> list[Message]:
     """What is ready: the tenant's worst at once, the rest once no more comes."""
     barred, delayed = handover.delayed(run.table, route, run.scene.now)
-    for item in items:
+    at_once: list[Item] = []
+    grouped: list[tuple[Item, Situation]] = []
+    for item, situation in ready:
         if barred or item.key in delayed:
-            standing[item.entry.id] = _DELAYED
-    items = [item for item in items if item.entry.id not in standing]
-    at_once = [item for item in items if _at_once(item.entry)]
-    grouped = [item for item in items if not _at_once(item.entry)]
-    times = [ready_at(item.entry, run.telling) for item in grouped]
+            standing[item.entry.id] = _waits(item, situation, Pending.DELAYED)
+        elif _at_once(item.entry):
+            at_once.append(item)
+        else:
+            grouped.append((item, situation))
+    times = [ready_at(item.entry, run.telling) for item, _ in grouped]
     now, telling = run.scene.now, run.telling
     if times and now - max(times) < telling.group_wait and now - min(times) < telling.group_wait_max:
-        standing.update((item.entry.id, _WAITING) for item in grouped)
+        standing.update(
+            (item.entry.id, _waits(item, situation, Pending.WAITING)) for item, situation in grouped
+        )
         grouped = []
-    return [*_cards(run, route, at_once), *_cards(run, route, grouped)]
+    return [*_cards(run, route, at_once), *_cards(run, route, [item for item, _ in grouped])]
+
+
+def _waits(item: Item, situation: Situation, pending: Pending) -> Silence:
+    """Why what would be said now is not: by the same table."""
+    outcome = row_of(msgspec.structs.replace(situation, pending=pending)).outcome
+    return _silence(Reason(outcome), item.entry)
 
 
 def _cards(run: _Run, route: str, items: list[Item]) -> list[Message]:
@@ -499,7 +518,7 @@ def _importance(item: Item) -> tuple[int, int, int, datetime, str, str]:
         int(item.moment is Moment.RESOLVED),
         _SUBJECTS.index(entry.subject_type),
         _SEVERITIES.index(entry.severity),
-        started(entry) if item.moment is Moment.RESOLVED else entry.since,
+        came_about(entry) if item.moment is Moment.RESOLVED else entry.since,
         entry.subject_id,
         entry.id,
     )
@@ -511,4 +530,3 @@ _UNTOLD = ExemptionMemory()
 _TOLD = Silence(Reason.TOLD)
 _BASELINE = Silence(Reason.BASELINE)
 _DELAYED = Silence(Reason.HANDOVER_DELAYED)
-_WAITING = Silence(Reason.WAITING_FOR_GROUP)

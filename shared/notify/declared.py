@@ -12,7 +12,7 @@ import msgspec
 from shared.model import SubjectType
 from shared.notify.entries import Entry
 from shared.notify.messages import Item
-from shared.notify.scene import Scene, Telling, started
+from shared.notify.scene import Scene, Telling, came_up
 from shared.notify.table import Declared, Table
 
 AT_MOST = timedelta(hours=24)
@@ -85,7 +85,7 @@ def settled(change: Declared, telling: Telling, scene: Scene) -> Declared:
 def holds(change: Declared, item: Item) -> bool:
     """Whether this comes of the change: it came about since, and is about what was changed."""
     entry = item.entry
-    if entry.kind in _APART or started(entry) < change.at:
+    if entry.kind in _APART or came_up(entry) < change.at:
         return False
     if change.settings:
         return True
@@ -107,7 +107,7 @@ def due(change: Declared, items: Iterable[Item], telling: Telling, scene: Scene)
         return True
     if change.settled_at is None or now - change.settled_at < telling.confirm_after:
         return False
-    last = max((started(item.entry) for item in items), default=change.settled_at)
+    last = max((came_up(item.entry) for item in items), default=change.settled_at)
     return now - last >= telling.group_wait or now - change.settled_at >= (
         telling.confirm_after + telling.group_wait_max
     )

@@ -69,9 +69,12 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     settled: bool = True
 
 
-def started(entry: Entry) -> datetime:
-    """When what there is to say of the finding came about: it opened, changed, ended, or was let go."""
-    if entry.ended is not None:
-        return entry.ended.at
-    start = max(entry.since, entry.changed_at)
-    return start if entry.released_at is None else max(start, entry.released_at)
+def came_about(entry: Entry) -> datetime:
+    """When what there is to say of the finding came about: it opened, changed or ended."""
+    return entry.ended.at if entry.ended is not None else max(entry.since, entry.changed_at)
+
+
+def came_up(entry: Entry) -> datetime:
+    """When it came about, or what muted or held it until then went away."""
+    at = came_about(entry)
+    return at if entry.ended is not None or entry.released_at is None else max(at, entry.released_at)

@@ -166,9 +166,10 @@ class Story:
         self.memberships: dict[str, frozenset[str]] = {}
         self.reading: Reading | None = None
         self.release: Release | None = None
-        self.choices: dict[str, str] = {}
+        self.choices: dict[str, str] = {"edition": "2017-10-24", "writeback": "unknown"}
         self.read_as: dict[str, str] = {}
         self.settled = True
+        self.now = START
         self.collector = Collector(START)
         self.decision = Decision(messages=(), table=self.table, standing={})
         self._pending: list[tuple[float, JournalLine]] = []
@@ -196,7 +197,7 @@ class Story:
         for _, one in due:
             self._seq += 1
             self.table = apply(self.table, "0000", [(self._seq, [one])])
-        now = second(at)
+        now = self.now = second(at)
         self.decision = decide(self.table, self.mutes, self.telling, self.scene(now))
         table = self.table = handover.offered(self.decision.table, self.decision.messages, now)
         for message in self.decision.messages:
@@ -218,6 +219,10 @@ class Story:
             self.table = table
         return self
 
+    def release_at(self, at: float, by: str = "", *, discard: bool = False) -> None:
+        """An administrator lets go what is held, at that second."""
+        self.release = Release(at=second(at), by=by, discard=discard)
+
     def scene(self, now: datetime) -> Scene:
         """What a run at that time looks at."""
         return Scene(
@@ -228,8 +233,8 @@ class Story:
             exemptions=self.exemptions,
             memberships=self.memberships,
             users=self.users,
-            reading=self.reading,
-            release=self.release,
+            reading=self.reading if self.reading and self.reading.ended_at <= now else None,
+            release=self.release if self.release and self.release.at <= now else None,
             choices=self.choices,
             read_as=self.read_as,
             settled=self.settled,
@@ -246,6 +251,15 @@ class Story:
     def expect(self, *cards: tuple[float, str]) -> None:
         """Exactly these cards so far."""
         self.collector.expect(*cards)
+
+    def said(self, finding: str) -> list[str]:
+        """What the last run said of this finding, on any route."""
+        return [
+            REMINDER if message.form == REMINDER else str(item.moment)
+            for message in self.decision.messages
+            for item in message.items
+            if item.entry.id == finding
+        ]
 
     def why(self, finding: str) -> str:
         """The reason that the last run gave for not telling this finding."""

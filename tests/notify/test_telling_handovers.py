@@ -7,8 +7,9 @@ import pytest
 
 from shared.notify import handover
 from shared.notify.decide import decide
+from shared.notify.messages import Message
 from shared.notify.routes import Delivered, Failed
-from shared.notify.table import Message
+from shared.notify.routing import DEFAULT
 from tests.notify.story import Route, Story, second
 
 
@@ -173,7 +174,7 @@ def test_a_refusal_leaves_nothing_to_take_back() -> None:
     story = Story(route=fails_until(1000, Failed(status="http-400", certain=True)))
     story.opens(0, "a")
     story.runs(960)
-    assert story.table.entries["a"].doubt is None
+    assert not story.table.entries["a"].doubt
     story.resolves(970, "a")
     story.plays(3600, since=1080).expect()
 
@@ -185,9 +186,7 @@ def test_a_lost_answer_is_not_forgotten_by_a_later_refusal() -> None:
     story = Story(route=first_lost_then_refused)
     story.opens(0, "a")
     story.runs(960).runs(1080)
-    doubt = story.table.entries["a"].doubt
-    assert doubt is not None
-    assert doubt.at == second(960)
+    assert story.table.entries["a"].doubt[DEFAULT].at == second(960)
 
 
 def test_after_a_change_whose_answer_got_lost_the_change_back_is_told() -> None:
@@ -210,7 +209,8 @@ def test_a_failed_baseline_card_holds_everything_back_and_is_tried_again() -> No
     story.baseline_ended_at = second(50)
     story.runs(60)
     story.runs(90)
-    assert story.why("s1") == "handover-delayed"
+    assert story.why("s1") == "baseline"
+    assert story.why("old") == "handover-delayed"
     story.plays(300, since=120).expect((120, "baseline: 1 opened"), (180, "opened s1 missing"))
 
 
@@ -221,5 +221,5 @@ def test_the_key_of_a_message_is_the_same_after_a_restart(crash: bool) -> None:
         story.opens(0, name)
     story.runs(960, crash=crash)
     (first,) = story.decision.messages
-    again = decide(story.table, story.mutes, story.telling, second(1080), story.baseline_ended_at)
+    again = decide(story.table, story.mutes, story.telling, story.scene(second(1080)))
     assert [message.key for message in again.messages] == [first.key]

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Moment, Step
+from shared.notify.entries import Entry
 from shared.notify.memory import packed, unpacked
+from shared.notify.messages import Item, Message
 from shared.notify.routes import Delivered, Failed
-from shared.notify.table import Entry, Item, Message, Table, apply
+from shared.notify.table import Table, apply
 from tests.notify.story import TENANT, Story, line
 
 SAID: dict[str, Any] = {

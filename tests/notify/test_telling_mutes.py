@@ -244,7 +244,12 @@ def test_a_lapse_and_all_that_follows_is_one_card_at_once_and_one_when_it_ends()
     story.opens(14 * DAY, "report", **tenant("evidence-missing", "not-premium", "registration"), **because)
     for name in ("lapse", "none", "no p1", "report"):
         story.resolves(20 * DAY, name, cause="fixed")
-    story.plays(21 * DAY, every=3600).expect((0, "opened lapse suspended"), (20 * DAY + 3600, "fixed lapse"))
+    story.plays(21 * DAY, every=3600).expect(
+        (0, "opened lapse suspended"),
+        (7 * DAY, "reminder: 1"),
+        (14 * DAY, "reminder: 1"),
+        (20 * DAY + 3600, "fixed lapse"),
+    )
 
 
 def test_what_was_told_before_it_was_muted_is_silent_when_the_cause_is_gone() -> None:

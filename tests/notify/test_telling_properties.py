@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from shared.model import Moment
 from shared.notify.decide import decide
+from shared.notify.messages import HEARD_BY, REMINDER, Message
 from shared.notify.routes import Delivered, Failed
-from shared.notify.table import Message, Table, apply
+from shared.notify.routing import DEFAULT
+from shared.notify.table import Table, apply
 from tests.notify.story import RULES, TENANT, Story, line, second
 
 USERS = ("a", "b", "c", "d", "e", "f", "g")
@@ -82,8 +84,13 @@ class History:
         self.now += 1
         self.story.runs(self.now, crash=self._crash)
         decision = self.story.decision
-        spoken = [item.entry.id for message in decision.messages for item in message.items]
-        accounted = [*spoken, *decision.standing]
+        spoken = [
+            item.entry.id
+            for message in decision.messages
+            if message.form in HEARD_BY
+            for item in message.items
+        ]
+        accounted = [*spoken, *decision.standing[DEFAULT]]
         if sorted(accounted) != sorted(decision.table.entries):
             self.unreasoned.append(f"{self.now}: {sorted(accounted)} of {sorted(decision.table.entries)}")
         for message in decision.messages:
@@ -103,6 +110,10 @@ class History:
             return Failed(status="http-429", retry_after=timedelta(seconds=90))
         for item in message.items:
             one, entry = item.entry.id, item.entry
+            if message.form == REMINDER:
+                if self.believed.get(one) != entry.state and one not in self.unknowable:
+                    self.unfounded.append(one)
+                continue
             if item.moment is Moment.RESOLVED:
                 if one not in self.believed and one not in self.unknowable:
                     self.unfounded.append(one)
@@ -123,7 +134,7 @@ class History:
     def comes_to_rest(self) -> None:
         """Everything works again for a long time."""
         self._route, self._crash = "ok", False
-        for _ in range(4):
+        for _ in range(8):
             self.now += 100_000
             self.run()
 
@@ -210,6 +221,6 @@ def test_deciding_twice_without_sending_decides_the_same() -> None:
     for name in "abcdefgh":
         story.opens(0, name)
     story.runs(900)
-    first = decide(story.table, story.mutes, story.telling, second(960), story.baseline_ended_at)
-    again = decide(first.table, story.mutes, story.telling, second(960), story.baseline_ended_at)
+    first = decide(story.table, story.mutes, story.telling, story.scene(second(960)))
+    again = decide(first.table, story.mutes, story.telling, story.scene(second(960)))
     assert again == first

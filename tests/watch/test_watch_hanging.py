@@ -3,8 +3,12 @@
 import pytest
 
 from sandbox.graph import skus
-from shared.notify.decide import Reason, Telling, decide
-from shared.notify.table import Table, apply
+from shared.notify.decide import decide
+from shared.notify.routing import DEFAULT
+from shared.notify.scene import Scene as Surroundings
+from shared.notify.scene import Telling
+from shared.notify.states import Reason
+from shared.notify.table import RouteMemory, Table, apply
 from shared.watch.tenant_facts import facts
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene, Worker
@@ -52,13 +56,15 @@ async def test_the_first_user_who_hangs_on_a_setting_opens_its_finding_with_the_
     assert (await watch.record(user)).verdict.cause == "writeback-unknown"
     assert await asked(watch) == [("opened", 1)]
     [own] = [line for line in await watch.lines(user) if line.kind == "coverage"]
-    table = Table(baseline_told_at=(await watch.tenant()).baseline_ended_at)
+    told = RouteMemory(baseline_told_at=(await watch.tenant()).baseline_ended_at)
+    table = Table(routes={DEFAULT: told})
     for book in await watch.ledger.books():
         table = apply(table, book, [one async for one in watch.ledger.read_journal(book)])
     scene.clock.pass_by(hours=1)
     ended = (await watch.tenant()).baseline_ended_at
-    decision = decide(table, watch.rules.mutes, Telling(), scene.clock.now(), ended)
-    silence = decision.standing[own.finding]
+    seen = Surroundings(now=scene.clock.now(), baseline_ended_at=ended)
+    silence = decide(table, watch.rules.mutes, Telling(), seen).why(own.finding)
+    assert silence is not None
     assert (silence.reason, silence.by) == (Reason.MUTED, "setting-needed")
 
 

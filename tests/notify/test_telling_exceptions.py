@@ -1,0 +1,169 @@
+"""Exceptions cover, warn and end; they change the telling and nothing else."""
+
+from typing import Any
+
+import pytest
+
+from shared.notify.exemptions import Exemption
+from shared.notify.messages import ENDED, ENDING
+from shared.notify.routes import Delivered, Failed
+from tests.notify.story import TENANT, Story, second
+
+DAY = 86_400.0
+
+
+def agreed(name: str = "x", until: float = 30 * DAY, since: float = -60, **fields: Any) -> Exemption:
+    """An exception; for the user of finding `a` unless said otherwise."""
+    subject = {"subject_type": "user", "subject_id": "user-a"}
+    return Exemption(
+        id=name,
+        owner="Ada",
+        reason="leaves soon",
+        created_at=second(since),
+        until=second(until),
+        **{**subject, **fields},
+    )
+
+
+def test_an_exception_covers_warns_seven_days_before_its_end_and_ends() -> None:
+    story = Story()
+    story.exemptions = (agreed(),)
+    story.opens(0, "a")
+    story.plays(40 * DAY, every=3600).expect(
+        (23 * DAY, "exception ends soon: 1"),
+        (30 * DAY, "exception ended: 1"),
+        (37 * DAY, "reminder: 1"),
+    )
+
+
+def test_one_that_covers_nothing_is_never_told_of() -> None:
+    story = Story()
+    story.exemptions = (agreed(),)
+    story.plays(40 * DAY, every=3600).expect()
+    assert not story.table.exemptions
+
+
+def test_one_agreed_for_a_week_is_not_warned_of() -> None:
+    story = Story()
+    story.exemptions = (agreed(until=7 * DAY - 60),)
+    story.opens(0, "a")
+    story.plays(8 * DAY, every=3600).expect((7 * DAY, "exception ended: 1"))
+
+
+def test_what_it_covered_and_is_over_by_then_is_not_told() -> None:
+    story = Story()
+    story.exemptions = (agreed(),)
+    story.opens(0, "a")
+    story.resolves(29 * DAY, "a")
+    story.plays(40 * DAY, every=3600).expect((23 * DAY, "exception ends soon: 1"))
+
+
+def test_whoever_heard_that_it_broke_hears_that_it_is_fixed_although_it_is_excepted() -> None:
+    story = Story()
+    story.opens(0, "a")
+    story.plays(1200)
+    story.exemptions = (agreed(since=1200),)
+    story.resolves(5000, "a")
+    story.plays(6000, since=1260).expect((960, "opened a uncovered"), (5100, "fixed a"))
+
+
+def test_no_reminder_comes_while_it_lasts_and_the_clock_stands_still() -> None:
+    story = Story()
+    story.opens(0, "a")
+    story.plays(1200)
+    story.exemptions = (agreed(since=4 * DAY, until=20 * DAY),)
+    story.plays(30 * DAY, every=3600, since=3600).expect(
+        (960, "opened a uncovered"),
+        (13 * DAY, "exception ends soon: 1"),
+        (20 * DAY, "exception ended: 1"),
+        (27 * DAY, "reminder: 1"),
+    )
+
+
+def test_ended_by_hand_it_is_over_at_once() -> None:
+    story = Story()
+    story.exemptions = (agreed(),)
+    story.opens(0, "a")
+    story.plays(DAY, every=3600)
+    story.exemptions = (agreed(ended_at=second(DAY + 60)),)
+    story.plays(3 * DAY, every=3600, since=DAY + 3600).expect((DAY + 3600, "exception ended: 1"))
+
+
+def test_extended_it_goes_on_without_a_word() -> None:
+    story = Story()
+    story.exemptions = (agreed(),)
+    story.opens(0, "a")
+    story.plays(22 * DAY, every=3600)
+    story.exemptions = (agreed(until=90 * DAY),)
+    story.plays(80 * DAY, every=3600, since=22 * DAY + 3600).expect()
+
+
+def test_it_covers_everybody_in_its_group_and_the_group_itself() -> None:
+    story = Story()
+    story.exemptions = (agreed(subject_type="group", subject_id="group-1"),)
+    story.memberships = {"user-a": frozenset({"group-1"}), "user-b": frozenset({"group-2"})}
+    story.opens(0, "a")
+    story.opens(0, "b")
+    story.opens(0, "g", kind="licence-errors", state="error", subject_type="group", subject="group-1")
+    story.plays(3600).expect((960, "opened b uncovered"))
+    assert story.why("g") == story.why("a") == "excepted:x"
+
+
+def test_it_covers_only_its_kind() -> None:
+    story = Story(mutes=())
+    story.exemptions = (agreed(kind="assignment-error"),)
+    story.opens(0, "a")
+    story.opens(0, "e", subject="user-a", kind="assignment-error", state="error")
+    story.plays(3600).expect((960, "opened a uncovered"))
+
+
+def test_one_of_the_tenant_covers_the_tenants_finding() -> None:
+    story = Story()
+    story.exemptions = (agreed(subject_type="tenant", subject_id=TENANT, kind="seats-low"),)
+    story.opens(0, "s", kind="seats-low", state="low", subject_type="tenant", subject=TENANT)
+    story.plays(3600).expect()
+
+
+def test_one_of_a_kind_alone_covers_every_subject() -> None:
+    story = Story()
+    story.exemptions = (agreed(subject_type="", subject_id="", kind="not-a-person-licence"),)
+    story.opens(0, "a", kind="not-a-person-licence", state="registered")
+    story.opens(0, "b", kind="not-a-person-licence", state="registered")
+    story.plays(3600).expect()
+
+
+def test_a_cause_comes_before_an_exception() -> None:
+    story = Story()
+    story.exemptions = (agreed(),)
+    story.opens(0, "cause", kind="no-licence", state="missing", subject_type="tenant", subject=TENANT)
+    story.opens(0, "a")
+    story.runs(60)
+    assert story.why("a") == "muted-by:no-licence"
+
+
+def test_many_who_are_no_longer_covered_are_one_card() -> None:
+    story = Story(users=100)
+    story.exemptions = (agreed(subject_type="group", subject_id="group-1", until=DAY),)
+    story.memberships = {f"user-n{n:02}": frozenset({"group-1"}) for n in range(40)}
+    for number in range(40):
+        story.opens(0, f"n{number:02}")
+    story.plays(3 * DAY, every=3600).expect((DAY, "exception ended: 40"))
+
+
+@pytest.mark.parametrize("form", [ENDING, ENDED])
+def test_what_fails_or_crashes_is_told_again_and_once(form: str) -> None:
+    def route(message: object, at: object) -> Delivered | Failed:
+        failing = getattr(message, "form", "") == form and len(tries) < 3
+        tries.append(form) if failing else None
+        return Failed(status="http-500") if failing else Delivered()
+
+    tries: list[str] = []
+    story = Story(route=route)
+    story.exemptions = (agreed(),)
+    story.opens(0, "a")
+    story.plays(36 * DAY, every=3600)
+    assert [words for _, words in story.collector.heard] == [
+        "exception ends soon: 1",
+        "exception ended: 1",
+    ]
+    assert len(tries) == 3
