@@ -9,6 +9,7 @@ from shared.ledger.journal import JournalLine, LineRule, LineSubject
 from shared.model import Because, Moment, Severity, Step
 from shared.notify import handover
 from shared.notify.decide import Decision, decide
+from shared.notify.exemptions import Exemption
 from shared.notify.messages import (
     BASELINE,
     DECLARED,
@@ -21,7 +22,6 @@ from shared.notify.messages import (
     RETURNED,
     SINGLE,
     SUMMARY,
-    Exemption,
     Item,
     Mass,
     Message,

@@ -227,7 +227,7 @@ def test_no_more_than_the_limit_is_ever_told_of_at_once_without_a_second_reading
         story.opens(number, f"n{number:02}")
     for number in range(min(many, gone)):
         story.resolves(1200 + number, f"n{number:02}")
-    told = set()
+    told: set[str] = set()
     for at in range(0, 7200, 60):
         story.runs(at)
         for message in story.decision.messages:
