@@ -1,6 +1,6 @@
 """Messages as the events of a webhook (Standard Webhooks: type, timestamp, data). Pure.
 
-Codes and ids for programs, and beside them sentences for people, in the watch's language and without Markdown.
+Codes and ids for programs, and beside them sentences for people, in the watch's language, without Markdown.
 Names are those that `TEAMS_NAMES` allows. The shape is `docs/webhook.schema.json`; an event is never larger
 than `LIMIT`: what had to go is counted.
 """
@@ -82,7 +82,7 @@ def event_type(message: Message) -> str:
 def event_id(message: Message) -> str:
     """The id by which a receiver knows a repeat: the same at each attempt, another when it happens again.
 
-    Unlike `Message.key`, which is the same for every digest of a route and for a finding that goes to and fro.
+    Unlike `Message.key`: that is the same for each digest of a route, and for a finding that goes to and fro.
     """
     digest = hashlib.blake2b(message.key.encode(), digest_size=16)
     for item in sorted(message.items, key=lambda item: item.key):
@@ -129,10 +129,10 @@ def _told(item: Item, route: str, wording: Wording) -> Json:
     """One finding with what is new about it, and what this route heard last, if that was another state."""
     entry = item.entry
     heard = entry.told.get(route)
-    row: Json = {"transition": str(item.moment), "title": unescaped(wording.title(item))}
+    row: Json = {"id": entry.id, "transition": str(item.moment), "title": unescaped(wording.title(item))}
     if heard is not None and heard.state != entry.state:
         row["previous_state"] = heard.state
-    return _finding(entry, wording) | row
+    return row | _finding(entry, wording)
 
 
 def _finding(entry: Entry, wording: Wording) -> Json:

@@ -35,7 +35,7 @@ def plain(text: str, longest: int = LONGEST) -> str:
 
 
 def unescaped(text: str) -> str:
-    """Such a text as Markdown shows it, for readers who know no Markdown; still one line and without brackets."""
+    """Such a text as Markdown shows it, for what knows no Markdown; still one line, no angle brackets."""
     return _ESCAPED.sub(r"\1", text)
 
 
