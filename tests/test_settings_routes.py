@@ -198,7 +198,7 @@ def test_every_fault_ends_with_a_remedy() -> None:
 
 
 def test_nothing_that_may_be_a_secret_is_in_a_fault_or_a_repr() -> None:
-    pasted = {
+    pasted: dict[str, Any] = {
         "name": "https://x.example/?sig=hidden1",
         "type": "whsec_hidden2",
         "url": "https://hidden3.example",

@@ -13,7 +13,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -32,7 +33,7 @@ def handle(event: dict[str, Any]) -> None:
     print(event["timestamp"], event["type"], *lines, sep=" | ", flush=True)
 
 
-def verified_id(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: float) -> str:
+def verified_id(headers: Message, body: bytes, secrets: Sequence[str], now: float) -> str:
     """The id of a genuine call. `body` as it was received, not read and written again. Raises Refused."""
     message_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")
