@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from sandbox import teams as teams_room
+from sandbox import webhook as webhook_room
 from sandbox.azurite import AzuriteError
 from sandbox.demo import run as demo_room
 from sandbox.graph.server import serve
@@ -64,6 +65,12 @@ def graph(
 def teams(port: Port = BASE_PORT + 2) -> None:
     """Only the Teams channel: checks each message as Workflows and Teams would, and shows the card."""
     raise typer.Exit(_until_interrupted(teams_room.serve(port)))
+
+
+@app.command()
+def webhook(port: Port = BASE_PORT + 6) -> None:
+    """Only a receiver of signed events, as a ticket system is one; prints the settings for the app."""
+    raise typer.Exit(_until_interrupted(webhook_room.serve(port)))
 
 
 @app.command()

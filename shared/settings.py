@@ -7,8 +7,7 @@ the path of every notification (design §7).
 
 import functools
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,16 +15,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.rules.policy import Policy
+from shared.settings_reader import GUID, LOOPBACK, TEAMS_HOSTS, Reader, shown
+from shared.settings_routes import RouteRule, RouteSettings, read_routes
 from shared.texts import catalogue
 
 GRAPH = "https://graph.microsoft.com/v1.0"
-TEAMS_HOSTS = (".logic.azure.com", ".environment.api.powerplatform.com")
-"""Hosts of Teams Workflows URLs, the older and the newer form."""
-
-_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PUBLIC_SCOPE = "https://graph.microsoft.com/.default"
 
 
@@ -62,7 +56,7 @@ class GraphSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url)
-        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
+        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
             raise ValueError("base_url must be https (http is for loopback only)")
         if (
             not url.hostname
@@ -77,7 +71,7 @@ class GraphSettings(msgspec.Struct, frozen=True, kw_only=True):
     def scope(self) -> str:
         """What the token is asked for: this cloud's Graph; the public one for a simulator on loopback."""
         host = urlsplit(self.base_url).hostname
-        return _PUBLIC_SCOPE if host in _LOOPBACK else f"https://{host}/.default"
+        return _PUBLIC_SCOPE if host in LOOPBACK else f"https://{host}/.default"
 
 
 class TellingSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +85,10 @@ class TellingSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything an administrator can set. Secrets are left out of `repr`."""
+    """Everything an administrator can set. Secrets are left out of `repr`.
+
+    `routes`: the ways to people; the first is the default route, that of `TEAMS_WORKFLOW_URL`.
+    """
 
     tenant_id: str
     graph: GraphSettings
@@ -101,7 +98,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     notification_base_url: str
     client_state: str
     client_state_previous: str
-    teams_workflow_url: str
+    routes: tuple[RouteSettings, ...]
     second_look: timedelta
     facts_every: timedelta
     facts_at_most_every: timedelta
@@ -112,96 +109,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     platform_signs_in: bool
 
     @property
+    def teams_workflow_url(self) -> str:
+        """The address of the default route."""
+        return self.routes[0].url
+
+    @property
     def client_states(self) -> tuple[str, ...]:
         """The secrets that an authentic call may carry: the current and, while it rotates, the previous."""
         return tuple(state for state in (self.client_state, self.client_state_previous) if state)
 
     def __repr__(self) -> str:
         return f"Settings(tenant {self.tenant_id}, {self.storage!r}, edition {self.policy.edition})"
-
-
-class _Reader:
-    """Reads single settings and collects what is wrong with them."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.faults: list[str] = []
-
-    def fault(self, name: str, problem: str, remedy: str) -> None:
-        self.faults.append(f"{name}: {problem}. {remedy}")
-
-    def text(self, name: str, default: str = "") -> str:
-        return self._environ.get(name, "").strip() or default
-
-    def required(self, name: str, remedy: str) -> str:
-        value = self.text(name)
-        if not value:
-            self.fault(name, "is missing", remedy)
-        return value
-
-    def guid(self, name: str, remedy: str, *, required: bool = False) -> str:
-        value = (self.required(name, remedy) if required else self.text(name)).lower()
-        if value and not _GUID.fullmatch(value):
-            self.fault(name, "is not a GUID", remedy)
-        return value
-
-    def choice(self, name: str, default: str, *allowed: str) -> str:
-        value = self.text(name, default)
-        if value not in allowed and not (value == "" and default == ""):
-            self.fault(name, f"'{_shown(value)}' is not known", f"Use one of: {', '.join(allowed)}")
-            return default
-        return value
-
-    def duration(self, name: str, default: str) -> timedelta:
-        found = _DURATION.fullmatch(self.text(name, default))
-        if not found:
-            self.fault(name, "is not a length of time", "Write a number and a unit: 30s, 15m, 48h or 14d")
-            return timedelta(0)
-        seconds = float(found[1]) * _UNITS[found[2]]
-        if seconds > 366 * _UNITS["d"]:
-            self.fault(name, "is longer than a year", "Write a number and a unit: 30s, 15m, 48h or 14d")
-            return timedelta(0)
-        return timedelta(seconds=seconds)
-
-    def number(self, name: str, default: int, least: int, most: int) -> int:
-        value = self.text(name, str(default))
-        if not value.isdecimal() or not least <= int(value) <= most:
-            self.fault(name, f"'{_shown(value)}' is not a whole number from {least} to {most}", "Correct it")
-            return default
-        return int(value)
-
-    def url(
-        self,
-        name: str,
-        remedy: str,
-        *,
-        default: str = "",
-        accept: Callable[[str], bool] | None = None,
-        base: bool = False,
-    ) -> str:
-        """An https address (http only on loopback); the value itself is never quoted, it may be a secret."""
-        value = self.text(name, default)
-        if not value:
-            self.fault(name, "is missing", remedy)
-            return ""
-        try:
-            parts = urlsplit(value)
-            host, _ = parts.hostname or "", parts.port
-        except ValueError:
-            self.fault(name, "is not a URL", remedy)
-            return ""
-        secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
-        if not secure or not host or parts.username or parts.password:
-            self.fault(name, "is not an https URL", remedy)
-        elif base and (parts.query or parts.fragment):
-            self.fault(name, "has more than scheme, host and path", remedy)
-        elif accept and host not in _LOOPBACK and not accept(host):
-            self.fault(name, "has a host that is not expected here", remedy)
-        return value.rstrip("/")
-
-
-def _shown(value: str) -> str:
-    return value if len(value) <= 40 else value[:37] + "..."
 
 
 @functools.cache
@@ -212,7 +130,7 @@ def current() -> Settings:
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Read the settings. Raises `SettingsError` with every fault if any is missing or wrong."""
-    read = _Reader(environ)
+    read = Reader(environ)
     tenant_id = read.guid(
         "TENANT_ID", "Set it to your tenant's id (Entra admin center, Overview)", required=True
     )
@@ -232,11 +150,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         ),
         "client_state": _client_state(read, "CLIENT_STATE", required=True),
         "client_state_previous": _client_state(read, "CLIENT_STATE_PREVIOUS"),
-        "teams_workflow_url": read.url(
-            "TEAMS_WORKFLOW_URL",
-            "Create the workflow 'Send webhook alerts to a channel' in Teams and paste its URL",
-            accept=lambda host: host.endswith(TEAMS_HOSTS),
-        ),
+        "routes": _routes(read),
         "second_look": read.duration("SECOND_LOOK", "5m"),
         "facts_every": read.duration("FACTS_EVERY", "1h"),
         "facts_at_most_every": read.duration("FACTS_AT_MOST_EVERY", "1m"),
@@ -257,7 +171,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     )
 
 
-def _graph_url(read: _Reader) -> str:
+def _graph_url(read: Reader) -> str:
     return read.url(
         "GRAPH_BASE_URL",
         f"Leave it out for {GRAPH}, or give your national cloud's address with /v1.0",
@@ -266,7 +180,7 @@ def _graph_url(read: _Reader) -> str:
     )
 
 
-def _storage(read: _Reader, client_id: str) -> StorageSettings:
+def _storage(read: Reader, client_id: str) -> StorageSettings:
     """`WATCH_STORAGE`, as the host's connection of that name: a string, or the identity's parts."""
     connection = read.text("WATCH_STORAGE")
     blob, queue = read.text("WATCH_STORAGE__blobServiceUri"), read.text("WATCH_STORAGE__queueServiceUri")
@@ -291,7 +205,16 @@ def _storage(read: _Reader, client_id: str) -> StorageSettings:
     return StorageSettings(connection_string=connection, blob_uri=blob, queue_uri=queue, client_id=identity)
 
 
-def _client_state(read: _Reader, name: str, *, required: bool = False) -> str:
+def _routes(read: Reader) -> tuple[RouteSettings, ...]:
+    default = read.url(
+        "TEAMS_WORKFLOW_URL",
+        "Create the workflow 'Send webhook alerts to a channel' in Teams and paste its URL",
+        hosts=TEAMS_HOSTS,
+    )
+    return RouteSettings(rule=RouteRule(), url=default), *read_routes(read)
+
+
+def _client_state(read: Reader, name: str, *, required: bool = False) -> str:
     """The secret that authentic notifications carry; Graph allows 128 characters."""
     remedy = "Generate one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
     value = read.required(name, remedy) if required else read.text(name)
@@ -300,20 +223,20 @@ def _client_state(read: _Reader, name: str, *, required: bool = False) -> str:
     return value
 
 
-def _scope(read: _Reader) -> tuple[str, tuple[str, ...]]:
+def _scope(read: Reader) -> tuple[str, tuple[str, ...]]:
     value = read.text("SSPR_SCOPE", "auto")
     remedy = "Use auto, report, all, or groups:<object id>,<object id>"
     if value in ("auto", "report", "all"):
         return value, ()
     kind, _, listed = value.partition(":")
     ids = tuple(part.strip().lower() for part in listed.split(",") if part.strip())
-    if kind != "groups" or not ids or not all(map(_GUID.fullmatch, ids)):
-        read.fault("SSPR_SCOPE", f"'{_shown(value)}' is not known", remedy)
+    if kind != "groups" or not ids or not all(map(GUID.fullmatch, ids)):
+        read.fault("SSPR_SCOPE", f"'{shown(value)}' is not known", remedy)
         return "auto", ()
     return "groups", ids
 
 
-def _policy(read: _Reader) -> Policy:
+def _policy(read: Reader) -> Policy:
     scope, scope_groups = _scope(read)
     option = read.choice
     return Policy(
@@ -338,7 +261,7 @@ def _policy(read: _Reader) -> Policy:
     )
 
 
-def _telling(read: _Reader) -> TellingSettings:
+def _telling(read: Reader) -> TellingSettings:
     telling = TellingSettings(
         confirm_after=read.duration("CONFIRM_AFTER", "15m"),
         group_wait=read.duration("GROUP_WAIT", "60s"),
@@ -351,18 +274,16 @@ def _telling(read: _Reader) -> TellingSettings:
     return telling
 
 
-def _schedule(read: _Reader, name: str) -> None:
+def _schedule(read: Reader, name: str) -> None:
     """The host expands `%NAME%` in a timer by itself, so the setting must be there when it starts."""
     value = read.required(name, "Set it to six NCRONTAB fields, UTC, e.g. 0 */5 * * * *")
     if value and len(value.split()) != 6:
-        read.fault(
-            name, f"'{_shown(value)}' has not six fields", "Start with the seconds, e.g. 0 */5 * * * *"
-        )
+        read.fault(name, f"'{shown(value)}' has not six fields", "Start with the seconds, e.g. 0 */5 * * * *")
 
 
-def _local_key(read: _Reader) -> str:
+def _local_key(read: Reader) -> str:
     """Opens health's detail on a laptop, where no platform signs people in; refused on the internet."""
     value = read.text("LOCAL_KEY")
-    if value and (urlsplit(read.text("NOTIFICATION_BASE_URL")).hostname or "") not in _LOOPBACK:
+    if value and (urlsplit(read.text("NOTIFICATION_BASE_URL")).hostname or "") not in LOOPBACK:
         read.fault("LOCAL_KEY", "is for the sandbox only", "Remove it; in Azure people sign in with Entra ID")
     return value

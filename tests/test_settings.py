@@ -76,7 +76,11 @@ WRONG = [
     ("CLIENT_STATE", "c" * 129, "must be 32 to 128 printable ASCII characters"),
     ("CLIENT_STATE_PREVIOUS", "short", "must be 32 to 128 printable ASCII characters"),
     ("TEAMS_WORKFLOW_URL", None, "is missing"),
-    ("TEAMS_WORKFLOW_URL", "https://contoso.webhook.office.com/x", "has a host that is not expected here"),
+    (
+        "TEAMS_WORKFLOW_URL",
+        "https://contoso.webhook.office.com/x",
+        "not expected here (expected: *.logic.azure.com or *.environment.api.powerplatform.com)",
+    ),
     ("TEAMS_WORKFLOW_URL", "http://prod-1.westeurope.logic.azure.com/x", "is not an https URL"),
     ("POLICY_EDITION", "2019", "'2019' is not known"),
     ("CONTESTED", "maybe", "'maybe' is not known"),

@@ -1,4 +1,4 @@
-"""Cards about many findings with one reason: held, let go, gone back, a declared change, an exception. Pure."""
+"""Cards about many findings with one reason: a hold, its end, a declared change, an exception. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

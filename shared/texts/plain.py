@@ -16,6 +16,7 @@ _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _BLOCK = re.compile(r"^([-+#=]|\d+(?=[.)]))")
 _LINK = re.compile(r"(?i)(://|www\.|mailto:)")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _GAP = "\u200b"
 
 
@@ -31,6 +32,11 @@ def plain(text: str, longest: int = LONGEST) -> str:
     line = _BLOCK.sub(_not_a_block, line)
     line = line.replace("{", _GAP + "{" + _GAP)
     return _LINK.sub(lambda found: found[0][:-1] + _GAP + found[0][-1], line)
+
+
+def unescaped(text: str) -> str:
+    """Such a text as Markdown shows it, for what knows no Markdown; still one line, no angle brackets."""
+    return _ESCAPED.sub(r"\1", text)
 
 
 def _visible(sign: str) -> str:

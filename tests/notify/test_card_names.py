@@ -12,7 +12,7 @@ from shared.model import Moment, Step
 from shared.notify.cards import LIMIT, NAMED, users_named
 from shared.notify.messages import BASELINE, SUMMARY, Item, Message
 from shared.notify.names import Person
-from shared.texts.plain import LONGEST, plain
+from shared.texts.plain import LONGEST, plain, unescaped
 from tests.notify.card_samples import (
     EMS_E3,
     GROUP_ID,
@@ -135,3 +135,11 @@ def test_hostile_names_leave_the_card_valid_small_and_without_mentions(name: str
         assert size(payload) <= LIMIT
         assert payload["attachments"][0]["content"]["msteams"] == {"width": "full"}
         assert all(inert(text) for text in all_texts(payload))
+
+
+@given(st.text(max_size=200))
+def test_a_text_without_its_escapes_is_still_one_line_without_brackets_or_links(text: str) -> None:
+    shown = unescaped(plain(text))
+    assert not any(sign in shown for sign in "<>\n\r\t\x00\u202e")
+    assert "://" not in shown
+    assert unescaped(plain("O'Neil_Jr. *A* [b] 1. C & D; e&amp;f")) == "O'Neil_Jr. *A* [b] 1. C & D; e&amp;f"

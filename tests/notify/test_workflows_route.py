@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiohttp import web
 
-from shared.notify.routes import Delivered, Failed, WorkflowsRoute, parse_retry_after
+from shared.notify.posting import Delivered, Failed, parse_retry_after
+from shared.notify.routes import WorkflowsRoute
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SECRET = "sig-of-the-webhook"
@@ -37,7 +38,7 @@ async def receiver(answer: Answer) -> AsyncIterator[str]:
 async def posted(url: str, *, seconds: float = 5.0) -> Delivered | Failed:
     route = WorkflowsRoute(url, total_seconds=seconds)
     try:
-        return await route.post({"type": "message", "text": "naïve ✓"}, NOW)
+        return await route.post("id", {"type": "message", "text": "naïve ✓"}, NOW)
     finally:
         await route.close()
 
@@ -71,7 +72,7 @@ async def test_the_message_arrives_as_json_with_the_urls_own_query() -> None:
 
 
 @pytest.mark.parametrize(
-    "status", [201, 204, 301, 302, 307, 400, 401, 403, 404, 410, 413, 429, 500, 502, 503, 504]
+    "status", [201, 204, 301, 302, 307, 400, 401, 403, 404, 410, 413, 422, 429, 500, 502, 503, 504]
 )
 async def test_any_other_status_is_a_failure_that_is_named(status: int) -> None:
     async with receiver(answers(status, Location="http://127.0.0.1:9/")) as url:
@@ -79,7 +80,7 @@ async def test_any_other_status_is_a_failure_that_is_named(status: int) -> None:
     assert isinstance(result, Failed)
     assert result.status == f"http-{status}"
     assert result.retry_after is None
-    assert result.route == (status not in (400, 413))
+    assert result.route == (status not in (400, 413, 422))
     assert result.certain == (status not in (500, 502, 504))
 
 
@@ -155,7 +156,7 @@ async def test_the_url_is_in_no_result_and_no_log(case: str, caplog: pytest.LogC
             url = f"http://[{SECRET}"
         route = WorkflowsRoute(url, total_seconds=0.3)
         try:
-            result = await route.post({"type": "message"}, NOW)
+            result = await route.post("id", {"type": "message"}, NOW)
         finally:
             await route.close()
     records = [record for record in caplog.records if record.name != "aiohttp.access"]
