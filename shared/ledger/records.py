@@ -187,11 +187,13 @@ class Debt(Facts, frozen=True):
 class NamedGroup(Facts, frozen=True):
     """A group that an exception or a route names, as its members were last read (`manifest.watched_path`).
 
-    `evidence`: how the last attempt ended. `nested`: ids of the groups in it, and of those in them; `users`:
-    how many users there are in all of them. `changed_at`: when somebody last told that one of these groups
-    changed. `put_off_until`: before then Graph does not want to be asked again.
+    `begun_at`: when the last reading began; `evidence`: how the last that ended did. `nested`: ids of the
+    groups in it, and of those in them; `users`: how many users there are in all of them. `changed_at`: when
+    somebody last told that one of these groups changed. `put_off_until`: before then Graph does not want to be
+    asked again.
     """
 
+    begun_at: datetime | None = None
     evidence: Evidence = Evidence()
     nested: tuple[str, ...] = ()
     users: int = 0

@@ -109,8 +109,10 @@ async def note_changed(watch: Watch, group_ids: Iterable[str], at: datetime) -> 
 
 
 def _is_news(one: NamedGroup, at: datetime) -> bool:
-    tried = one.evidence.tried_at
-    return tried is not None and tried <= at and not _has_changed(one)
+    """Whether no reading began since `at`, and none is sure to begin because of an earlier word."""
+    if one.begun_at is None or one.begun_at > at:
+        return False
+    return one.changed_at is None or one.changed_at < one.begun_at
 
 
 def _has_changed(one: NamedGroup) -> bool:
@@ -141,9 +143,14 @@ def _is_due(watch: Watch, one: NamedGroup) -> bool:
 
 
 async def _read(watch: Watch, group_id: str, held: Lease) -> None:
-    """Read one group whole, keep its list, note how that went."""
-    before = (await watch.ledger.read_tenant()).record.named.get(group_id, NamedGroup())
-    at, known = watch.now(), before.evidence
+    """Read one group whole, keep its list, note how that went.
+
+    That it begins is noted first: a word that comes meanwhile is then seen to ask for another reading.
+    """
+    at = watch.now()
+    known = (await watch.ledger.read_tenant()).record.named.get(group_id, NamedGroup())
+    before = msgspec.structs.replace(known, begun_at=at, put_off_until=None)
+    await watch.ledger.commit_tenant(_with(watch, group_id, before, at), at)
     try:
         packed, nested = await _members(watch, group_id)
     except Throttled as problem:
@@ -154,8 +161,8 @@ async def _read(watch: Watch, group_id: str, held: Lease) -> None:
         return
     except GraphError as problem:
         log.warning("the members of group %s could not be read: %s", group_id, problem)
-        noted = after_attempt(EVIDENCE, known, problem, at)
-        failed = msgspec.structs.replace(before, evidence=noted, put_off_until=None)
+        noted = after_attempt(EVIDENCE, before.evidence, problem, at)
+        failed = msgspec.structs.replace(before, evidence=noted)
         await watch.ledger.commit_tenant(_with(watch, group_id, failed, at), at)
         return
     if not held:
@@ -165,7 +172,8 @@ async def _read(watch: Watch, group_id: str, held: Lease) -> None:
     # Ids are random: packing them would save nothing.
     await watch.storage.evidence.put(path, packed, gzip=False)
     read = NamedGroup(
-        evidence=after_attempt(EVIDENCE, known, None, at),
+        begun_at=at,
+        evidence=after_attempt(EVIDENCE, before.evidence, None, at),
         nested=tuple(sorted(nested)),
         users=len(packed) // 16,
     )
