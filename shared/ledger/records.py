@@ -189,8 +189,8 @@ class NamedGroup(Facts, frozen=True):
 
     `begun_at`: when the last reading began; `evidence`: how the last that ended did. `nested`: ids of the
     groups in it, and of those in them; `users`: how many users there are in all of them. `changed_at`: when
-    somebody last told that one of these groups changed. `put_off_until`: before then Graph does not want to be
-    asked again.
+    somebody last told that one of these groups changed. `put_off_until`: before then Graph does not want to
+    be asked again.
     """
 
     begun_at: datetime | None = None
