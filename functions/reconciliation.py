@@ -29,6 +29,16 @@ async def registration(timer: func.TimerRequest) -> None:
     await registration.refresh_if_due(await parts.ready())
 
 
+@bp.function_name("named_groups")
+@bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
+async def named_groups(timer: func.TimerRequest) -> None:
+    """The members of groups that exceptions and routes name: new and changed ones soon, all daily."""
+    from shared.watch import parts
+    from shared.watch.reach import named_groups
+
+    await named_groups.refresh_if_due(await parts.ready())
+
+
 @bp.function_name("start_sweep")
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 async def start_sweep(timer: func.TimerRequest) -> None:

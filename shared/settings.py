@@ -9,6 +9,7 @@ import functools
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,10 @@ from shared.texts import catalogue
 
 GRAPH = "https://graph.microsoft.com/v1.0"
 _PUBLIC_SCOPE = "https://graph.microsoft.com/.default"
+
+
+_TENANT_REMEDY = "Set it to your tenant's id (Entra admin center, Overview)"
+_CLIENT_REMEDY = "Set it to the client id of the app's managed identity, or leave it out"
 
 
 class SettingsError(Exception):
@@ -84,6 +89,13 @@ class TellingSettings(msgspec.Struct, frozen=True, kw_only=True):
     language: str = catalogue.DEFAULT
 
 
+class StorageAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """What it takes to read and write a tenant's ledger, and nothing of Graph or Teams."""
+
+    tenant_id: str
+    storage: StorageSettings
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an administrator can set. Secrets are left out of `repr`.
 
@@ -131,12 +143,8 @@ def current() -> Settings:
 def load(environ: Mapping[str, str]) -> Settings:
     """Read the settings. Raises `SettingsError` with every fault if any is missing or wrong."""
     read = Reader(environ)
-    tenant_id = read.guid(
-        "TENANT_ID", "Set it to your tenant's id (Entra admin center, Overview)", required=True
-    )
-    client_id = read.guid(
-        "AZURE_CLIENT_ID", "Set it to the client id of the app's managed identity, or leave it out"
-    )
+    tenant_id = read.guid("TENANT_ID", _TENANT_REMEDY, required=True)
+    client_id = read.guid("AZURE_CLIENT_ID", _CLIENT_REMEDY)
     values: dict[str, Any] = {
         "tenant_id": tenant_id,
         "graph_url": _graph_url(read),
@@ -169,6 +177,38 @@ def load(environ: Mapping[str, str]) -> Settings:
     return Settings(
         graph=GraphSettings(base_url=base_url, tenant_id=tenant_id, client_id=client_id), **values
     )
+
+
+def load_storage(environ: Mapping[str, str]) -> StorageAccess:
+    """Read just the tenant and its storage account. Raises `SettingsError` with every fault."""
+    read = Reader(environ)
+    tenant_id = read.guid("TENANT_ID", _TENANT_REMEDY, required=True)
+    storage = _storage(read, read.guid("AZURE_CLIENT_ID", _CLIENT_REMEDY))
+    if read.faults:
+        raise SettingsError(tuple(read.faults))
+    return StorageAccess(tenant_id=tenant_id, storage=storage)
+
+
+def storage_of(file: Path | None = None) -> StorageAccess:
+    """As `load_storage`, from the environment, or from a file in the form of `settings.example.json` alone.
+
+    Raises `SettingsError` also where the file can't be read.
+    """
+    return load_storage(os.environ if file is None else _values(file))
+
+
+class _File(msgspec.Struct, frozen=True):
+    values: dict[str, str] = msgspec.field(name="Values")
+
+
+def _values(file: Path) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_File).values
+    except OSError as fault:
+        reason = fault.strerror or type(fault).__name__
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        reason = 'it is not of the form {"Values": {"TENANT_ID": "…"}}, all values being texts'
+    raise SettingsError((f"{file}: can't be read: {reason}. Give the path of a settings file",))
 
 
 def _graph_url(read: Reader) -> str:

@@ -40,6 +40,9 @@ def _wanted(licences: Licences) -> Iterator[str]:
         yield "emergency-group"
     if policy.population == "used":
         yield "audit"
+    if "named-groups" in licences.facts.evidence:
+        # Not what verdicts rest on, but whom people are told of: there as long as any group is named.
+        yield "named-groups"
 
 
 def _piece(licences: Licences, totals: Totals, name: str, at: datetime) -> Iterator[Finding]:

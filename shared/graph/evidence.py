@@ -17,6 +17,7 @@ PERMISSIONS = {
     "emergency-group": "Group.Read.All",
     "audit": "AuditLog.Read.All",
     "admin-policy": "Policy.Read.All",
+    "named-groups": "Group.Read.All",
 }
 """The application permission of the watch's own minimal set that each piece of evidence needs."""
 

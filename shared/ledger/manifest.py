@@ -41,6 +41,22 @@ def members_path(tenant_id: str, group_id: str) -> str:
     return f"{tenant_id}/groups/{group_id}"
 
 
+def watched_path(tenant_id: str, group_id: str) -> str:
+    """The blob in container `evidence` with the ids of all users in a group that an exception or a route
+    names, directly or through other groups, as last read: in the form of `shared/ledger/members.py`."""
+    return f"{tenant_id}/watched/{group_id}"
+
+
+def exceptions_path(tenant_id: str) -> str:
+    """The blob in container `ledger` with the tenant's exceptions; it belongs to no epoch."""
+    return f"{tenant_id}/exceptions"
+
+
+def release_path(tenant_id: str) -> str:
+    """The blob in container `ledger` with the last order to release what the brake holds."""
+    return f"{tenant_id}/release"
+
+
 def lock_path(tenant_id: str, name: str) -> str:
     """The blob in container `ledger` whose lease is the lock of that name."""
     return f"{tenant_id}/locks/{name}"

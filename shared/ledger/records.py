@@ -10,6 +10,7 @@ import msgspec
 
 from shared.model import (
     ClosedFinding,
+    Evidence,
     Facts,
     JudgedBy,
     OpenFinding,
@@ -183,6 +184,23 @@ class Debt(Facts, frozen=True):
     sent: bool = False
 
 
+class NamedGroup(Facts, frozen=True):
+    """A group that an exception or a route names, as its members were last read (`manifest.watched_path`).
+
+    `begun_at`: when the last reading began; `evidence`: how the last that ended did. `nested`: ids of the
+    groups in it, and of those in them; `users`: how many users there are in all of them. `changed_at`: when
+    somebody last told that one of these groups changed. `put_off_until`: before then Graph does not want to
+    be asked again.
+    """
+
+    begun_at: datetime | None = None
+    evidence: Evidence = Evidence()
+    nested: tuple[str, ...] = ()
+    users: int = 0
+    changed_at: datetime | None = None
+    put_off_until: datetime | None = None
+
+
 class TenantRecord(Book, frozen=True):
     """The tenant: facts, its own and its groups' findings, and how far the first reading is.
 
@@ -191,7 +209,8 @@ class TenantRecord(Book, frozen=True):
     detail (ids and words of ours only).
     `read_as`: how each SKU is read, and what else all verdicts rest on, as digests. `owed`: SKUs whose
     holders must be looked at, since that changed; `*`: everybody. `debt` tells more of that.
-    `nested_at`: when the members of groups nested in licensing groups were last read.
+    `nested_at`: when the members of groups nested in licensing groups were last read. `named`: the groups
+    that exceptions and routes name, by id.
     `subjects` is keyed by `tenant` or a group's id. `baseline_ended_at` is set once, by the first complete
     sweep.
     """
@@ -208,6 +227,7 @@ class TenantRecord(Book, frozen=True):
     owed: tuple[str, ...] = ()
     debt: Debt | None = None
     nested_at: datetime | None = None
+    named: Mapping[str, NamedGroup] = {}
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -121,6 +121,7 @@ EVIDENCE = (
     "emergency-group",
     "audit",
     "admin-policy",
+    "named-groups",
 )
 """Names of the pieces of evidence in `TenantFacts.evidence`."""
 

@@ -48,8 +48,13 @@ class Storage:
         self.changed_users, self.sweeps, self.journal = (self.queue(name) for name in QUEUES)
 
     @classmethod
-    def connect(cls, settings: StorageSettings) -> "Storage":
-        """Clients for the account of the settings; nothing is sent yet. Close it after use."""
+    def connect(
+        cls, settings: StorageSettings, credential: "AsyncTokenCredential | None" = None
+    ) -> "Storage":
+        """Clients for the account of the settings; nothing is sent yet. Close it after use.
+
+        `credential`: who asks, where that is not the app's managed identity; a connection string needs none.
+        """
         from azure.storage.blob.aio import BlobServiceClient
         from azure.storage.queue.aio import QueueServiceClient
 
@@ -58,7 +63,7 @@ class Storage:
             text = settings.connection_string
             blobs = BlobServiceClient.from_connection_string(text, **_OPTIONS)
             return cls(blobs, QueueServiceClient.from_connection_string(text, **_OPTIONS), None)
-        credential = _identity(settings.client_id)
+        credential = credential or _identity(settings.client_id)
         return cls(
             BlobServiceClient(settings.blob_uri, credential, **_OPTIONS),
             QueueServiceClient(settings.queue_uri, credential=credential, **_OPTIONS),

@@ -1,4 +1,4 @@
-"""Text from a tenant made harmless for a Markdown card: it shows as it reads, and does nothing else.
+"""Text from a tenant made harmless for a Markdown card or a terminal: it shows as it reads, and no more.
 
 Names come from people, and some people are hostile: a display name may try to be a link, a mention, a
 heading, a date function or a new line. Nothing of that survives (Adaptive Cards "Text features"; CommonMark,
@@ -22,9 +22,7 @@ _GAP = "\u200b"
 
 def plain(text: str, longest: int = LONGEST) -> str:
     """One line that Markdown shows literally. Angle brackets become quotation marks; invisible signs go."""
-    line = " ".join("".join(_visible(sign) for sign in text).split())
-    if len(line) > longest:
-        line = line[: longest - 1] + "…"
+    line = one_line(text, longest)
     line = line.replace("<", "\u2039").replace(">", "\u203a")
     line = _ALWAYS.sub(r"\\\1", line)
     line = _UNDERSCORE.sub(r"\\_", line)
@@ -37,6 +35,15 @@ def plain(text: str, longest: int = LONGEST) -> str:
 def unescaped(text: str) -> str:
     """Such a text as Markdown shows it, for what knows no Markdown; still one line, no angle brackets."""
     return _ESCAPED.sub(r"\1", text)
+
+
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """The text as one line that shows as it reads, where nothing has a meaning but control signs: a terminal.
+
+    No sign is left that moves the cursor, sets colours, turns the direction or can't be seen.
+    """
+    line = " ".join("".join(_visible(sign) for sign in text).split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def _visible(sign: str) -> str:

@@ -15,8 +15,8 @@ from shared.watch.tenant_facts.owed import owed, read_as
 TENANT = "tenant"
 """The key of the tenant's own findings in `TenantRecord.subjects`."""
 
-_READ_ELSEWHERE = ("registration", "scope-groups", "emergency-group", "audit")
-"""Evidence that the registration job reads; a reading of tenant facts leaves it as the ledger has it."""
+_READ_ELSEWHERE = ("registration", "scope-groups", "emergency-group", "audit", "named-groups")
+"""Evidence that other jobs read; a reading of tenant facts leaves it as the ledger has it."""
 
 
 def merge(known: TenantFacts | None, read: TenantFacts, policy: str) -> TenantFacts:

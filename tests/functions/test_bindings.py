@@ -16,6 +16,7 @@ EXPECTED = {
     "sweep": ("queueTrigger", "sweeps", []),
     "tenant_facts": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "registration": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
+    "named_groups": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "start_sweep": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "delta": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "licence_errors": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ledger.members import Packing, came_or_went, either
+from shared.ledger.members import Packing, among, came_or_went, either
 from shared.watch.licensing import members
 from shared.watch.licensing.members import Members, portions, skus_key
 from tests.watch.scene import Scene
@@ -34,6 +34,14 @@ def test_who_came_or_went_is_in_one_list_and_not_in_the_other(
     assert list(came_or_went(before, after)) == written(one ^ other)
     assert list(came_or_went(after, before)) == written(one ^ other)
     assert list(either(before, after)) == written(one | other)
+
+
+@given(ids, ids)
+def test_users_are_found_in_a_list_exactly_if_they_are_in_it(
+    listed: list[uuid.UUID], others: list[uuid.UUID]
+) -> None:
+    asked = [*map(str, [*listed, *others]), "no id", str(uuid.UUID(int=0)), str(uuid.UUID(int=2**128 - 1))]
+    assert list(among(packed(listed), asked)) == [one for one in asked if one in set(map(str, listed))]
 
 
 @given(ids)

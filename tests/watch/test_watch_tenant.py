@@ -29,7 +29,7 @@ POLICY = load({**GOOD, "PASSWORD_WRITEBACK": "on", "SSPR_SCOPE": "all"}).policy
 EMS_E3 = "efccb6f7-5641-4e0e-bd10-b4976e1bf68e"
 P1_PLAN = "41781fb2-bc02-4b7c-bd55-b576c07bb09d"
 GROUPS = ("0a0a0a0a-0000-4000-8000-000000000001", "0a0a0a0a-0000-4000-8000-000000000002")
-ELSEWHERE = ("registration", "scope-groups", "emergency-group", "audit")
+ELSEWHERE = ("registration", "scope-groups", "emergency-group", "audit", "named-groups")
 
 times = st.integers(0, 100).map(lambda minutes: AT + timedelta(minutes=minutes))
 pieces = st.builds(

@@ -26,6 +26,6 @@ async def order(watch: Watch, resources: Collection[str]) -> None:
         await sweep.start_again(watch, "notifications")
     if "groups" in resources and record.facts:
         for text in write_changed(
-            watch.now(), groups=sorted(that_matter(watch, record.facts)), look=LAST_LOOK, why=AGAIN
+            watch.now(), groups=sorted(await that_matter(watch)), look=LAST_LOOK, why=AGAIN
         ):
             await watch.storage.changed_users.send(text)

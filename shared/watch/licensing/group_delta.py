@@ -80,8 +80,7 @@ async def _follow(watch: Watch, state: State) -> State:
             page = await delta_page(watch.graph, state.link)
         except Gone410:
             return await _begin(watch, state)
-        facts = await facts_room.present(watch)
-        told = that_matter(watch, facts).intersection((*page.changed, *page.removed))
+        told = (await that_matter(watch)).intersection((*page.changed, *page.removed))
         for text in write_changed(page.asked_at, groups=sorted(told), why=DELTA):
             await watch.storage.changed_users.send(text)
         state = msgspec.structs.replace(state, link=page.next_link or page.delta_link or "")
@@ -94,8 +93,7 @@ async def _follow(watch: Watch, state: State) -> State:
 async def _begin(watch: Watch, state: State) -> State:
     """A chain from now on. What happened before it began is found by looking at every group that matters."""
     link = await groups_latest(watch.graph)
-    facts = await facts_room.present(watch)
-    for text in write_changed(watch.now(), groups=sorted(that_matter(watch, facts)), why=AGAIN):
+    for text in write_changed(watch.now(), groups=sorted(await that_matter(watch)), why=AGAIN):
         await watch.storage.changed_users.send(text)
     return msgspec.structs.replace(state, link=link)
 

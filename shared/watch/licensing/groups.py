@@ -14,7 +14,7 @@ from shared.graph.errors import NotFound, Throttled
 from shared.graph.groups import read_group
 from shared.ledger.members import came_or_went, either
 from shared.ledger.records import Posting, TenantRecord
-from shared.model import LicensingGroup, TenantFacts
+from shared.model import LicensingGroup
 from shared.watch.licensing import members as member_lists
 from shared.watch.licensing import nested
 from shared.watch.licensing.members import Members, portions
@@ -29,7 +29,7 @@ from shared.watch.messages import (
     write_changed,
 )
 from shared.watch.parts import Watch
-from shared.watch.reach import registration
+from shared.watch.reach import named_groups, registration
 from shared.watch.tenant import judge_tenant, with_group
 from shared.watch.tenant_facts import facts as facts_room
 from shared.watch.tenant_facts import rejudge
@@ -41,10 +41,13 @@ _BUSY_SECONDS = 15.0
 """How long a message waits while another worker reads its group; mostly it then needs no reading any more."""
 
 
-def that_matter(watch: Watch, facts: TenantFacts) -> frozenset[str]:
-    """The groups on which a verdict or a finding can hang: licensing, scope, emergency, and those in them."""
+async def that_matter(watch: Watch) -> frozenset[str]:
+    """The groups on which a verdict, a finding or its telling can hang: licensing, scope, emergency, those
+    that exceptions and routes name, and those in all of them."""
+    facts = await facts_room.present(watch)
+    named = await named_groups.index(watch)
     inside = (one for group in facts.groups.values() for one in group.nested)
-    return frozenset((*facts.groups, *inside, *registration.membership_groups(watch, facts)))
+    return frozenset((*facts.groups, *inside, *registration.membership_groups(watch, facts), *named))
 
 
 async def ask_about_new_and_former(watch: Watch) -> None:
@@ -60,13 +63,14 @@ async def evaluate_groups(watch: Watch, changed: Changed) -> None:
     """Look at the groups of a message; of those that anybody may tell of, what does not matter is dropped.
 
     A group that was read after the message was written is not read again for it, but still looked at a
-    second time. For a scope group or the emergency group the members are read again, if not since. One that
-    Graph wants asked about later, or that another worker reads, goes back on the queue with its delay. Raises
-    other `GraphError`s.
+    second time. For a scope group or the emergency group the members are read again, if not since; for one
+    that an exception or a route names that is left to the timer. One that Graph wants asked about later, or
+    that another worker reads, goes back on the queue with its delay. Raises other `GraphError`s.
     """
     facts = await facts_room.present(watch)
     if set(changed.groups) & registration.membership_groups(watch, facts):
         await registration.refresh_memberships(watch, changed.at)
+    await named_groups.note_changed(watch, changed.groups, changed.at)
     for group_id in changed.groups:
         if group_id not in facts.groups and changed.why in (HEARD, DELTA):
             # Of a group that assigns nothing, as far as is known, nothing of its own is read.

@@ -1,0 +1,1 @@
+"""What an administrator does from a shell: agree exceptions, release what the brake holds."""

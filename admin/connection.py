@@ -1,0 +1,128 @@
+"""Running a command against the watch's storage account, and saying in one sentence what went wrong.
+
+Exit codes: 0 done, 1 storage could not be read or written, 2 what was asked for is wrong.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from admin.words import fault, say
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import Manifest
+from shared.ledger.shards import LedgerUnreadable
+from shared.notify.agreed import AgreedContended, AgreedUnreadable
+from shared.notify.proposals import Fault
+from shared.rules.loader import Rules, load_rules
+from shared.settings import SettingsError, StorageAccess, storage_of
+from shared.storage import Storage
+from shared.storage.codes import code
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.exceptions import AzureError
+
+STORAGE_TROUBLE, WRONG = 1, 2
+
+
+class WrongInput(Exception):
+    """What was asked for is wrong: nothing was done. `lines`: a sentence for each fault, with its remedy."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*lines)
+        self.lines = lines
+
+
+class Desk:
+    """What a command works with: the tenant, its storage, the rules."""
+
+    def __init__(self, tenant_id: str, storage: Storage) -> None:
+        self.tenant_id = tenant_id
+        self.storage = storage
+        self.rules: Rules = load_rules()
+
+    async def manifest(self) -> Manifest | None:
+        """The ledger's manifest; None where the watch has not begun one."""
+        return await Ledger(self.storage, self.tenant_id, self.rules).manifest()
+
+
+def wrong(*faults: Fault) -> WrongInput:
+    """These faults in words."""
+    return WrongInput(*(fault(one) for one in faults))
+
+
+def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
+    """Do the work with storage connected; the exit code. What went wrong is on standard error."""
+    try:
+        access = storage_of(settings)
+        asyncio.run(_connected(access, work))
+    except SettingsError as problem:
+        return _told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
+    except WrongInput as problem:
+        return _told(WRONG, *problem.lines)
+    except (AgreedUnreadable, LedgerUnreadable) as problem:
+        return _told(STORAGE_TROUBLE, say("trouble", "unreadable", problem=str(problem)))
+    except AgreedContended:
+        return _told(STORAGE_TROUBLE, say("trouble", "contended"))
+    except Exception as problem:
+        if (sentence := _of_azure(problem)) is None:
+            raise
+        return _told(STORAGE_TROUBLE, sentence)
+    return 0
+
+
+async def _connected(access: StorageAccess, work: Callable[[Desk], Awaitable[None]]) -> None:
+    # Our one sentence says what was refused; the client's own words would stand before it.
+    for name in ("azure", "azure.identity"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    credential = None if access.storage.connection_string else _signed_in(access.tenant_id)
+    try:
+        storage = Storage.connect(access.storage, credential)
+    except ValueError:
+        # Microsoft's client read the connection string; its words may quote the key.
+        raise WrongInput(say("trouble", "connection-string")) from None
+    try:
+        await work(Desk(access.tenant_id, storage))
+    finally:
+        await storage.close()
+
+
+def _signed_in(tenant_id: str) -> "AsyncTokenCredential":
+    """Whoever is signed in with the Azure CLI: a shell has no managed identity."""
+    from azure.identity.aio import AzureCliCredential
+
+    return AzureCliCredential(tenant_id=tenant_id)
+
+
+def _of_azure(problem: Exception) -> str | None:
+    """What storage refused, as a sentence with the next step; None if it was not storage."""
+    from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+
+    if not isinstance(problem, AzureError):
+        return None
+    if isinstance(problem, HttpResponseError) and problem.status_code:
+        return _refused(problem.status_code, code(problem))
+    if isinstance(problem, ClientAuthenticationError):
+        return say("trouble", "signed-out")
+    return _unreached(problem)
+
+
+def _refused(status: int, word: str) -> str:
+    if word == "ContainerNotFound":
+        return say("trouble", "no-container")
+    if status in (401, 403):
+        return say("trouble", "forbidden", code=word or str(status))
+    return say("trouble", "refused", code=word or str(status))
+
+
+def _unreached(problem: "AzureError") -> str:
+    return say("trouble", "unreached", problem=type(problem).__name__)
+
+
+def _told(exit_code: int, *lines: str) -> int:
+    for line in lines:
+        print(line, file=sys.stderr)
+    return exit_code

@@ -1,0 +1,129 @@
+"""The commands on exceptions: agree, list, end, import. Each is given a `Desk` and the time."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from admin.connection import Desk, WrongInput, wrong
+from admin.intake import Unreadable, Written, listed, understood
+from admin.people import by_sign_in_name, group_names, people
+from admin.showing import Shown, as_csv, as_json, print_table
+from admin.words import fault, say, texts
+from shared.notify import agreed
+from shared.notify.agreed import Agreed, Refused
+from shared.notify.exemptions import Exemption
+from shared.notify.proposals import Fault, faults_of_all, tidy
+
+TABLE, JSON, CSV = "table", "json", "csv"
+
+
+async def add(desk: Desk, written: Sequence[Written], now: datetime) -> None:
+    """Agree these, all or none, and say what was agreed. Raises `WrongInput` with every fault of each."""
+    names = {one.sign_in_name for one in written} - {""}
+    users = await by_sign_in_name(desk, names)
+    meant = [understood(one, users, desk.tenant_id, now) for one in written]
+    proposals = [tidy(one.proposal) for one in meant]
+    so_far = await agreed.recall(desk.storage.ledger, desk.tenant_id)
+    found = faults_of_all(proposals, so_far, desk.rules.kinds, now)
+    _refuse(written, [one.together(faults) for one, faults in zip(meant, found, strict=True)])
+    try:
+        made = await agreed.add(desk.storage.ledger, desk.tenant_id, proposals, desk.rules.kinds, now)
+    except Refused as refused:
+        # Somebody else has agreed the same in between.
+        _refuse(written, refused.faults)
+        raise
+    await _say_agreed(desk, made, now)
+
+
+async def take_in(desk: Desk, text: str, now: datetime) -> None:
+    """Agree all of a list, or none of it. Raises `WrongInput`."""
+    try:
+        written = listed(text)
+    except Unreadable as problem:
+        raise wrong(problem.fault) from None
+    await add(desk, written, now)
+
+
+async def end(desk: Desk, exemption_id: str, now: datetime) -> None:
+    """End one at once. Raises `WrongInput`."""
+    try:
+        ended = await agreed.end(desk.storage.ledger, desk.tenant_id, exemption_id.strip().lower(), now)
+    except Refused as refused:
+        raise wrong(*(one for faults in refused.faults for one in faults)) from None
+    [shown] = await _named(desk, (ended,), now)
+    print(say("ended", id=ended.id, subject=shown.subject, kind=shown.kind))
+
+
+async def show(desk: Desk, form: str, now: datetime, *, ended: bool) -> None:
+    """List those in force, with `ended` also those that ended within a year; the first to end comes first."""
+    recalled = await agreed.recall(desk.storage.ledger, desk.tenant_id)
+    chosen = [one for one in recalled if ended or one.end > now]
+    chosen.sort(key=lambda one: (one.end <= now, one.end, one.id))
+    rows = await _named(desk, chosen, now)
+    if form == JSON:
+        print(as_json(rows))
+    elif form == CSV:
+        sys.stdout.buffer.write(as_csv(rows).encode())
+    elif rows:
+        print_table(rows)
+    else:
+        print(say("none"))
+
+
+def read(file: Path) -> str:
+    """The text of a file, `-` being standard input. Raises `WrongInput`."""
+    try:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as problem:
+        reason = problem.strerror or type(problem).__name__
+        raise wrong(Fault("no-file", {"file": str(file), "problem": reason})) from None
+    except UnicodeDecodeError:
+        raise wrong(Fault("not-utf8", {"file": str(file)})) from None
+
+
+def _refuse(written: Sequence[Written], faults: Sequence[Sequence[Fault]]) -> None:
+    """Raise `WrongInput` if there is any fault, each with its line."""
+    lines = [
+        say("at_line", n=one.place, fault=fault(each)) if one.place else fault(each)
+        for one, own in zip(written, faults, strict=True)
+        for each in own
+    ]
+    if lines and written[0].place:
+        raise WrongInput(*lines, say("nothing_imported", n=len(lines)))
+    if lines:
+        raise WrongInput(*lines)
+
+
+async def _say_agreed(desk: Desk, made: Sequence[Agreed], now: datetime) -> None:
+    rows = await _named(desk, [one.exemption for one in made], now)
+    known = await people(desk, [one.subject_id for one in rows if one.subject_type == "user"])
+    for one, shown in zip(made, rows, strict=True):
+        until = texts().day(one.exemption.until.astimezone(UTC))
+        print(say("agreed", id=shown.id, subject=shown.subject, kind=shown.kind, until=until))
+        for replaced in one.replaces:
+            print(say("replaces", id=replaced))
+        if shown.subject_type == "user" and shown.subject_id not in known:
+            print(say("unknown_yet", id=shown.subject_id))
+        if shown.subject_type == "group":
+            print(say("group_read"))
+
+
+async def _named(desk: Desk, exemptions: Sequence[Exemption], now: datetime) -> list[Shown]:
+    """As they are shown, with the names that the ledger has."""
+    users = await people(desk, {one.subject_id for one in exemptions if one.subject_type == "user"})
+    groups = await group_names(desk) if any(one.subject_type == "group" for one in exemptions) else {}
+    return [Shown.of(one, users, groups, now) for one in exemptions]
+
+
+def on_command_line(
+    *, user: str, group: str, tenant: bool, kind: str, until: str, owner: str, reason: str
+) -> list[Written]:
+    """One exception as the options give it."""
+    tenant_word = "yes" if tenant else ""
+    return [
+        Written(
+            user=user, group=group, tenant=tenant_word, kind=kind, until=until, owner=owner, reason=reason
+        )
+    ]

@@ -1,0 +1,88 @@
+"""Who is meant: users by sign-in name or id, as the watch's ledger knows them. Reads blobs, and nothing else.
+
+A ledger room that reads a shard also publishes what its outbox holds, which takes more rights than a person
+needs here; so shards are read as they lie, and of each user only the names.
+"""
+
+from collections.abc import Collection, Mapping
+from functools import partial
+
+import msgspec
+
+from admin.connection import Desk
+from shared.graph.parallel import few_at_a_time
+from shared.ledger.manifest import TENANT, Paths
+from shared.ledger.records import TenantRecord
+from shared.ledger.shards import LedgerUnreadable, decode, shard_names, shard_of
+from shared.notify.names import Person
+
+_PARALLEL = 8
+
+
+class _Named(msgspec.Struct, frozen=True, gc=False):
+    upn: str = ""
+    name: str = ""
+    gone_at: str | None = None
+
+
+class _Shard(msgspec.Struct, frozen=True):
+    users: dict[str, _Named] = {}
+
+
+_decoder = msgspec.json.Decoder(_Shard)
+
+
+async def by_sign_in_name(desk: Desk, names: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The ids of the users with these sign-in names, whatever case they are written in; by name as asked.
+
+    Users who are gone are left out. Empty tuples where nobody is known. Every shard is read, a few at a time.
+    """
+    wanted: dict[str, list[str]] = {name.casefold(): [] for name in names}
+    manifest = await desk.manifest() if wanted else None
+    if manifest is not None:
+        paths = Paths(manifest)
+
+        async def look(shard: str) -> None:
+            for user_id, one in (await _read(desk, paths.book(shard))).users.items():
+                if one.gone_at is None and one.upn.casefold() in wanted:
+                    wanted[one.upn.casefold()].append(user_id)
+
+        await few_at_a_time(_PARALLEL, [partial(look, shard) for shard in shard_names(manifest.shards)])
+    return {name: tuple(sorted(wanted[name.casefold()])) for name in names}
+
+
+async def people(desk: Desk, user_ids: Collection[str]) -> dict[str, Person]:
+    """The names of these users. One who is not known is left out."""
+    manifest = await desk.manifest() if user_ids else None
+    if manifest is None:
+        return {}
+    paths, found = Paths(manifest), dict[str, Person]()
+    by_shard: dict[str, list[str]] = {}
+    for user_id in user_ids:
+        by_shard.setdefault(shard_of(user_id, manifest.shards), []).append(user_id)
+
+    async def look(shard: str) -> None:
+        users = (await _read(desk, paths.book(shard))).users
+        for user_id in by_shard[shard]:
+            if user_id in users:
+                found[user_id] = Person(users[user_id].name, users[user_id].upn)
+
+    await few_at_a_time(_PARALLEL, [partial(look, shard) for shard in by_shard])
+    return found
+
+
+async def group_names(desk: Desk) -> Mapping[str, str]:
+    """The display names of the groups that assign licences, by id: the watch knows no other names."""
+    manifest = await desk.manifest()
+    path = Paths(manifest).book(TENANT) if manifest else ""
+    stored = await desk.storage.ledger.read(path) if path else None
+    facts = decode(stored.data, TenantRecord, path).facts if stored else None
+    return {key: group.display_name for key, group in facts.groups.items()} if facts else {}
+
+
+async def _read(desk: Desk, path: str) -> _Shard:
+    stored = await desk.storage.ledger.read(path)
+    try:
+        return _decoder.decode(stored.data) if stored else _Shard()
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise LedgerUnreadable(path, str(fault)) from None

@@ -1,0 +1,149 @@
+"""A list of exceptions for a terminal, a spreadsheet or a program.
+
+Names come from people, some of them hostile: here they show as they read and do nothing else.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Self
+
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from admin.words import say, texts
+from shared.notify.exemptions import Exemption
+from shared.notify.names import Person
+from shared.texts.cells import table
+from shared.texts.plain import one_line
+
+COLUMNS = ("id", "what", "whom", "owner", "reason", "until", "state")
+_PIPED_WIDTH = 160
+"""Columns, where the output is no terminal that could say how wide it is."""
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """An exception with the names that belong to it, as they are: whoever prints them makes them harmless."""
+
+    id: str
+    kind_code: str
+    kind: str
+    subject_type: str
+    subject_id: str
+    subject: str
+    owner: str
+    reason: str
+    created_at: datetime
+    until: datetime
+    ended_at: datetime | None
+    state: str
+
+    @classmethod
+    def of(
+        cls, one: Exemption, users: Mapping[str, Person], groups: Mapping[str, str], now: datetime
+    ) -> Self:
+        """`users` and `groups`: names by id, as far as they are known."""
+        return cls(
+            id=one.id,
+            kind_code=one.kind,
+            kind=texts().find("cli", "kinds", one.kind or "any") or one.kind,
+            subject_type=one.subject_type,
+            subject_id=one.subject_id,
+            subject=_subject(one, users, groups),
+            owner=one.owner,
+            reason=one.reason,
+            created_at=one.created_at,
+            until=one.until,
+            ended_at=one.ended_at,
+            state=_state(one, now),
+        )
+
+
+def _subject(one: Exemption, users: Mapping[str, Person], groups: Mapping[str, str]) -> str:
+    match one.subject_type:
+        case "user":
+            person = users.get(one.subject_id, Person())
+            name, upn = one_line(person.name), one_line(person.upn)
+            return f"{name} ({upn})" if name and upn and name != upn else name or upn or one.subject_id
+        case "group":
+            name = one_line(groups.get(one.subject_id, ""))
+            return (
+                say("whom", "group_named", name=name, id=one.subject_id)
+                if name
+                else say("whom", "group", id=one.subject_id)
+            )
+        case "tenant":
+            return say("whom", "tenant")
+        case _:
+            return say("whom", "anybody")
+
+
+def _state(one: Exemption, now: datetime) -> str:
+    if one.end <= now:
+        return say("state", "ended", day=texts().day(one.end.astimezone(UTC)))
+    days = (one.end - now).days
+    if not days:
+        return say("state", "last_day")
+    return say("state", "in_force", n=days) if days > 1 else say("state", "one_day")
+
+
+def print_table(rows: Sequence[Shown]) -> None:
+    """A table as wide as the terminal; ids and states stay whole, the rest is wrapped."""
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in COLUMNS:
+        whole = name in ("id", "until")
+        shown.add_column(say("columns", name), no_wrap=whole, overflow="fold")
+    for row in rows:
+        cells = (row.id, row.kind, row.subject, row.owner, row.reason, _day(row.until), row.state)
+        # Text and not a plain string: in that, square brackets would be markup.
+        shown.add_row(*(Text(one_line(cell, 500)) for cell in cells))
+    width = None if sys.stdout.isatty() else _PIPED_WIDTH
+    Console(width=width, highlight=False, emoji=False, markup=False).print(shown)
+
+
+def _day(at: datetime) -> str:
+    return texts().day(at.astimezone(UTC))
+
+
+def as_csv(rows: Sequence[Shown]) -> str:
+    """A file for a spreadsheet: UTF-8 with its mark, dates in ISO 8601."""
+    header = ["id", "kind", "subject_type", "subject_id", "subject", "owner", "reason"]
+    header += ["created_at", "until", "ended_at", "state"]
+    return table(
+        header,
+        (
+            (
+                *(row.id, row.kind_code, row.subject_type, row.subject_id),
+                *(row.subject, row.owner, row.reason),
+                *(_stamp(row.created_at), _stamp(row.until), _stamp(row.ended_at), row.state),
+            )
+            for row in rows
+        ),
+    )
+
+
+def as_json(rows: Sequence[Shown]) -> str:
+    """For a program: the values as they are stored, everything beyond ASCII escaped."""
+    listed = [
+        {
+            "id": row.id,
+            "kind": row.kind_code,
+            "subject": {"type": row.subject_type, "id": row.subject_id, "name": row.subject},
+            "owner": row.owner,
+            "reason": row.reason,
+            "createdAt": _stamp(row.created_at),
+            "until": _stamp(row.until),
+            "endedAt": _stamp(row.ended_at) or None,
+            "state": row.state,
+        }
+        for row in rows
+    ]
+    return json.dumps({"schema": 1, "exceptions": listed}, indent=2)
+
+
+def _stamp(at: datetime | None) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds") if at else ""

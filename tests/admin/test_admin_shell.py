@@ -1,0 +1,124 @@
+"""How every command behaves: help, settings, storage that is not there, exit codes, the release order."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.admin.shell import Shell
+
+COMMANDS = [
+    ["exception", "add"],
+    ["exception", "list"],
+    ["exception", "end"],
+    ["exception", "import"],
+    ["release"],
+]
+NOWHERE = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:9/a;QueueEndpoint=http://127.0.0.1:9/a"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example_on_one_line(command: list[str]) -> None:
+    answer = Shell("").run(*command, "--help")
+    assert answer.code == 0
+    shown = answer.out.splitlines()
+    example = shown[shown.index("  Example:") + 1]
+    assert example.startswith(f"    python -m admin {' '.join(command)}")
+
+
+def test_missing_settings_are_listed_all_at_once() -> None:
+    answer = Shell("").run("exception", "list", TENANT_ID="contoso", WATCH_STORAGE="")
+    assert (answer.code, answer.out) == (2, "")
+    first, tenant, storage = answer.err.splitlines()
+    assert first == "Settings to correct: 2."
+    assert tenant.startswith("TENANT_ID: is not a GUID.")
+    assert storage.startswith("WATCH_STORAGE: is missing.")
+
+
+def test_a_connection_string_that_is_none_is_one_sentence_without_its_key() -> None:
+    answer = Shell("AccountName=x;AccountKey=top-secret;nonsense").run("exception", "list")
+    assert (answer.code, len(answer.err.splitlines())) == (2, 1)
+    assert "top-secret" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        ("{", "is not of the form"),
+        ('{"Values": {"TENANT_ID": 5}}', "is not of the form"),
+    ],
+)
+def test_a_settings_file_that_is_none_is_said(tmp_path: Path, content: str | None, said: str) -> None:
+    file = tmp_path / "settings.json"
+    if content is not None:
+        file.write_text(content)
+    answer = Shell("").run("exception", "list", "--settings", str(file))
+    assert answer.code == 2
+    assert said in answer.err
+
+
+@pytest.mark.timeout(120)
+def test_storage_that_nobody_answers_for_is_one_sentence() -> None:
+    answer = Shell(NOWHERE).run("exception", "list")
+    assert (answer.code, answer.out, len(answer.err.splitlines())) == (1, "", 1)
+    assert answer.err.startswith("Storage could not be reached")
+
+
+def test_with_service_addresses_whoever_is_signed_in_asks(tmp_path: Path) -> None:
+    empty = tmp_path / "bin"
+    empty.mkdir()
+    answer = Shell("").run(
+        *("exception", "list"),
+        WATCH_STORAGE="",
+        WATCH_STORAGE__blobServiceUri="https://127.0.0.1:9/a",
+        WATCH_STORAGE__queueServiceUri="https://127.0.0.1:9/b",
+        PATH=str(empty),
+    )
+    assert (answer.code, answer.err) == (1, "Nobody is signed in. Run 'az login' and try again.\n")
+
+
+@pytest.mark.real
+def test_an_account_without_a_ledger_is_one_sentence(storage_account: str) -> None:
+    answer = Shell(storage_account).run("exception", "list")
+    assert (answer.code, len(answer.err.splitlines())) == (1, 1)
+    assert answer.err.startswith("This storage account has no ledger.")
+
+
+@pytest.mark.real
+def test_an_account_that_refuses_us_is_one_sentence(shell: Shell) -> None:
+    parts = dict(part.split("=", 1) for part in shell.connection.split(";") if part)
+    parts["AccountKey"] = "d3Jvbmc="
+    other = Shell(";".join(f"{name}={value}" for name, value in parts.items()))
+    answer = other.run("exception", "list")
+    assert (answer.code, len(answer.err.splitlines())) == (1, 1)
+    assert "Storage Blob Data Contributor" in answer.err
+
+
+@pytest.mark.real
+def test_settings_come_from_a_file_instead_of_the_environment(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps({"IsEncrypted": False, "Values": shell.environ}))
+    answer = shell.run("exception", "list", "--settings", str(file), TENANT_ID="", WATCH_STORAGE="x")
+    assert (answer.code, answer.out) == (0, "No exceptions are in force.\n")
+
+
+@pytest.mark.real
+def test_a_release_is_written_with_who_ordered_it_and_says_what_comes_of_it(shell: Shell) -> None:
+    assert shell.order() is None
+    answer = shell.run("release", "--by", " Grace\nHopper ")
+    assert (answer.code, answer.err) == (0, "")
+    assert (
+        answer.out == "Ordered by Grace Hopper: what is held now will be told as one card, within a minute.\n"
+    )
+    order = shell.order()
+    assert order is not None
+    assert (order.by, order.discard) == ("Grace Hopper", False)
+    assert datetime.now(UTC) - order.at < timedelta(minutes=2)
+    answer = shell.run("release", "--discard", USER="ada")
+    assert answer.out.startswith("Ordered by ada: what is held now will not be told.")
+    order = shell.order()
+    assert order is not None
+    assert (order.by, order.discard) == ("ada", True)
+    assert shell.run("release", "--by", "x" * 201).code == 2

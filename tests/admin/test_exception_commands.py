@@ -1,0 +1,254 @@
+"""`python -m admin exception …`: run as a person runs it, against real storage."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.ledger.manifest import exceptions_path
+from tests.admin.shell import Shell
+from tests.ledger.readings import TENANT_ID, user_id
+
+pytestmark = pytest.mark.real
+
+GROUP = "5f000000-0000-4000-8000-00000000000a"
+HEADER = "user,group,tenant,kind,until,owner,reason"
+
+
+def test_an_exception_is_agreed_listed_and_ended(shell: Shell) -> None:
+    added = shell.run(
+        *("exception", "add", "--user", "ADA@contoso.example", "--kind", "coverage", "--until", "30d"),
+        *("--owner", "Grace Hopper", "--reason", "Leaves in June"),
+    )
+    assert (added.code, added.err) == (0, "")
+    [one] = shell.stored()
+    assert (one.subject_type, one.subject_id, one.kind) == ("user", user_id(1), "coverage")
+    assert timedelta(days=29, hours=23) < one.until - datetime.now(UTC) <= timedelta(days=30)
+    assert added.out.startswith(
+        f"Agreed as {one.id}: Ada Lovelace (ada@contoso.example), a missing licence, until "
+    )
+    table = shell.run("exception", "list").out
+    for shown in (one.id, "a missing licence", "Ada Lovelace (ada@contoso.example)", "Grace Hopper"):
+        assert shown in table
+    assert "in force, ends in 29 days" in table
+    ended = shell.run("exception", "end", one.id)
+    assert (ended.code, ended.err) == (0, "")
+    assert one.id in ended.out
+    assert shell.run("exception", "list").out == "No exceptions are in force.\n"
+    [shown] = shell.listed("--all")
+    assert shown["id"] == one.id
+    assert shown["endedAt"]
+    assert shown["state"].startswith("ended on ")
+
+
+def test_a_group_the_tenant_and_a_kind_alone_can_be_excepted(shell: Shell) -> None:
+    shell.agree("--group", GROUP.upper())
+    shell.agree("--tenant", "--kind", "seats-short")
+    shell.agree("--kind", "seats-low", "--until", "30d")
+    assert {(one.subject_type, one.subject_id, one.kind) for one in shell.stored()} == {
+        ("group", GROUP, ""),
+        ("tenant", "", "seats-short"),
+        ("", "", "seats-low"),
+    }
+    whom = {one["subject"]["name"] for one in shell.listed()}
+    assert whom == {f"group {GROUP}", "the tenant", "everybody"}
+
+
+def test_a_date_is_the_last_day_that_is_covered(shell: Shell) -> None:
+    day = (datetime.now(UTC) + timedelta(days=40)).date()
+    shell.agree("--user", user_id(1), "--until", day.isoformat())
+    assert shell.listed()[0]["until"] == f"{day.isoformat()}T23:59:59+00:00"
+
+
+def test_every_fault_is_told_at_once_with_its_remedy_and_nothing_is_written(shell: Shell) -> None:
+    answer = shell.run(
+        *(
+            "exception",
+            "add",
+            "--user",
+            "nobody@contoso.example",
+            "--group",
+            GROUP,
+            "--kind",
+            "x",
+            "--until",
+            "soon",
+        )
+    )
+    assert (answer.code, answer.out) == (2, "")
+    for told in (
+        "Nobody is named who answers for it. Add --owner",
+        "There is no reason. Add --reason",
+        "There is no kind 'x'. Use one of:",
+        "No user nobody@contoso.example is known",
+        "More than one subject is named.",
+        "The end 'soon' is neither a date",
+    ):
+        assert told in answer.err
+    assert len(answer.err.splitlines()) == 6
+    assert shell.stored() == ()
+
+
+def test_a_name_that_several_users_have_is_no_answer(shell: Shell) -> None:
+    answer = shell.run(
+        "exception", "add", "--user", "mary@contoso.example", "--until", "9d", "--owner", "G", "--reason", "r"
+    )
+    assert answer.code == 2
+    assert user_id(3) in answer.err
+    assert user_id(4) in answer.err
+
+
+def test_an_id_that_the_watch_does_not_know_yet_is_agreed_and_said(shell: Shell) -> None:
+    answer = shell.run(
+        "exception", "add", "--user", user_id(77), "--until", "9d", "--owner", "G", "--reason", "r"
+    )
+    assert answer.code == 0
+    assert f"The watch has not read a user {user_id(77)} yet." in answer.out
+
+
+def test_the_same_again_is_refused_by_id_and_a_later_end_takes_its_place(shell: Shell) -> None:
+    first = shell.agree("--user", user_id(1), "--until", "20d")
+    again = shell.run(
+        "exception", "add", "--user", user_id(1), "--until", "10d", "--owner", "G", "--reason", "r"
+    )
+    assert again.code == 2
+    assert f"under {first}." in again.err
+    second = shell.agree("--user", user_id(1), "--until", "30d")
+    assert [one["id"] for one in shell.listed()] == [second]
+    assert {one["id"] for one in shell.listed("--all")} == {first, second}
+
+
+def test_ending_what_is_not_there_or_has_ended_is_one_sentence(shell: Shell) -> None:
+    answer = shell.run("exception", "end", "e-00000000")
+    assert (answer.code, len(answer.err.splitlines())) == (2, 1)
+    assert "There is no exception e-00000000." in answer.err
+    key = shell.agree("--user", user_id(1))
+    assert shell.run("exception", "end", key.upper()).code == 0
+    answer = shell.run("exception", "end", key)
+    assert answer.code == 2
+    assert f"The exception {key} ended on " in answer.err
+
+
+CSV = f"""{HEADER}
+ada@contoso.example,,,coverage,30d,Grace,"Leaves, in
+June"
+,{GROUP},,,60d,Grace,Project
+
+,,yes,seats-short,90d,Grace,Ordered
+"""
+JSON = json.dumps(
+    [
+        {
+            "user": user_id(1),
+            "kind": "coverage",
+            "until": "30d",
+            "owner": "Grace",
+            "reason": "Leaves, in June",
+        },
+        {"group": GROUP, "until": "60d", "owner": "Grace", "reason": "Project"},
+        {"tenant": TENANT_ID, "kind": "seats-short", "until": "90d", "owner": "Grace", "reason": "Ordered"},
+    ]
+)
+EXCEL = "\ufeff" + CSV.replace(",", ";").replace('"Leaves;', '"Leaves,').replace("\n", "\r\n").replace(
+    "user;group", "User;Group"
+)
+
+
+@pytest.mark.parametrize("text", [CSV, JSON, EXCEL], ids=["csv", "json", "excel"])
+def test_a_list_is_imported_whole(shell: Shell, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "list"
+    file.write_bytes(text.encode())
+    answer = shell.run("exception", "import", str(file))
+    assert (answer.code, answer.err) == (0, "")
+    assert [(one.subject_type, one.subject_id, one.kind, one.reason) for one in shell.stored()] == [
+        ("user", user_id(1), "coverage", "Leaves, in June"),
+        ("group", GROUP, "", "Project"),
+        ("tenant", "", "seats-short", "Ordered"),
+    ]
+
+
+def test_a_list_comes_from_standard_input_as_well(shell: Shell) -> None:
+    assert shell.run("exception", "import", "-", stdin=CSV.encode()).code == 0
+    assert len(shell.stored()) == 3
+
+
+def test_a_list_with_faults_names_every_line_and_writes_nothing(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    rows = [
+        "ada@contoso.example,,,coverage,30d,Grace,Good",
+        "nobody@contoso.example,,,coverage,yesterday,,",
+        ",Sales,,,500d,Grace,r",
+        "ada@contoso.example,,,coverage,40d,Grace,Twice",
+    ]
+    file.write_text("\n".join([HEADER, *rows]))
+    answer = shell.run("exception", "import", str(file))
+    assert (answer.code, answer.out) == (2, "")
+    lines = answer.err.splitlines()
+    told = [line.partition(":")[0] for line in lines]
+    assert told == ["Line 3"] * 4 + ["Line 4"] * 2 + [
+        "Line 5",
+        "Nothing was imported. Correct what is listed (7) and import the file again.",
+    ]
+    assert shell.stored() == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (b"", "Columns are missing: until, owner, reason."),
+        (b"user,group\nada@contoso.example,\n", "Columns are missing: until, owner, reason."),
+        (b"user,until,owner,reason\n", "There is no exception in it."),
+        (b"user,until,owner,reason,why\n", "There are names that mean nothing at 1: why."),
+        (b"user,until,owner,reason\na,b,c,d,e\n", "Line 2 is no line of this CSV file"),
+        (b"[", "This is no JSON"),
+        (b"[]", "There is no exception in it."),
+        (b'{"user": "x"}', "The JSON is not an array of objects"),
+        (b'[{"user": 5}]', "The JSON is not an array of objects"),
+        (b'[{"who": "x"}]', "There are names that mean nothing at 1: who."),
+        (b"\xff\xfe", "is not UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_list_is_one_sentence(shell: Shell, text: bytes, sentence: str) -> None:
+    answer = shell.run("exception", "import", "-", stdin=text)
+    assert (answer.code, answer.out) == (2, "")
+    assert sentence in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_a_file_that_is_not_there_is_one_sentence(shell: Shell, tmp_path: Path) -> None:
+    answer = shell.run("exception", "import", str(tmp_path / "none.csv"))
+    assert answer.code == 2
+    assert answer.err.endswith("No such file or directory. Check its path.\n")
+
+
+def test_exceptions_that_cannot_be_read_are_trouble_and_are_left_alone(shell: Shell) -> None:
+    shell.with_storage(lambda storage: storage.ledger.put(exceptions_path(TENANT_ID), b'{"schema":9}'))
+    for command in (
+        ["list"],
+        ["end", "e-1"],
+        ["add", "--user", user_id(1), "--until", "9d", "--owner", "G", "--reason", "r"],
+    ):
+        answer = shell.run("exception", *command)
+        assert (answer.code, answer.out, len(answer.err.splitlines())) == (1, "", 1)
+        assert "it is of schema 9" in answer.err
+
+
+def test_the_list_for_programs_and_for_spreadsheets_says_the_same(shell: Shell) -> None:
+    key = shell.agree("--user", user_id(1), "--kind", "coverage")
+    [one] = shell.listed()
+    assert one["id"] == key
+    assert one["subject"] == {"type": "user", "id": user_id(1), "name": "Ada Lovelace (ada@contoso.example)"}
+    text = shell.run("exception", "list", "--csv").out
+    assert text.startswith("\ufeff" + '"id","kind","subject_type"')
+    for value in (
+        key,
+        "coverage",
+        user_id(1),
+        "Ada Lovelace (ada@contoso.example)",
+        one["until"],
+        one["state"],
+    ):
+        assert f'"{value}"' in text
+    both = shell.run("exception", "list", "--csv", "--json")
+    assert (both.code, both.err) == (2, "Both --json and --csv are given. Keep one of them.\n")
