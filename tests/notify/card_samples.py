@@ -225,6 +225,18 @@ def all_texts(payload: Any) -> Iterator[str]:
             yield from all_texts(one)
 
 
+ALLOWED = {"AdaptiveCard", "TextBlock", "FactSet", "ColumnSet", "Column", "Action.OpenUrl"}
+"""Elements that our cards are made of."""
+
+
+def kinds_of(node: Any) -> set[str]:
+    """Every element type in a card."""
+    if isinstance(node, dict):
+        own = {node["type"]} if isinstance(node.get("type"), str) else set()
+        return own.union(*(kinds_of(one) for one in node.values()))
+    return set().union(*(kinds_of(one) for one in node)) if isinstance(node, list) else set()
+
+
 def schema_faults(payload: Mapping[str, Any]) -> list[str]:
     """What Microsoft's schema of Adaptive Cards 1.4 objects to; `msteams` is Teams' own and not in it."""
     spec = find_spec("adaptive_cards")

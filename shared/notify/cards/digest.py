@@ -28,10 +28,9 @@ SEATS_TOLD = {
 
 def digest(about: Digest, wording: Wording, backdrop: Backdrop) -> Body:
     """What was told since the last, what stands, what is not told and why, seats, exceptions, the next."""
-    quiet = about.quiet_week
+    quiet = about.quiet_week and not about.waiting and not about.seats
     lines = [
-        *([Line(block(wording.texts.text("digest", "nothing")))] if quiet else []),
-        *_open(about, wording),
+        *([Line(block(wording.texts.text("digest", "nothing")))] if quiet else _open(about, wording)),
         *_since(about, wording),
         *_quiet(about, wording),
         *_flapping(about, wording),
@@ -83,7 +82,7 @@ def _open(about: Digest, wording: Wording) -> list[Line]:
     """What stands and was told, as a chart: people look before they read."""
     rows, text = labelled(about.open, wording), wording.texts.text
     if not rows:
-        return [] if about.quiet_week else [Line(block(text("digest", "none_open")))]
+        return [Line(block(text("digest", "none_open")))]
     if others := sum(n for _, n in rows[CHARTED:]):
         rows = [*rows[:CHARTED], (text("digest", "others"), others)]
     most = max(n for _, n in rows)
@@ -132,10 +131,12 @@ def _quiet(about: Digest, wording: Wording) -> list[Line]:
         words = reason_in_words(reason, wording)
         counts[words] = counts.get(words, 0) + n
     order = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
-    rows = [(words, wording.texts.number(n)) for words, n in order if n]
-    if not rows:
-        return []
-    return [Line(heading(wording.texts.text("digest", "quiet"))), Line(facts(rows))]
+    lines = [
+        Line(block(wording.texts.text("digest", "reason", n=wording.texts.number(n), reason=words)), 1)
+        for words, n in order
+        if n
+    ]
+    return _listed(lines, 0, "quiet", wording)
 
 
 def _flapping(about: Digest, wording: Wording) -> list[Line]:
@@ -196,14 +197,10 @@ def _listed(lines: list[Line], rest: int, code: str, wording: Wording) -> list[L
 def _watch(about: Digest, wording: Wording) -> list[Line]:
     """The watch itself: whom it watches, its last reading, what it could not hand over, what is due when."""
     text = wording.texts.text
-    rows = []
-    if about.users is not None:
-        rows.append((text("digest", "users"), wording.texts.number(about.users)))
     read = wording.texts.moment(about.swept_at) if about.swept_at else text("digest", "not_yet")
-    rows += [
-        (text("digest", "swept"), read),
-        (text("digest", "next"), wording.texts.moment(about.next_due)),
-    ]
+    rows = [(text("digest", "swept"), read)]
+    if about.users is not None:
+        rows.insert(0, (text("digest", "users"), wording.texts.number(about.users)))
     lines = [Line(heading(text("digest", "watch"))), Line(facts(rows))]
     if about.waiting:
         lines.append(Line(block(plural(wording, "digest", "waiting", n=about.waiting), color="warning")))

@@ -21,14 +21,17 @@ def exception(message: Message, one: Exemption, wording: Wording, backdrop: Back
         Line(block(text("exception", f"what_{form}"))),
         Line(facts(_terms(one, wording, over=over))),
         *(
-            [Line(heading(text("exception", "covers"))), Line(facts(counted(message.items, wording)))]
+            [
+                Line(heading(text("exception", "covered" if over else "covers"))),
+                Line(facts(counted(message.items, wording))),
+            ]
             if n
             else []
         ),
         *first(message.items, wording, text("exception", "first")),
         *(next_steps(message.items, wording, text("summary", "next")) if over else []),
         *section(text("card", "why"), [text("exception", f"why_{form}")]),
-        Line(heading(text("card", "remedy"))),
+        Line(heading(text("exception", "choices"))),
         *_choices(one, wording, backdrop, over=over),
     ]
     day = wording.texts.day(one.end)

@@ -8,6 +8,9 @@ from shared.notify.messages import Item, Message
 from shared.notify.wording import FAULT, Wording, is_fixed
 from shared.texts.plain import plain
 
+DELETED = "deleted"
+"""The cause of an end after which there is no page to open."""
+
 
 def single(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
     """One finding that opened, changed or ended. A fault of the watch itself cites no page of Microsoft's."""
@@ -106,7 +109,7 @@ def _except(entry: Entry, wording: Wording, backdrop: Backdrop) -> list[Line]:
 
 def _actions(entry: Entry, wording: Wording) -> list[Element]:
     url = wording.portal(entry)
-    if not url:
+    if not url or (entry.ended and entry.ended.cause == DELETED):
         return []
     mine = entry.subject_type is SubjectType.USER and entry.subject_id in url
     title = wording.texts.text("card", "open_user" if mine else "open_portal")
