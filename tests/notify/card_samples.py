@@ -1,7 +1,8 @@
 """Findings of every kind and state, with every step of its remedy, for tests of cards."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,26 @@ import msgspec
 
 from shared.model import Finding, Moment, Step, SubjectType
 from shared.notify.cards import Backdrop, card
-from shared.notify.entries import Ended, Entry
-from shared.notify.messages import Item, Message
+from shared.notify.entries import Ended, Entry, Heard
+from shared.notify.exemptions import Exemption
+from shared.notify.messages import (
+    BASELINE,
+    DECLARED,
+    DIGEST,
+    ENDED,
+    ENDING,
+    HELD,
+    RELEASED,
+    REMINDER,
+    RETURNED,
+    SINGLE,
+    SUMMARY,
+    Change,
+    Digest,
+    Item,
+    Mass,
+    Message,
+)
 from shared.notify.names import Names, Person
 from shared.notify.wording import Wording
 from shared.rules.kinds import KindRow
@@ -24,7 +43,9 @@ OFFICE_E3 = "6fd2c87f-b296-42f0-b197-1e91e994b900"
 USER_ID = "11111111-1111-4111-8111-111111111111"
 GROUP_ID = "22222222-2222-4222-8222-222222222222"
 TEXTS = catalogue()
-BACKDROP = Backdrop(edition="2017-10-24", differing={"2025-03-04": 7}, users=1000)
+AT = second(10 * 86_400)
+"""When the cards are made: ten days into the story."""
+BACKDROP = Backdrop(edition="2017-10-24", at=AT, differing={"2025-03-04": 7}, users=1000)
 
 BY_STATE = [(kind, state) for kind, row in RULES.kinds.items() for state in row.states]
 """Every kind of finding in each of its states."""
@@ -190,6 +211,11 @@ def single(one: Entry, moment: Moment = Moment.OPENED, shown: Names | None = Non
     return card(message, wording(shown), BACKDROP)
 
 
+def card_of(message: Message, named: Names | None = None) -> dict[str, Any]:
+    """The card of a message."""
+    return card(message, wording(named), BACKDROP)
+
+
 def all_texts(payload: Any) -> Iterator[str]:
     """Every string of a payload that people may see."""
     if isinstance(payload, Mapping):
@@ -201,6 +227,18 @@ def all_texts(payload: Any) -> Iterator[str]:
     elif isinstance(payload, list):
         for one in payload:
             yield from all_texts(one)
+
+
+ALLOWED = {"AdaptiveCard", "TextBlock", "FactSet", "ColumnSet", "Column", "Action.OpenUrl"}
+"""Elements that our cards are made of."""
+
+
+def kinds_of(node: Any) -> set[str]:
+    """Every element type in a card."""
+    if isinstance(node, dict):
+        own = {node["type"]} if isinstance(node.get("type"), str) else set()
+        return own.union(*(kinds_of(one) for one in node.values()))
+    return set().union(*(kinds_of(one) for one in node)) if isinstance(node, list) else set()
 
 
 def schema_faults(payload: Mapping[str, Any]) -> list[str]:
@@ -236,3 +274,150 @@ def facts_of(payload: Mapping[str, Any]) -> dict[str, str]:
 def text_of(payload: Mapping[str, Any]) -> str:
     """Everything that people may see, a line each."""
     return "\n".join(all_texts(payload))
+
+
+# --- every form ------------------------------------------------------------------------------------------
+
+
+def mass(*, worse: bool = True, **fields: Any) -> Mass:
+    """Five thousand users who lost, or got back, the same product."""
+    values: dict[str, Any] = {
+        "worse": worse,
+        "users": 5012,
+        "limit": 500,
+        "since": second(0),
+        "causes": ("nothing-held",) if worse else ("licensed",),
+        "skus": (EMS_E3,),
+        "groups": (GROUP_ID,),
+        "kinds": {"coverage: uncovered": 5000, "coverage: writeback-uncovered": 12},
+    }
+    return Mass(**(values | fields))
+
+
+def exemption(**fields: Any) -> Exemption:
+    """An exception for one user, until a week after the cards are made."""
+    values: dict[str, Any] = {
+        "id": "x7k2",
+        "owner": "Ada Example",
+        "reason": "Leaves at the end of the month",
+        "until": AT + timedelta(days=7),
+        "created_at": second(0),
+        "kind": "coverage",
+        "subject_type": "user",
+        "subject_id": USER_ID,
+    }
+    return Exemption(**(values | fields))
+
+
+def seats() -> tuple[Entry, ...]:
+    """A finding about seats of each kind."""
+    counts = {"needs": 14, "free": 3, "reclaimable": 5, "buy": 6, "usable": 25, "threshold": 10}
+    counts |= {"consumed": 28, "without_seat": 3}
+    states = (("seats-short", "short"), ("seats-low", "low"), ("over-assigned", "over"))
+    return tuple(entry(kind, state, facts=counts) for kind, state in states)
+
+
+def digest(**fields: Any) -> Digest:
+    """A week in which everything happened."""
+    values: dict[str, Any] = {
+        "next_due": AT + timedelta(days=7),
+        "since": AT - timedelta(days=7),
+        "opened": {"coverage: uncovered": 14, "licence-errors: error": 1},
+        "resolved": {"coverage: uncovered": 11},
+        "open": {"coverage: uncovered": 120, "coverage: writeback-uncovered": 35, "licence-errors: error": 2},
+        "quiet": {
+            "muted-by:no-writeback-licence": 40,
+            "excepted": 6,
+            "held-by-brake": 3,
+            "flapping": 2,
+            "confirming": 1,
+        },
+        "flapping": (entry(id="f1"), entry(id="f2", subject_id="f-2")),
+        "seats": seats(),
+        "exceptions": (exemption(), exemption(id="x8", subject_type="group", subject_id=GROUP_ID, kind="")),
+        "waiting": 1,
+        "users": 48_210,
+        "swept_at": AT - timedelta(days=2),
+    }
+    return Digest(**(values | fields))
+
+
+def quiet_digest(**fields: Any) -> Digest:
+    """A week in which nothing did."""
+    values: dict[str, Any] = {
+        "next_due": AT + timedelta(days=7),
+        "since": AT - timedelta(days=7),
+        "users": 48_210,
+        "swept_at": AT - timedelta(days=2),
+    }
+    return Digest(**(values | fields))
+
+
+def change(**fields: Any) -> Change:
+    """The edition was changed."""
+    values: dict[str, Any] = {
+        "at": second(0),
+        "settings": {"edition": ("2017-10-24", "2025-03-04")},
+        "opened": 12,
+        "resolved": 3,
+    }
+    return Change(**(values | fields))
+
+
+def over(items: Iterable[Item], cause: str = "licensed") -> tuple[Item, ...]:
+    """The same findings, resolved."""
+    return tuple(Item(moment=Moment.RESOLVED, entry=ended(one.entry, cause)) for one in items)
+
+
+def news() -> tuple[Item, ...]:
+    """Twelve findings that opened and three that ended."""
+    return (*many(12), *over(many(3, name="over-")))
+
+
+def every_form() -> dict[str, Message]:
+    """A message of every form in its variations, by a name for it; `card_of` makes its card."""
+    one = Item(moment=Moment.OPENED, entry=entry())
+    tenant = Item(moment=Moment.OPENED, entry=entry("no-writeback-licence", "missing"))
+    group = Item(moment=Moment.OPENED, entry=entry("licence-errors", "error", cause="CountViolation"))
+    unwell = Item(moment=Moment.OPENED, entry=entry("watch-unwell", "unwell", about="sweep"))
+    edited = {"edition": ("2017-10-24", "2025-03-04"), "writeback": ("unknown", "on")}
+    product = change(settings={}, skus=(EMS_E3,), changed=2)
+    of_group = exemption(subject_type="group", subject_id=GROUP_ID)
+    of_kind = exemption(until=AT, subject_type="", subject_id="")
+    told = Heard(state="undetermined", fingerprint="undetermined", at=second(0))
+    changed = Item(moment=Moment.CHANGED, entry=entry(told={"teams": told}))
+    found = {
+        "single": Message(form=SINGLE, items=(one,)),
+        "single-group": Message(form=SINGLE, items=(group,)),
+        "single-tenant": Message(form=SINGLE, items=(tenant,)),
+        "single-changed": Message(form=SINGLE, items=(changed,)),
+        "single-fixed": Message(form=SINGLE, items=over([one])),
+        "single-closed": Message(form=SINGLE, items=over([one], "deleted")),
+        "single-unwell": Message(form=SINGLE, items=(unwell,)),
+        "summary": Message(form=SUMMARY, items=(group, *news())),
+        "baseline": Message(form=BASELINE, items=(tenant, group, *many(120))),
+        "baseline-clean": Message(form=BASELINE),
+        "reminder": Message(form=REMINDER, items=(group, *many(30))),
+        "held-worse": Message(form=HELD, about=mass()),
+        "held-better": Message(form=HELD, about=mass(worse=False)),
+        "released-worse": Message(form=RELEASED, items=many(200), about=mass()),
+        "released-better": Message(
+            form=RELEASED, items=over(many(200)), about=mass(worse=False, by="Ada Example")
+        ),
+        "returned": Message(form=RETURNED, about=mass()),
+        "returned-some-left": Message(form=RETURNED, about=mass(left=12)),
+        "declared-edition": Message(form=DECLARED, items=news(), about=change()),
+        "declared-settings": Message(form=DECLARED, items=news(), about=change(settings=edited)),
+        "declared-product": Message(form=DECLARED, items=news(), about=product),
+        "declared-nothing": Message(form=DECLARED, about=change(opened=0, resolved=0)),
+        "exception-ending": Message(form=ENDING, items=(one,), about=exemption()),
+        "exception-ending-group": Message(form=ENDING, items=many(30), about=of_group),
+        "exception-ended": Message(form=ENDED, items=many(3), about=exemption(until=AT)),
+        "exception-ended-by-hand": Message(form=ENDED, items=(one,), about=exemption(ended_at=AT)),
+        "exception-ended-kind": Message(form=ENDED, items=many(40), about=of_kind),
+        "digest": Message(form=DIGEST, about=digest()),
+        "digest-first": Message(form=DIGEST, about=digest(since=None, users=None, swept_at=None)),
+        "digest-quiet": Message(form=DIGEST, about=quiet_digest()),
+        "digest-quiet-uncounted": Message(form=DIGEST, about=quiet_digest(users=None, swept_at=None)),
+    }
+    return {name: msgspec.structs.replace(message, route="teams") for name, message in found.items()}

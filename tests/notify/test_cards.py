@@ -1,7 +1,5 @@
 """Cards of one finding: what they say, in the envelope and the schema that Teams takes."""
 
-from typing import Any
-
 import msgspec
 import pytest
 
@@ -10,6 +8,8 @@ from shared.notify.cards import LIMIT, Backdrop, card
 from shared.notify.entries import Heard
 from shared.notify.messages import Item, Message
 from tests.notify.card_samples import (
+    ALLOWED,
+    AT,
     BACKDROP,
     BY_STATE,
     EMS_E3,
@@ -17,6 +17,7 @@ from tests.notify.card_samples import (
     ended,
     entry,
     facts_of,
+    kinds_of,
     schema_faults,
     single,
     size,
@@ -24,16 +25,6 @@ from tests.notify.card_samples import (
     wording,
 )
 from tests.notify.story import RULES, second
-
-ALLOWED = {"AdaptiveCard", "TextBlock", "FactSet", "Action.OpenUrl"}
-
-
-def kinds_of(node: Any) -> set[str]:
-    """Every element type in a card."""
-    if isinstance(node, dict):
-        own = {node["type"]} if isinstance(node.get("type"), str) else set()
-        return own.union(*(kinds_of(one) for one in node.values()))
-    return set().union(*(kinds_of(one) for one in node)) if isinstance(node, list) else set()
 
 
 @pytest.mark.parametrize(("kind", "state"), BY_STATE)
@@ -44,12 +35,16 @@ def test_a_card_of_every_kind_is_valid_and_says_what_why_and_what_to_do(kind: st
     assert kinds_of(payload["attachments"][0]["content"]) <= ALLOWED
     assert size(payload) <= LIMIT
     facts, text = facts_of(payload), text_of(payload)
-    assert {"Who", "State", "Rule", "Since"} <= facts.keys()
+    assert {"Who", "State", "Since"} <= facts.keys()
     assert "Why am I told this?" in text
     assert "Step 1: " in text
-    assert (
-        "Judged by Microsoft's page of 24 October 2017; 7 users differ by the page of 4 March 2025." in text
+    of_the_watch = kind == "watch-unwell"
+    foot = (
+        "Judged by Microsoft's page of 24 October 2017. "
+        "7 users would be judged otherwise by its page of 4 March 2025."
     )
+    assert ("Rule" in facts, foot in text, "Microsoft's page of" in text) == (not of_the_watch,) * 3
+    assert ("exception add" in text) == (not of_the_watch)
     assert "the code " not in text
     (action,) = payload["attachments"][0]["content"]["actions"]
     assert action["url"].startswith("https://")
@@ -106,7 +101,12 @@ def test_a_fixed_card_says_fixed_and_asks_for_nothing() -> None:
     title = payload["attachments"][0]["content"]["body"][0]["text"]
     assert title == "Fixed: A user is licensed for password reset again"
     assert "Step 1" not in text_of(payload)
-    assert facts_of(payload).keys() >= {"Was open since"}
+    assert "exception add" not in text_of(payload)
+    facts = facts_of(payload)
+    assert facts["Before"].startswith("Not covered")
+    assert facts["Now"] == "A licence for it is in place."
+    assert facts["Was open since"] < facts["Ended"]
+    assert "Rule" not in facts
     assert schema_faults(payload) == []
 
 
@@ -140,7 +140,7 @@ def test_any_other_end_of_a_user_finding_is_called_closed_with_its_reason(cause:
     payload = single(ended(entry(), cause))
     title = payload["attachments"][0]["content"]["body"][0]["text"]
     assert title.startswith("Closed: ")
-    assert words in facts_of(payload)["State"]
+    assert words in facts_of(payload)["Now"]
 
 
 def test_the_end_of_a_tenants_trouble_is_called_fixed() -> None:
@@ -165,16 +165,18 @@ def test_a_card_after_failed_hand_overs_says_since_when() -> None:
     ("differing", "words"),
     [
         (None, "Judged by Microsoft's page of 24 October 2017."),
-        ({}, "no user differs by the page of 4 March 2025"),
-        ({"2025-03-04": 1}, "1 user differs by the page of 4 March 2025"),
-        ({"2025-03-04": 1234}, "1,234 users differ by the page of 4 March 2025"),
+        ({}, "Its page of 4 March 2025 would judge nobody otherwise."),
+        ({"2025-03-04": 1}, "1 user would be judged otherwise by its page of 4 March 2025."),
+        ({"2025-03-04": 1234}, "1,234 users would be judged otherwise by its page of 4 March 2025."),
     ],
 )
 def test_the_foot_says_by_which_page_and_how_many_differ(
     differing: dict[str, int] | None, words: str
 ) -> None:
     message = Message(form="single", items=(Item(moment=Moment.OPENED, entry=entry()),))
-    assert words in text_of(card(message, wording(), Backdrop(edition="2017-10-24", differing=differing)))
+    assert words in text_of(
+        card(message, wording(), Backdrop(edition="2017-10-24", at=AT, differing=differing))
+    )
 
 
 def test_codes_without_words_are_shown_and_stop_nothing() -> None:

@@ -4,14 +4,16 @@ import re
 from datetime import timedelta
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.model import Moment, Step
-from shared.notify.cards import LIMIT, NAMED, Backdrop, card
+from shared.notify.cards import LIMIT, NAMED, STEPS, Backdrop, card
 from shared.notify.messages import BASELINE, SUMMARY, Item, Message
 from shared.notify.names import Person
 from tests.notify.card_samples import (
+    AT,
     BACKDROP,
     BY_STATE,
     EMS_E3,
@@ -49,12 +51,44 @@ def test_a_card_of_many_counts_names_the_first_and_says_what_it_left_out() -> No
 
 
 def test_a_card_of_many_shows_the_most_frequent_remedy_first() -> None:
-    rare = many(2, name="r", remedy=(Step(step="turn-plan-on", values={"sku": EMS_E3}),))
+    rare = many(1, name="r", remedy=(Step(step="turn-plan-on", values={"sku": EMS_E3}),))
     often = many(9, name="o", remedy=(Step(step="buy-seats", values={"sku": OFFICE_E3, "seats": 1}),))
     text = text_of(card(Message(form=SUMMARY, items=(*rare, *often)), wording(), BACKDROP))
-    assert text.index("Step 1: Buy more seats of Office 365 E3. Missing: 1.") < text.index(
-        "Turn on the Entra ID plan"
+    assert text.index("9 users: Buy more seats of Office 365 E3. Missing: 1.") < text.index(
+        "1 user: Turn on the Entra ID plan"
     )
+
+
+@pytest.mark.parametrize("form", [SUMMARY, BASELINE])
+def test_a_rare_remedy_is_never_left_out_in_silence(form: str) -> None:
+    kinds = STEPS + 3
+    items = [
+        item
+        for number in range(kinds)
+        for item in many(
+            20 - number,
+            name=f"{number}-",
+            remedy=(Step(step="turn-plan-on", values={"sku": f"product {number}"}),),
+        )
+    ]
+    text = text_of(card(Message(form=form, items=tuple(items)), wording(), BACKDROP))
+    assert f"{20 - STEPS + 1} users: Turn on the Entra ID plan in product {STEPS - 1}" in text
+    assert f"product {STEPS} " not in text
+    hidden = sum(20 - number for number in range(STEPS, kinds))
+    assert f"3 other steps, for {hidden} of the findings, are not shown here" in text
+
+
+def test_a_remedy_says_for_whom_it_is() -> None:
+    step = Step(step="turn-plan-on", values={"sku": EMS_E3})
+    tenant = Item(moment=Moment.OPENED, entry=entry("no-licence", "missing", remedy=(step,)))
+    group = Item(moment=Moment.OPENED, entry=entry("licence-errors", "error", remedy=(step,)))
+    for items, whom in (
+        ((tenant,), "Your tenant Contoso: Turn on"),
+        ((group,), "Licensing EMS: Turn on"),
+        ((tenant, *many(1, remedy=(step,))), "2 findings: Turn on"),
+        (many(1, remedy=(step,)), "1 user: Turn on"),
+    ):
+        assert f"\n{whom}" in text_of(card(Message(form=SUMMARY, items=items), wording(), BACKDROP))
 
 
 def test_the_baseline_card_counts_by_kind_and_state_and_says_how_many_were_read() -> None:
@@ -75,7 +109,7 @@ def test_the_baseline_card_counts_by_kind_and_state_and_says_how_many_were_read(
 
 
 def test_a_baseline_without_findings_says_that_all_is_well() -> None:
-    payload = card(Message(form=BASELINE, items=()), wording(), Backdrop(edition="2017-10-24"))
+    payload = card(Message(form=BASELINE, items=()), wording(), Backdrop(edition="2017-10-24", at=AT))
     text = text_of(payload)
     assert "The first reading is done" in text
     assert "everyone in reach of self-service password reset holds a licence" in text

@@ -1,0 +1,97 @@
+"""Cards of an exception that ends soon or has ended, and the words for exceptions on the digest."""
+
+from shared.model import SubjectType
+from shared.notify import commands
+from shared.notify.cards.frame import Backdrop, Body, Line, block, command, facts, heading, section
+from shared.notify.cards.parts import NAMED, counted, first, next_steps, plural, subjects_named
+from shared.notify.exemptions import Exemption
+from shared.notify.messages import ENDED, Message
+from shared.notify.wording import Wording
+from shared.texts.plain import plain
+
+REASON = 400
+"""So many characters of a reason are shown."""
+
+
+def exception(message: Message, one: Exemption, wording: Wording, backdrop: Backdrop) -> Body:
+    """What is agreed, by whom, why and until when; what it covers now, and how to agree to it again."""
+    text, over = wording.texts.text, message.form == ENDED
+    form, n = ("ended" if over else "ending"), len(message.items)
+    lines = [
+        Line(block(text("exception", f"what_{form}"))),
+        Line(facts(_terms(one, wording, over=over))),
+        *(
+            [
+                Line(heading(text("exception", "covered" if over else "covers"))),
+                Line(facts(counted(message.items, wording))),
+            ]
+            if n
+            else []
+        ),
+        *first(message.items, wording, text("exception", "first")),
+        *(next_steps(message.items, wording, text("summary", "next")) if over else []),
+        *section(text("card", "why"), [text("exception", f"why_{form}")]),
+        Line(heading(text("exception", "choices"))),
+        *_choices(one, wording, backdrop, over=over),
+    ]
+    day = wording.texts.day(one.end)
+    title = plural(wording, "exception", f"title_{form}", n=n, day=day)
+    return Body(title=title, lines=tuple(lines), tone="warning")
+
+
+def names_of_exception(message: Message, one: Exemption) -> frozenset[str]:
+    """The user it is about, and the first of those it covers."""
+    return subjects_named(message.items[:NAMED]) | users_of(one)
+
+
+def users_of(one: Exemption) -> frozenset[str]:
+    """The user that an exception is about, if it is about one."""
+    return frozenset({one.subject_id} if one.subject_type == SubjectType.USER else ())
+
+
+def kind_of(one: Exemption, wording: Wording) -> str:
+    """What is excepted, in words."""
+    if not one.kind:
+        return wording.texts.text("exception", "any_kind")
+    return wording.texts.find("exception", "kinds", one.kind) or plain(one.kind)
+
+
+def whose(one: Exemption, wording: Wording) -> str:
+    """Whom it covers."""
+    if not one.subject_type:
+        return wording.texts.text("exception", "anyone")
+    name = wording.names.subject(one.subject_type, one.subject_id)
+    if one.subject_type == SubjectType.GROUP:
+        return wording.texts.text("exception", "group", group=name)
+    return name
+
+
+def _terms(one: Exemption, wording: Wording, *, over: bool) -> list[tuple[str, str]]:
+    text, moment = wording.texts.text, wording.texts.moment
+    rows = [
+        (text("exception", "kind"), kind_of(one, wording)),
+        (text("exception", "whose"), whose(one, wording)),
+        (text("exception", "owner"), plain(one.owner)),
+        (text("exception", "reason"), plain(one.reason, REASON)),
+        (text("exception", "agreed"), moment(one.created_at)),
+        (text("exception", "ended_on" if over else "ends_on"), moment(one.end)),
+    ]
+    if one.end < one.until:
+        rows.append((text("exception", "by_hand"), moment(one.until)))
+    return [(title, value) for title, value in rows if value]
+
+
+def _choices(one: Exemption, wording: Wording, backdrop: Backdrop, *, over: bool) -> list[Line]:
+    """Let it end, agree again, or end it now."""
+    text = wording.texts.text
+    extended = commands.extend(
+        one, backdrop.at, owner=text("exception", "your_name"), reason=text("exception", "your_reason")
+    )
+    lines = [
+        Line(block(text("exception", "let_be_ended" if over else "let_be_ending"))),
+        Line(block(text("exception", "extend"))),
+        Line(command(extended)),
+    ]
+    if not over:
+        lines += [Line(block(text("exception", "end"))), Line(command(commands.end(one)))]
+    return lines
