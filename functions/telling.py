@@ -9,7 +9,6 @@ bp = func.Blueprint()
 @bp.timer_trigger(arg_name="timer", schedule="%TELLING_SCHEDULE%")
 async def tell(timer: func.TimerRequest) -> None:
     """One notifier at a time; another instance's run returns at once."""
-    from shared.watch import parts
+    from shared.watch import parts, telling
 
-    watch = await parts.ready()
-    await watch.notifier.tell(watch.now())
+    await telling.tell(await parts.ready())

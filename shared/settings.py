@@ -7,6 +7,7 @@ the path of every notification (design §7).
 
 import functools
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,8 @@ from shared.settings_routes import RouteRule, RouteSettings, read_routes
 from shared.texts import catalogue
 
 GRAPH = "https://graph.microsoft.com/v1.0"
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEKDAY_AND_TIME = re.compile(rf"({'|'.join(_WEEKDAYS)}) ([01]\d|2[0-3]):([0-5]\d)")
 _PUBLIC_SCOPE = "https://graph.microsoft.com/.default"
 
 
@@ -85,6 +88,10 @@ class TellingSettings(msgspec.Struct, frozen=True, kw_only=True):
     confirm_after: timedelta
     group_wait: timedelta
     group_wait_max: timedelta
+    mass_window: timedelta
+    remind_after: timedelta
+    digest_every: timedelta
+    digest_at: timedelta
     names: str
     language: str = catalogue.DEFAULT
 
@@ -306,12 +313,28 @@ def _telling(read: Reader) -> TellingSettings:
         confirm_after=read.duration("CONFIRM_AFTER", "15m"),
         group_wait=read.duration("GROUP_WAIT", "60s"),
         group_wait_max=read.duration("GROUP_WAIT_MAX", "10m"),
+        mass_window=read.duration("MASS_WINDOW", "30m"),
+        remind_after=timedelta(days=read.number("REMIND_AFTER_DAYS", 7, 0, 365)),
+        digest_every=read.duration("DIGEST_EVERY", "7d"),
+        digest_at=_weekday_and_time(read, "DIGEST_AT", "mon 08:00"),
         names=read.choice("TEAMS_NAMES", "full", "full", "upn", "hidden"),
         language=read.choice("WATCH_LANGUAGE", catalogue.DEFAULT, *catalogue.languages()),
     )
     if telling.group_wait_max < telling.group_wait:
         read.fault("GROUP_WAIT_MAX", "is shorter than GROUP_WAIT", "Raise it, or leave both out")
     return telling
+
+
+def _weekday_and_time(read: Reader, name: str, default: str) -> timedelta:
+    """How long after Monday, 00:00 UTC."""
+    value = read.text(name, default)
+    found = _WEEKDAY_AND_TIME.fullmatch(value.lower())
+    if not found:
+        read.fault(
+            name, f"'{shown(value)}' is not a weekday and a time", "Write it like this: mon 08:00 (UTC)"
+        )
+        return timedelta(0)
+    return timedelta(days=_WEEKDAYS.index(found[1]), hours=int(found[2]), minutes=int(found[3]))
 
 
 def _schedule(read: Reader, name: str) -> None:

@@ -57,6 +57,11 @@ def release_path(tenant_id: str) -> str:
     return f"{tenant_id}/release"
 
 
+def trail_path(tenant_id: str, at: datetime) -> str:
+    """The blob in container `evidence` with what a run of the notifier told and did not, by time."""
+    return f"{tenant_id}/told/{at:%Y-%m-%d}/{at:%H%M%S.%f}.ndjson"
+
+
 def lock_path(tenant_id: str, name: str) -> str:
     """The blob in container `ledger` whose lease is the lock of that name."""
     return f"{tenant_id}/locks/{name}"

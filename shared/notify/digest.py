@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from shared.notify.entries import Entry
 from shared.notify.messages import Digest
 from shared.notify.scene import Scene, Telling
-from shared.notify.states import Reason, Silence
+from shared.notify.states import LASTING, Reason, Silence
 from shared.notify.table import RouteMemory, Table
 
 _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
@@ -19,15 +19,6 @@ NAMED = 10
 """So many findings that come and go are named; the rest is a number."""
 
 _SEATS = ("seats-short", "seats-low", "over-assigned")
-_UNTOLD = (
-    Reason.MUTED,
-    Reason.EXCEPTED,
-    Reason.HELD_BY_LICENSING,
-    Reason.HELD_BY_BRAKE,
-    Reason.HELD_BY_CHANGE,
-    Reason.FLAPPING,
-)
-"""Reasons that may last; the others are a matter of minutes."""
 
 
 def next_due(after: datetime, telling: Telling) -> datetime | None:
@@ -63,7 +54,7 @@ def digest(
     counts: Counter[str] = Counter()
     flapping: list[Entry] = []
     for finding, silence in standing.items():
-        if silence.reason not in _UNTOLD or finding not in entries:
+        if silence.reason not in LASTING or finding not in entries:
             continue
         counts[f"{silence.reason}:{silence.by}" if silence.reason is Reason.MUTED else silence.reason] += 1
         if silence.reason is Reason.FLAPPING:

@@ -40,7 +40,8 @@ class Entry(Facts, frozen=True):
     have it. `quiet`: the named reason that hinders its telling now (muted, excepted, held), empty if none;
     `quiet_since`: from when on. `released_at`: when such a reason last went away; the confirm time starts
     anew there, so that symptoms end with their cause. `paused`: for how long, since it was last told, the
-    clock of the reminders stood still. `evidence`: when the facts were read that it rests on.
+    clock of the reminders stood still. `reason`: why it was last not told, of the reasons that may last, as
+    the trail of the telling has it. `evidence`: when the facts were read that it rests on.
     Of a user's finding that was told, `facts`, `remedy`, `skus`, `groups` and `evidence` are not kept: a
     large tenant has many, and the journal line that changes or resolves one brings them again.
     """
@@ -73,6 +74,7 @@ class Entry(Facts, frozen=True):
     quiet_since: datetime | None = None
     released_at: datetime | None = None
     paused: timedelta = _NEVER
+    reason: str = ""
 
     @property
     def open(self) -> bool:
@@ -141,6 +143,7 @@ def after(before: Entry | None, line: JournalLine) -> Entry | None:
         quiet_since=before.quiet_since,
         released_at=before.released_at,
         paused=before.paused,
+        reason=before.reason,
     )
 
 

@@ -10,29 +10,25 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from shared.ledger import members
 from shared.ledger.ledger import Ledger
-from shared.ledger.manifest import TENANT, members_path
+from shared.ledger.manifest import TENANT, trail_path
 from shared.ledger.records import TenantRecord
-from shared.model import SubjectType, TenantFacts
-from shared.notify import handover
+from shared.notify import handover, surroundings, trail
 from shared.notify import memory as memory_room
-from shared.notify.cards import Backdrop, card, users_named
-from shared.notify.decide import Telling, decide, standing
+from shared.notify.decide import Decision, decide
 from shared.notify.memory import Memory
-from shared.notify.messages import Message
-from shared.notify.names import Names, people
-from shared.notify.routes import Delivered, Failed, WorkflowsRoute
+from shared.notify.routes import Route, route_of
+from shared.notify.scene import Scene
+from shared.notify.sending import Sender, Sent
 from shared.notify.table import Handover, Table, apply
-from shared.notify.wording import Wording
 from shared.rules.loader import Rules
 from shared.settings import Settings
+from shared.settings_routes import RouteSettings
 from shared.storage import Lease, Received, Storage
-from shared.texts.catalogue import catalogue
 
 LOCK = "telling"
 LEASE_SECONDS = 60
@@ -43,17 +39,7 @@ READ_ALL_EVERY = timedelta(hours=1)
 ROUNDS = 32
 """Queue messages are taken 32 at a time, at most so many times a run; the rest is for the next."""
 
-PAUSE = 0.3
-"""Seconds between two cards: Workflows throttles more than four requests a second."""
-
 _log = logging.getLogger(__name__)
-
-
-class Route(Protocol):
-    """Where messages are handed over."""
-
-    async def post(self, payload: dict[str, Any], now: datetime) -> Delivered | Failed: ...
-    async def close(self) -> None: ...
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +47,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
     `blobs`: journal blobs applied. `cards` handed over and `failures` not. `standing`: how many findings are
     not told now, by reason. `handovers`: what waits for another attempt; `failing`: since more than 24 hours.
+    `wants_reading`: everybody should be read again, to know whether a mass change is so.
     """
 
     busy: bool = False
@@ -70,6 +57,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     standing: Mapping[str, int] = {}
     handovers: tuple[Handover, ...] = ()
     failing: int = 0
+    wants_reading: bool = False
 
 
 class Well(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +68,7 @@ class Well(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notifier:
-    """Tells people what the journal says, by way of `settings`. `route` and `sleep` are for tests."""
+    """Tells people what the journal says, by way of `settings`. `open_route` and `sleep` are for tests."""
 
     def __init__(
         self,
@@ -88,24 +76,22 @@ class Notifier:
         ledger: Ledger,
         rules: Rules,
         settings: Settings,
-        route: Route | None = None,
+        open_route: Callable[[RouteSettings], Route] = route_of,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._storage = storage
         self._ledger = ledger
         self._rules = rules
         self._settings = settings
-        self._route = route or WorkflowsRoute(settings.teams_workflow_url)
-        self._sleep = sleep
-        telling = settings.telling
-        self._telling = Telling(
-            confirm_after=telling.confirm_after,
-            group_wait=telling.group_wait,
-            group_wait_max=telling.group_wait_max,
-        )
+        self._sender = Sender(ledger, rules, settings, open_route, sleep)
+        self._telling = surroundings.patience(settings.telling)
+        self._fingerprint = settings.policy.fingerprint(rules.digest)
 
     async def tell(self, now: datetime) -> Told:
-        """One run. Raises `TableUnreadable`, and what ledger and storage raise; hand-overs never raise."""
+        """One run. Raises `TableUnreadable`, `AgreedUnreadable`, and what ledger and storage raise.
+
+        What the network or a receiver does is never raised.
+        """
         if await self._ledger.manifest() is None:
             return Told()
         async with self._ledger.lock(LOCK, LEASE_SECONDS) as lease:
@@ -118,65 +104,88 @@ class Notifier:
         return (await self._recall()).table
 
     async def health(self, now: datetime) -> Well:
-        """What waits, why, and which hand-overs have failed. Reads only."""
+        """What waits, why, and which hand-overs have failed, route by route. Reads only.
+
+        Raises what `tell` raises.
+        """
         table = await self.table()
         record = (await self._ledger.read_tenant()).record
-        holds = await self._holds(table, record.facts, now)
-        reasons = standing(table, self._rules.mutes, self._telling, now, record.baseline_ended_at, holds)
+        decision = decide(table, self._rules.mutes, self._telling, await self._scene(table, record, now))
         waiting = [one for one in table.handovers if one.items]
         problems = [
-            f"a message to Teams has failed {one.attempts} time(s) since {one.failed_at:%Y-%m-%d %H:%M} UTC "
-            f"({one.status}); the next attempt is at {one.not_before:%Y-%m-%d %H:%M} UTC"
+            f"a message on route {one.route} has failed {one.attempts} time(s) since "
+            f"{one.failed_at:%Y-%m-%d %H:%M} UTC ({one.status}); the next attempt is at "
+            f"{one.not_before:%Y-%m-%d %H:%M} UTC"
             for one in waiting
         ]
         failing = len(handover.failing(table, now))
         if failing:
-            problems.insert(0, f"{failing} message(s) to Teams have failed for more than 24 hours")
+            problems.insert(0, f"{failing} message(s) have failed for more than 24 hours")
         detail = {
             "findings": len(table.entries),
-            "standing": Counter(str(silence) for silence in reasons.values()),
+            "standing": _counted(decision),
             "handovers": [
-                {"attempts": one.attempts, "failed_at": one.failed_at, "not_before": one.not_before}
-                | {"status": one.status, "items": len(one.items)}
+                {"route": one.route, "attempts": one.attempts, "failed_at": one.failed_at}
+                | {"not_before": one.not_before, "status": one.status, "items": len(one.items)}
                 for one in waiting
             ],
             "failing": failing,
-            "baseline_told_at": table.baseline_told_at,
+            "routes": {
+                one.rule.name: {
+                    "last_handover_at": table.route(one.rule.name).handed_at,
+                    "digest_at": table.route(one.rule.name).digest_at,
+                    "baseline_told_at": table.route(one.rule.name).baseline_told_at,
+                }
+                for one in self._settings.routes
+            },
+            "held": [
+                {"worse": one.worse, "users": one.mass.users, "since": one.since, "told": bool(one.told)}
+                for one in table.brakes
+            ],
             "all_read_at": table.all_read_at,
         }
         return Well(problems=tuple(problems), detail=detail)
 
     async def close(self) -> None:
-        """Close the connections of the route."""
-        await self._route.close()
+        """Close the connections of the routes."""
+        await self._sender.close()
 
     async def _run(self, now: datetime, lease: Lease) -> Told:
         memory = await self._recall()
         record = (await self._ledger.read_tenant()).record
         received = await self._receive()
         table, blobs = await self._caught_up(memory.table, record, {one.text for one in received}, now)
-        holds = await self._holds(table, record.facts, now)
-        decision = decide(table, self._rules.mutes, self._telling, now, record.baseline_ended_at, holds)
-        table, messages = decision.table, decision.messages
-        cards = failures = 0
-        if messages:
-            offered = handover.offered(table, messages, now)
+        scene = await self._scene(table, record, now)
+        decision = decide(table, self._rules.mutes, self._telling, scene)
+        table, lines = trail.of_decision(decision.table, decision, now)
+        sent = Sent(table)
+        if decision.messages:
+            offered = handover.offered(table, decision.messages, now)
             memory = await memory_room.commit(self._storage.ledger, memory, offered)
-            wording, backdrop = await self._words(record, messages)
-            table, cards, failures = await self._send(memory.table, messages, wording, backdrop, now, lease)
-        await memory_room.commit(self._storage.ledger, memory, table)
+            sent = await self._sender.send(memory.table, decision.messages, record, now, lease)
+        await self._leave_trail((*lines, *sent.trail), now)
+        await memory_room.commit(self._storage.ledger, memory, sent.table)
         for one in received:
             await self._storage.journal.delete(one)
-        told = Told(
+        _log.info("telling: %d journal blobs, %d cards handed over, %d not", blobs, sent.cards, sent.failures)
+        return Told(
             blobs=blobs,
-            cards=cards,
-            failures=failures,
-            standing=Counter(str(silence) for silence in decision.standing.values()),
-            handovers=tuple(one for one in table.handovers if one.items),
-            failing=len(handover.failing(table, now)),
+            cards=sent.cards,
+            failures=sent.failures,
+            standing=_counted(decision),
+            handovers=tuple(one for one in sent.table.handovers if one.items),
+            failing=len(handover.failing(sent.table, now)),
+            wants_reading=decision.wants_reading,
         )
-        _log.info("telling: %d journal blobs, %d cards handed over, %d not", blobs, cards, failures)
-        return told
+
+    async def _scene(self, table: Table, record: TenantRecord, now: datetime) -> Scene:
+        return await surroundings.scene(self._storage, self._settings, self._fingerprint, table, record, now)
+
+    async def _leave_trail(self, lines: Iterable[trail.TrailLine], now: datetime) -> None:
+        """Before the table: a crash in between leaves a line twice and none out."""
+        written = trail.written(lines)
+        if written:
+            await self._storage.evidence.put(trail_path(self._settings.tenant_id, now), written)
 
     async def _recall(self) -> Memory:
         return await memory_room.recall(self._storage.ledger, await self._ledger.manifest())
@@ -201,7 +210,7 @@ class Notifier:
         """
         known = await self._ledger.books()
         last = table.all_read_at
-        baseline_due = record.baseline_ended_at is not None and table.baseline_told_at is None
+        baseline_due = record.baseline_ended_at is not None and not table.routes
         read_all = baseline_due or last is None or now - last >= READ_ALL_EVERY
         if read_all:
             await self._ledger.drain()
@@ -214,85 +223,8 @@ class Notifier:
             blobs += len(read)
         return table, blobs
 
-    async def _holds(self, table: Table, facts: TenantFacts | None, now: datetime) -> frozenset[str]:
-        """Of the users of whom there is something to tell, the members of groups whose licensing job runs."""
-        ours = {one.subject_id for one in table.entries.values() if one.subject_type is SubjectType.USER}
-        held: set[str] = set()
-        for group in facts.groups.values() if facts else ():
-            if not group.job_runs(now):
-                continue
-            stored = await self._storage.evidence.read(members_path(self._settings.tenant_id, group.id))
-            if stored is not None:
-                held.update(one for one in members.users(stored.data) if one in ours)
-        return frozenset(held)
 
-    async def _words(self, record: TenantRecord, messages: Iterable[Message]) -> tuple[Wording, Backdrop]:
-        """Names for what the cards show, and what stands beside the findings."""
-        facts = record.facts or TenantFacts(tenant_id=self._settings.tenant_id)
-        texts = catalogue(self._settings.telling.language)
-        names = Names(
-            texts=texts,
-            style=self._settings.telling.names,
-            users=await people(self._ledger, (one for message in messages for one in users_named(message))),
-            groups={group.id: group.display_name for group in facts.groups.values()},
-            product=lambda sku: self._rules.skus.name(
-                sku, facts.skus[sku].part_number if sku in facts.skus else ""
-            ),
-            tenant=facts.display_name,
-        )
-        totals, sweep = record.totals, record.sweep
-        backdrop = Backdrop(
-            edition=self._settings.policy.edition,
-            differing=totals.differing if totals else None,
-            users=totals.users if totals else sweep.users if sweep else None,
-        )
-        return Wording(texts, names, self._rules), backdrop
-
-    # --- sending -----------------------------------------------------------------------------------------
-
-    async def _send(
-        self,
-        table: Table,
-        messages: tuple[Message, ...],
-        wording: Wording,
-        backdrop: Backdrop,
-        now: datetime,
-        lease: Lease,
-    ) -> tuple[Table, int, int]:
-        """Hand the messages over in order; after a failure that would befall the next too, keep the rest."""
-        cards = failures = 0
-        for number, message in enumerate(messages):
-            if number:
-                await self._sleep(PAUSE)
-            if not lease:
-                return handover.withdrawn(table, messages[number:], now), cards, failures
-            result = await self._hand_over(message, wording, backdrop, now)
-            if isinstance(result, Delivered):
-                table = handover.delivered(table, message, now)
-                cards += 1
-                continue
-            failures += 1
-            _log.warning("telling: a card of %d findings failed: %s", len(message.items), result.status)
-            table = handover.failed(
-                table,
-                message,
-                now,
-                result.retry_after,
-                status=result.status,
-                certain=result.certain,
-                offered_at=now,
-            )
-            if result.route:
-                return handover.withdrawn(table, messages[number + 1 :], now), cards, failures
-        return table, cards, failures
-
-    async def _hand_over(
-        self, message: Message, wording: Wording, backdrop: Backdrop, now: datetime
-    ) -> Delivered | Failed:
-        """Post the message's card. One that can't be worded fails by itself and keeps no other back."""
-        try:
-            payload = card(message, wording, backdrop)
-        except (LookupError, TypeError, ValueError) as fault:
-            _log.error("telling: a card can't be worded: %s", type(fault).__name__)
-            return Failed(status="unwordable", route=False)
-        return await self._route.post(payload, now)
+def _counted(decision: Decision) -> Counter[str]:
+    """How many findings are not told now, by reason: on each route for itself."""
+    reasons = (str(one) for route in decision.standing.values() for one in route.values())
+    return Counter(reasons)

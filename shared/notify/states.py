@@ -27,6 +27,19 @@ class Reason(enum.StrEnum):
     WAITING_FOR_GROUP = "waiting-for-group"
 
 
+LASTING = frozenset(
+    {
+        Reason.MUTED,
+        Reason.EXCEPTED,
+        Reason.HELD_BY_LICENSING,
+        Reason.HELD_BY_BRAKE,
+        Reason.HELD_BY_CHANGE,
+        Reason.FLAPPING,
+    }
+)
+"""Reasons that may last; the others are a matter of minutes, or say that people know."""
+
+
 class Say(enum.StrEnum):
     """What is said of a finding now."""
 

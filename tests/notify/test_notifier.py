@@ -63,7 +63,7 @@ class Teams:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def post(self, payload: dict[str, Any], now: datetime) -> Delivered | Failed:
+    async def post(self, message_id: str, payload: dict[str, Any], now: datetime) -> Delivered | Failed:
         self.asked.set()
         await self.gate.wait()
         if isinstance(self.answer, Delivered):
@@ -95,7 +95,12 @@ class Bench:
         """A notifier that remembers nothing but what is in storage."""
         self.ledger = Ledger(self.storage, TENANT_ID, RULES, now=lambda: after(0))
         self.notifier = Notifier(
-            self.storage, self.ledger, RULES, settings, route=self.teams, sleep=lambda _: asyncio.sleep(0)
+            self.storage,
+            self.ledger,
+            RULES,
+            settings,
+            open_route=lambda _: self.teams,
+            sleep=lambda _: asyncio.sleep(0),
         )
         return self.notifier
 
@@ -252,7 +257,7 @@ async def test_after_a_failure_that_hits_all_the_rest_is_not_sent_and_not_in_dou
     told = await bench.tells(1000)
     assert (told.cards, told.failures) == (0, 1)
     table = await bench.notifier.table()
-    assert [entry.doubt for entry in table.entries.values()] == [None, None, None]
+    assert [entry.doubt for entry in table.entries.values()] == [{}, {}, {}]
 
 
 async def test_members_of_a_group_whose_job_runs_are_held(bench: Bench) -> None:

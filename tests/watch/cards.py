@@ -20,7 +20,7 @@ class Cards:
             watch.ledger,
             watch.rules,
             watch.settings,
-            route=self.teams,
+            open_route=lambda _: self.teams,
             sleep=lambda _: asyncio.sleep(0),
         )
 
