@@ -163,7 +163,7 @@ class Notifier:
             offered = handover.offered(table, decision.messages, now)
             memory = await memory_room.commit(self._storage.ledger, memory, offered)
             sent = await self._sender.send(memory.table, decision.messages, record, now, lease)
-        await self._leave_trail((*lines, *sent.trail), now)
+        await self._leave_trail((*lines, *sent.lines), now)
         await memory_room.commit(self._storage.ledger, memory, sent.table)
         for one in received:
             await self._storage.journal.delete(one)

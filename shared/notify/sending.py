@@ -35,7 +35,7 @@ class Sent(msgspec.Struct, frozen=True):
     """What came of it: the table, the trail, how many cards were handed over and how many were not."""
 
     table: Table
-    trail: tuple[trail.TrailLine, ...] = ()
+    lines: tuple[trail.TrailLine, ...] = ()
     cards: int = 0
     failures: int = 0
 

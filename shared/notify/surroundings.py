@@ -46,7 +46,7 @@ async def scene(
 ) -> Scene:
     """What is so now. `fingerprint`: of the policy with the rules.
 
-    Raises `AgreedUnreadable`, and what storage raises: without its exceptions the watch tells nobody anything.
+    Raises `AgreedUnreadable` and what storage raises: without its exceptions the watch tells nothing.
     """
     tenant_id, sweep = settings.tenant_id, record.sweep
     exemptions = await agreed.recall(storage.ledger, tenant_id)

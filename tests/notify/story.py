@@ -190,8 +190,12 @@ class Story:
     def _add(self, at: float, moment: Moment, finding: str, **fields: Any) -> None:
         self._pending.append((at, line(0, at, moment, finding, **fields)))
 
-    def runs(self, at: float, crash: bool = False) -> "Story":
-        """One run at that second; with `crash` the process dies after sending and before remembering."""
+    def runs(self, at: float, crash: bool | str = False) -> "Story":
+        """One run at that second.
+
+        With `crash` the process dies after sending and before remembering; `offered`: before it sends
+        anything; `midway`: after half of the messages.
+        """
         due = sorted((one for one in self._pending if one[0] <= at), key=lambda one: one[0])
         self._pending = [one for one in self._pending if one[0] > at]
         for _, one in due:
@@ -200,7 +204,10 @@ class Story:
         now = self.now = second(at)
         self.decision = decide(self.table, self.mutes, self.telling, self.scene(now))
         table = self.table = handover.offered(self.decision.table, self.decision.messages, now)
-        for message in self.decision.messages:
+        messages = self.decision.messages
+        if crash in ("offered", "midway"):
+            messages = messages[: len(messages) // 2 if crash == "midway" else 0]
+        for message in messages:
             result = self.route(message, now)
             if isinstance(result, Delivered):
                 self.collector.card(now, words(message))
