@@ -272,6 +272,18 @@ def text_of(payload: Mapping[str, Any]) -> str:
     return "\n".join(all_texts(payload))
 
 
+def title_of(payload: Mapping[str, Any]) -> str:
+    """The card's title."""
+    title: str = payload["attachments"][0]["content"]["body"][0]["text"]
+    return title
+
+
+def commands_of(payload: Mapping[str, Any]) -> list[str]:
+    """What stands in monospace."""
+    body = payload["attachments"][0]["content"]["body"]
+    return [one["text"] for one in body if one.get("fontType") == "monospace"]
+
+
 # --- every form ------------------------------------------------------------------------------------------
 
 
