@@ -8,6 +8,7 @@ import pytest
 from shared.model import Moment
 from shared.notify import commands
 from shared.notify.cards import LIMIT, NAMED, card, users_named
+from shared.notify.exemptions import Exemption
 from shared.notify.messages import (
     DECLARED,
     DIGEST,
@@ -18,6 +19,7 @@ from shared.notify.messages import (
     REMINDER,
     RETURNED,
     SUMMARY,
+    Digest,
     Item,
     Message,
 )
@@ -104,16 +106,16 @@ def test_twenty_thousand_findings_with_the_longest_names_stay_small(name: str, s
     message, long = FORMS[name], sign * LONGEST
     if len(message.items) > 1:
         message = msgspec.structs.replace(message, items=message.items[:1] + CROWD)
-    if isinstance(message.about, type(digest())):
+    if isinstance(message.about, Digest):
         flapping = tuple(entry(id=f"f{n}", subject_id=f"u-{n:06}") for n in range(500))
         some = tuple(exemption(id=str(n), owner=long, reason=long * 9) for n in range(500))
         about = msgspec.structs.replace(
             message.about, flapping=flapping, exceptions=some, seats=message.about.seats * 100
         )
         message = msgspec.structs.replace(message, about=about)
-    if isinstance(message.about, type(exemption())):
-        about = msgspec.structs.replace(message.about, owner=long * 9, reason=long * 9)
-        message = msgspec.structs.replace(message, about=about)
+    if isinstance(message.about, Exemption):
+        wordy = msgspec.structs.replace(message.about, owner=long * 9, reason=long * 9)
+        message = msgspec.structs.replace(message, about=wordy)
     users = {f"u-{n:06}": Person(long, long) for n in range(NAMED * 2)} | {USER_ID: Person(long, long)}
     shown = msgspec.structs.replace(
         names(users=users, groups={GROUP_ID: long}), product=lambda _: long, tenant=long
