@@ -1,13 +1,9 @@
 """Findings of every kind and state, with every step of its remedy, for tests of cards."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-import jsonschema
 import msgspec
 
 from shared.model import Finding, Moment, Step, SubjectType
@@ -36,6 +32,15 @@ from shared.notify.names import Names, Person
 from shared.notify.wording import Wording
 from shared.rules.kinds import KindRow
 from shared.texts.catalogue import Catalogue, catalogue
+from tests.notify.card_reading import ALLOWED as ALLOWED
+from tests.notify.card_reading import all_texts as all_texts
+from tests.notify.card_reading import commands_of as commands_of
+from tests.notify.card_reading import facts_of as facts_of
+from tests.notify.card_reading import kinds_of as kinds_of
+from tests.notify.card_reading import schema_faults as schema_faults
+from tests.notify.card_reading import size as size
+from tests.notify.card_reading import text_of as text_of
+from tests.notify.card_reading import title_of as title_of
 from tests.notify.story import RULES, TENANT, second
 
 EMS_E3 = "efccb6f7-5641-4e0e-bd10-b4976e1bf68e"
@@ -216,64 +221,12 @@ def card_of(message: Message, named: Names | None = None) -> dict[str, Any]:
     return card(message, wording(named), BACKDROP)
 
 
-def all_texts(payload: Any) -> Iterator[str]:
-    """Every string of a payload that people may see."""
-    if isinstance(payload, Mapping):
-        for key, value in payload.items():
-            if isinstance(value, str) and key in ("text", "title", "value", "fallbackText"):
-                yield value
-            else:
-                yield from all_texts(value)
-    elif isinstance(payload, list):
-        for one in payload:
-            yield from all_texts(one)
-
-
-ALLOWED = {"AdaptiveCard", "TextBlock", "FactSet", "ColumnSet", "Column", "Action.OpenUrl"}
-"""Elements that our cards are made of."""
-
-
-def kinds_of(node: Any) -> set[str]:
-    """Every element type in a card."""
-    if isinstance(node, dict):
-        own = {node["type"]} if isinstance(node.get("type"), str) else set()
-        return own.union(*(kinds_of(one) for one in node.values()))
-    return set().union(*(kinds_of(one) for one in node)) if isinstance(node, list) else set()
-
-
-def schema_faults(payload: Mapping[str, Any]) -> list[str]:
-    """What Microsoft's schema of Adaptive Cards 1.4 objects to; `msteams` is Teams' own and not in it."""
-    spec = find_spec("adaptive_cards")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    path = Path(spec.submodule_search_locations[0]) / "schemas" / "schema-1.4.json"
-    validator = jsonschema.Draft6Validator(json.loads(path.read_text()))
-    content = {key: value for key, value in payload["attachments"][0]["content"].items() if key != "msteams"}
-    return [fault.message for fault in validator.iter_errors(content)]
-
-
 def many(count: int, moment: Moment = Moment.OPENED, name: str = "u", **fields: Any) -> tuple[Item, ...]:
     """So many findings of different users."""
     return tuple(
         Item(moment=moment, entry=entry(id=f"{name}{n}", subject_id=f"{name}-{n:06}", **fields))
         for n in range(count)
     )
-
-
-def size(payload: Mapping[str, Any]) -> int:
-    """Bytes of a payload as it is sent."""
-    return len(msgspec.json.encode(payload))
-
-
-def facts_of(payload: Mapping[str, Any]) -> dict[str, str]:
-    """The facts of a card by title; of two with one title the last."""
-    body = payload["attachments"][0]["content"]["body"]
-    return {fact["title"]: fact["value"] for one in body if one["type"] == "FactSet" for fact in one["facts"]}
-
-
-def text_of(payload: Mapping[str, Any]) -> str:
-    """Everything that people may see, a line each."""
-    return "\n".join(all_texts(payload))
 
 
 # --- every form ------------------------------------------------------------------------------------------

@@ -12,8 +12,11 @@ from shared.notify.messages import Digest
 from shared.notify.wording import Wording
 from shared.texts.plain import plain
 
-BAR, LONGEST_BAR = "█", 10
+BAR, LONGEST_BAR = "█", 8
 """What a bar of the chart is made of, and how many of them the longest has."""
+
+CHART_WIDTHS = ("stretch", "72px", "96px")
+"""Words, number, bar: the last two have room for a million and for the longest bar, also on a telephone."""
 
 CHARTED = 8
 """So many rows the chart has, the largest; the others are summed up."""
@@ -93,7 +96,7 @@ def _bar(words: str, n: int, most: int, wording: Wording) -> Element:
     """A row of the chart. The number stands before the bar: heard first where a card is read aloud."""
     number = block(wording.texts.number(n)) | {"horizontalAlignment": "right"}
     bar = block(BAR * max(1, round(n * LONGEST_BAR / most)), color="accent") | {"wrap": False}
-    columns = ((5, block(words)), (2, number), (5, bar))
+    columns = zip(CHART_WIDTHS, (block(words), number, bar), strict=True)
     return {
         "type": "ColumnSet",
         "spacing": "small",

@@ -102,7 +102,8 @@ def names_of_first(message: Message) -> frozenset[str]:
 
 def _apart(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
     """The tenant's and groups' findings, and the users'."""
-    others, people = [], []
+    others: list[Item] = []
+    people: list[Item] = []
     for item in items:
         (people if item.entry.subject_type is SubjectType.USER else others).append(item)
     return others, people
