@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 STORAGE_TROUBLE, WRONG = 1, 2
 
+_STORAGE_SCOPE = "https://storage.azure.com/.default"
+
 
 class WrongInput(Exception):
     """What was asked for is wrong: nothing was done. `lines`: a sentence for each fault, with its remedy."""
@@ -78,7 +80,7 @@ async def _connected(access: StorageAccess, work: Callable[[Desk], Awaitable[Non
     # Our one sentence says what was refused; the client's own words would stand before it.
     for name in ("azure", "azure.identity"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    credential = None if access.storage.connection_string else _signed_in(access.tenant_id)
+    credential = None if access.storage.connection_string else await _signed_in(access.tenant_id)
     try:
         storage = Storage.connect(access.storage, credential)
     except ValueError:
@@ -90,11 +92,16 @@ async def _connected(access: StorageAccess, work: Callable[[Desk], Awaitable[Non
         await storage.close()
 
 
-def _signed_in(tenant_id: str) -> "AsyncTokenCredential":
-    """Whoever is signed in with the Azure CLI: a shell has no managed identity."""
+async def _signed_in(tenant_id: str) -> "AsyncTokenCredential":
+    """Whoever is signed in with the Azure CLI: a shell has no managed identity.
+
+    Asked for a token at once: the storage client would take a refusal for an outage and wait for its end.
+    """
     from azure.identity.aio import AzureCliCredential
 
-    return AzureCliCredential(tenant_id=tenant_id)
+    credential = AzureCliCredential(tenant_id=tenant_id)
+    await credential.get_token(_STORAGE_SCOPE)
+    return credential
 
 
 def _of_azure(problem: Exception) -> str | None:

@@ -113,7 +113,7 @@ def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[int, dict[str, str]]]
 
 def _check_columns(row: Mapping[str, str], place: int) -> None:
     if unknown := sorted(row.keys() - set(COLUMNS)):
-        values = {"n": place, "columns": ", ".join(unknown), "all": ", ".join(COLUMNS)}
+        values: dict[str, str | int] = {"n": place, "columns": ", ".join(unknown), "all": ", ".join(COLUMNS)}
         raise Unreadable(Fault("unknown-column", values))
 
 

@@ -8,14 +8,11 @@ import pytest
 
 from tests.admin.shell import Shell
 
-COMMANDS = [
-    ["exception", "add"],
-    ["exception", "list"],
-    ["exception", "end"],
-    ["exception", "import"],
-    ["release"],
-]
-NOWHERE = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:9/a;QueueEndpoint=http://127.0.0.1:9/a"
+COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"]]
+NOWHERE = (
+    "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
+    "BlobEndpoint=http://127.0.0.1:9/a;QueueEndpoint=http://127.0.0.1:9/a"
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import unicodedata
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.notify.proposals import OWNER_AT_MOST
 from shared.texts.cells import BYTE_ORDER_MARK, cell, table
 from shared.texts.plain import one_line
 from tests.admin.hostile import HOSTILE
@@ -53,12 +55,13 @@ def test_a_row_is_read_back_as_so_many_cells(row: list[str]) -> None:
 @pytest.mark.real
 def test_ten_hostile_names_leave_every_output_harmless_and_readable(shell: Shell) -> None:
     shell.with_storage(lambda storage: begin(storage, {**PEOPLE, **NAMES}))
-    ids = [
-        shell.agree("--user", user_id(number), "--owner", NAMES[number], "--reason", name)
-        if len(name) <= 200
-        else shell.agree("--user", user_id(number))
-        for number, name in NAMES.items()
-    ]
+    written = []
+    for number, name in NAMES.items():
+        text = name if len(name) <= OWNER_AT_MOST else "Grace"
+        written.append({"user": user_id(number), "until": "90d", "owner": text, "reason": text})
+    answer = shell.run("exception", "import", "-", stdin=json.dumps(written).encode())
+    assert (answer.code, answer.err, harmless(answer.out)) == (0, "", True)
+    ids = [line.split()[2].rstrip(":") for line in answer.out.splitlines()]
     shown = shell.run("exception", "list").out
     assert harmless(shown)
     assert len(re.findall(r"(?m)^ *e-[0-9a-f]{8} ", shown)) == len(ids)
@@ -77,7 +80,7 @@ def test_ten_hostile_names_leave_every_output_harmless_and_readable(shell: Shell
     for number, (name, seen) in zip(NAMES, HOSTILE.values(), strict=True):
         row = by_id[user_id(number)]
         assert row["subject"].lstrip("'").startswith(seen)
-        if len(name) <= 200:
+        if len(name) <= OWNER_AT_MOST:
             assert row["owner"].lstrip("'").startswith(seen)
     escaped = shell.run("exception", "list", "--json").out
     assert escaped.isascii()

@@ -31,8 +31,9 @@ def codes(proposal: Proposal, *agreed: Exemption) -> set[str]:
 
 
 def in_force(days: float = 90, **changes: str) -> Exemption:
-    values = {"id": "e-1", "subject_type": "user", "subject_id": USER, "kind": "", **changes}
-    return Exemption(owner="Ada", reason="r", until=NOW + timedelta(days=days), created_at=NOW, **values)
+    until = NOW + timedelta(days=days)
+    made = Exemption(id="e-1", owner="Ada", reason="r", until=until, created_at=NOW, subject_type="user")
+    return msgspec.structs.replace(made, **{"subject_id": USER, **changes})
 
 
 def test_a_proposal_with_everything_in_order_has_no_fault() -> None:

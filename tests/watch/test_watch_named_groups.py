@@ -10,7 +10,7 @@ from azure.core.exceptions import HttpResponseError
 from sandbox.graph.faults import Fault
 from sandbox.graph.operations import DeleteGroup
 from sandbox.storage_proxy import Match
-from shared.graph.groups import MemberPage
+from shared.graph.groups import MemberPage, member_pages
 from shared.graph.session import GraphSession
 from shared.ledger import members
 from shared.ledger.manifest import exceptions_path, watched_path
@@ -159,12 +159,11 @@ async def test_a_word_that_comes_while_the_group_is_read_is_not_forgotten(
     outer, inner = await outer_and_inner(known)
     known.clock.pass_by(minutes=20)
     await known.look_at_group(inner, why=HEARD)
-    read = named_groups.member_pages
 
     async def and_then_it_changes(
         session: GraphSession, group_id: str, *, transitive: bool
     ) -> AsyncIterator[MemberPage]:
-        async for page in read(session, group_id, transitive=transitive):
+        async for page in member_pages(session, group_id, transitive=transitive):
             yield page
         await known.look_at_group(inner, why=HEARD)
 
