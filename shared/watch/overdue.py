@@ -30,8 +30,6 @@ SUBSCRIPTIONS_EVERY = timedelta(days=1)
 """Their timer has a schedule, no interval; more seldom than this nobody should have it."""
 SWEEP_LATE = timedelta(days=1)
 """Nobody should wait three weeks to hear that the weekly reading does not come."""
-WOKEN = timedelta(minutes=5)
-"""So long a reading that Graph had put off is given for its step, once that may be taken."""
 UNHEARD_ROUNDS = 3
 UNHEARD_FOR = timedelta(hours=24)
 """From so many counts with somebody missed, over so long a time, all without anything heard, none arrives."""
@@ -162,10 +160,8 @@ def _sweep(seen: Traces, settings: Settings, now: datetime) -> str | None:
     if sweep.ended_at is not None:
         late = _late(seen, sweep.started_at, settings.sweep_every + SWEEP_LATE, now)
         return f"the last began at {stamp(sweep.started_at)}" if late else None
-    put_off = sweep.woken_at is not None and now < sweep.woken_at + WOKEN
-    if put_off and "sweep-overdue" not in seen.record.unwell:
-        return None
-    since = sweep.touched_at or sweep.started_at
+    touched = sweep.touched_at or sweep.started_at
+    since = max(touched, sweep.waits_until or touched)
     if not _late(seen, since, STILL, now):
         return None
     return f"stands still at step {sweep.step} ({sweep.phase}) since {stamp(since)}"
