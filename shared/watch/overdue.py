@@ -73,7 +73,7 @@ class Traces(msgspec.Struct, frozen=True, kw_only=True):
     last_look: SelfLook | None = None
 
 
-def overdue(seen: Traces, settings: Settings, now: datetime) -> Mapping[Code, str]:
+def overdue(seen: Traces, settings: Settings, now: datetime) -> Mapping[str, str]:
     """Everything of `fault_codes.OVERDUE` that is wrong at `now`, with what is known of it (ids only).
 
     A detail stays the same while nothing happens. What follows from a fault that is noted by who does the

@@ -204,12 +204,12 @@ def test_a_tenant_without_p1_waits_for_no_report() -> None:
 def test_a_permission_that_was_taken_away_is_found_until_that_is_read_again() -> None:
     settings = load({**GOOD, "SSPR_SCOPE": "groups:11111111-1111-4111-8111-111111111111"})
 
-    def seen(unwell: dict[str, str] | None = None, **fields: Any) -> Mapping[str, str]:
+    def seen(noted: Mapping[str, str] | None = None, **fields: Any) -> Mapping[str, str]:
         piece = Evidence(tried_at=NOW, **fields)
         facts = TenantFacts(tenant_id="t", observed_at=NOW, evidence={"scope-groups": piece})
-        return overdue(fresh(record=record(facts=facts, unwell=unwell or {})), settings, NOW)
+        return overdue(fresh(record=record(facts=facts, unwell=noted or {})), settings, NOW)
 
-    refused = {"status": EvidenceStatus.FORBIDDEN, "permission": "GroupMember.Read.All"}
+    refused: dict[str, Any] = {"status": EvidenceStatus.FORBIDDEN, "permission": "GroupMember.Read.All"}
     noted = {"readings-refused": "scope-groups needs GroupMember.Read.All"}
     assert seen(read_at=NOW - DAY, **refused) == noted
     assert seen(**refused) == {}, "what could never be read is missing evidence"
