@@ -8,7 +8,10 @@ bp = func.Blueprint()
 @bp.function_name("tell")
 @bp.timer_trigger(arg_name="timer", schedule="%TELLING_SCHEDULE%")
 async def tell(timer: func.TimerRequest) -> None:
-    """One notifier at a time; another instance's run returns at once."""
-    from shared.watch import parts, telling
+    """One notifier at a time; another instance's run returns at once. Before it tells, the watch looks after
+    itself: whatever comes of that, what there is to tell is told."""
+    from shared.watch import parts, self_watch, telling
 
-    await telling.tell(await parts.ready())
+    watch = await parts.ready()
+    await self_watch.look_if_due(watch)
+    await telling.tell(watch)

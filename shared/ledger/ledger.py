@@ -272,18 +272,19 @@ class Ledger:
 
         Without a ledger there is nothing to drain.
         """
-        manifest = await self.manifest()
-        if manifest is None:
+        if await self.manifest() is None:
             return ()
-        paths = Paths(manifest)
-        stranded = [
-            paths.name(listed.name)
-            async for listed in self._storage.ledger.names(paths.books)
-            if listed.metadata.get("outbox", "0") != "0"
-        ]
+        stranded = [name async for name, _ in self.unpublished()]
         for name in stranded:
             await self.publish(name)
         return tuple(stranded)
+
+    async def unpublished(self) -> AsyncIterator[tuple[str, str]]:
+        """The books whose outbox holds something just now, each with its ETag; found by listing, not read."""
+        paths = Paths(await self._present())
+        async for listed in self._storage.ledger.names(paths.books):
+            if listed.metadata.get("outbox", "0") != "0":
+                yield paths.name(listed.name), listed.etag
 
     async def read_journal(
         self, book_name: str, after_seq: int = 0

@@ -127,7 +127,7 @@ class Sweep(Facts, frozen=True):
     0 if never counted. `unseen`: users of the ledger that it did not see. `unnamed`: rows without an id.
     `restarts`: how often it began anew because Graph had forgotten a page. `failures`: how often this step
     failed, and `fault` how. `woken_at`: when it stood still and was asked for again; yet to come where its
-    message waits.
+    message waits. `waits_until`: before that time the step that is due, or was, is not to be taken.
     """
 
     id: str
@@ -152,6 +152,7 @@ class Sweep(Facts, frozen=True):
     failures: int = 0
     fault: str = ""
     woken_at: datetime | None = None
+    waits_until: datetime | None = None
 
     @property
     def phase(self) -> str:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -17,6 +18,22 @@ from shared.settings import Settings
 ROLE = "Watch.Read"
 PRINCIPAL_HEADER = "x-ms-client-principal"
 KEY_HEADER = "x-watch-key"
+
+
+REFUSED = (
+    "What you sent does not entitle you to see the detail. It needs a sign-in with the app role Watch.Read; "
+    "in the sandbox, the header X-Watch-Key with the key that `python -m sandbox up` prints."
+)
+"""One sentence for whoever meant to see the detail; the same whatever was wrong, and wherever it is asked."""
+
+
+class Access(StrEnum):
+    """What a caller may see. `REFUSED`: sent something to be let in with, and it does not let in; `WORD`:
+    sent nothing of the kind."""
+
+    DETAIL = "detail"
+    WORD = "word"
+    REFUSED = "refused"
 
 
 class _Claim(msgspec.Struct):
@@ -29,13 +46,19 @@ class _Principal(msgspec.Struct):
     role_typ: str = "roles"
 
 
-def may_read(headers: Mapping[str, Any], settings: Settings) -> bool:
-    """Whether the caller may see detail. Header names in any case."""
+def access_of(headers: Mapping[str, Any], settings: Settings) -> Access:
+    """What the caller may see: in every doubt no detail. Header names in any case.
+
+    A principal's header that the platform did not set counts as if it were not there.
+    """
     lower = {name.lower(): str(value) for name, value in headers.items()}
     key = lower.get(KEY_HEADER, "")
     if settings.local_key and hmac.compare_digest(key.encode(), settings.local_key.encode()):
-        return True
-    return settings.platform_signs_in and _has_role(lower.get(PRINCIPAL_HEADER, ""))
+        return Access.DETAIL
+    principal = lower.get(PRINCIPAL_HEADER, "") if settings.platform_signs_in else ""
+    if _has_role(principal):
+        return Access.DETAIL
+    return Access.REFUSED if key or principal else Access.WORD
 
 
 def _has_role(header: str) -> bool:

@@ -15,12 +15,37 @@ Code = Literal[
     "subscription-users",
     "subscription-groups",
     "poison",
+    "facts-overdue",
+    "registration-overdue",
+    "delta-overdue",
+    "sweep-overdue",
+    "errors-overdue",
+    "subscriptions-overdue",
+    "subscription-missing",
+    "notifications-silent",
+    "readings-refused",
+    "outbox-stranded",
 ]
 """What is wrong: the reading of all users, the delta query on users or groups, the list of products (or what
 else tells of them), the groups that assign licences, the registration report, the notifications of users or
-groups; work that failed again and again."""
+groups; work that failed again and again. From `facts-overdue` on: what nobody notes who does the work, since
+it is the work that is not done; `overdue.py` finds these."""
 
 CODES: frozenset[str] = frozenset(get_args(Code))
+
+OVERDUE: tuple[Code, ...] = (
+    "facts-overdue",
+    "registration-overdue",
+    "delta-overdue",
+    "sweep-overdue",
+    "errors-overdue",
+    "subscriptions-overdue",
+    "subscription-missing",
+    "notifications-silent",
+    "readings-refused",
+    "outbox-stranded",
+)
+"""The codes that `overdue.py` finds, and that are over when it finds them no more."""
 
 PERMISSION, EMPTY = str(Reason.PERMISSION), "empty-list"
 

@@ -13,11 +13,11 @@ from shared.model import Evidence
 from shared.notify.memory import TableUnreadable
 from shared.texts.catalogue import catalogue
 from shared.watch import health_lines as lines
-from shared.watch import unwell
-from shared.watch.hearing import calls, subscription_memory
+from shared.watch import self_watch, unwell
+from shared.watch.fault_codes import OVERDUE
+from shared.watch.overdue import overdue
 from shared.watch.parts import Watch
-from shared.watch.reach import registration, registration_state
-from shared.watch.users import delta_state
+from shared.watch.reach import registration
 
 POISONED = ("changed-users", "sweeps")
 """Queues that trigger a function; the notifier takes the messages of `journal` itself."""
@@ -73,28 +73,21 @@ async def look(watch: Watch) -> Health:
 
 async def _look(watch: Watch) -> Health:
     now, settings = watch.now(), watch.settings
-    record = (await watch.ledger.read_tenant()).record
-    storage = watch.storage
+    seen = await self_watch.see(watch, await self_watch.last_look(watch))
+    record, kept, storage = seen.record, seen.kept, watch.storage
     queues = {
         "changed-users": await storage.changed_users.length(),
         "sweeps": await storage.sweeps.length(),
         "journal": await storage.journal.length(),
     }
     poison = {f"{name}-poison": await storage.poison(name).length() for name in POISONED}
-    kept = await subscription_memory.recall(watch)
-    sums = await calls.recall(watch)
-    delta = await delta_state.recall(watch)
-    reading = await registration_state.present(watch)
     telling = await watch.notifier.health(now)
+    # What was noted as overdue may be done by now, and what is overdue may not be noted yet.
+    noted = {code: detail for code, detail in record.unwell.items() if code not in OVERDUE}
     problems = [
-        *unwell.in_words(record.unwell, catalogue()),
-        *lines.reading_problems(record, settings, now),
-        *lines.beginning_problems(record, kept, now - watch.manifest.created_at),
-        *lines.sweep_problems(record.sweep, now),
-        *lines.delta_problems(delta, settings, now),
-        *lines.registration_problems(reading, now),
-        *lines.poison_problems(poison),
-        *lines.subscription_problems(kept, record.unwell, now),
+        *unwell.in_words({**noted, **overdue(seen, settings, now)}, catalogue()),
+        *lines.permission_problems(record, settings),
+        *lines.self_watch_problems(seen.last_look, now),
         *telling.problems,
     ]
     facts = record.facts
@@ -102,7 +95,7 @@ async def _look(watch: Watch) -> Health:
         at=now,
         status="unwell" if problems else "ok" if record.baseline_ended_at else "starting",
         problems=tuple(problems),
-        notes=tuple(lines.subscription_notes(kept)),
+        notes=(*lines.subscription_notes(kept, record, now), *lines.other_notes(seen, poison, now)),
         baseline_ended_at=record.baseline_ended_at,
         users=record.totals.users if record.totals else 0,
         facts_generation=facts.generation if facts else 0,
@@ -110,12 +103,12 @@ async def _look(watch: Watch) -> Health:
         evidence=facts.evidence if facts else {},
         owed=record.owed,
         sweep=lines.sweep_shown(record.sweep),
-        delta=lines.delta_shown(delta),
+        delta=lines.delta_shown(seen.delta),
         registration=lines.registration_shown(await registration.progress(watch), record, now),
         queues=queues,
         poison=poison,
         subscriptions=lines.subscriptions_shown(kept, settings),
-        previous_secret=lines.previous_secret(settings, kept, sums, now),
-        calls=lines.calls_shown(sums),
+        previous_secret=lines.previous_secret(settings, kept, seen.calls, now),
+        calls=lines.calls_shown(seen.calls),
         telling=telling.detail,
     )

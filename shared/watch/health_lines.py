@@ -9,116 +9,70 @@ from typing import Any
 
 import msgspec
 
-from shared.findings.evidence import BEHIND
 from shared.ledger.records import Sweep, TenantRecord
 from shared.settings import Settings
 from shared.watch.hearing.calls import Sums
 from shared.watch.hearing.subscription_memory import Kept
 from shared.watch.hearing.subscriptions import CODES, RESOURCES, secrets_of
+from shared.watch.overdue import SelfLook, Traces, never_read, refused, stamp, unheard
 from shared.watch.reach.registration import Progress
-from shared.watch.reach.registration_state import REPORT, Reading
+from shared.watch.reach.registration_state import REPORT
 from shared.watch.users.delta_state import Delta
 
-BEGUN_WITHIN = timedelta(minutes=30)
-STILL = timedelta(minutes=30)
-"""So long may a job in steps go without one."""
-LATE = 3
-"""How many intervals a reading may be missing before the watch is unwell."""
 DELIVERED_WITHIN = timedelta(hours=4)
 """How long Graph tries to deliver a notification (Microsoft Graph: change notifications through webhooks)."""
 
-_OPTIONAL = "admin-policy"
-"""Evidence that nothing is amiss without."""
+LOST_SHOWN = timedelta(days=7)
+"""So long is a subscription that was lost and made anew worth a note."""
+NOT_LOOKED = timedelta(hours=2)
+"""Where the watch did not look after itself for so long, whoever tells people stands still."""
 
 Lines = list[str]
 
 
-# --- readings -----------------------------------------------------------------------------------------------
+# --- what is wrong besides what `overdue` finds -------------------------------------------------------------
 
 
-def reading_problems(record: TenantRecord, settings: Settings, now: datetime) -> Lines:
-    """The tenant's facts: late, or refused for lack of a permission where no noted fault says so."""
-    facts = record.facts
-    if facts is None or facts.observed_at is None:
-        return []
-    problems = []
-    if now - facts.observed_at > LATE * settings.facts_every:
-        problems.append(
-            f"tenant facts were last read at {stamp(facts.observed_at)}: "
-            "look in the log of the function tenant_facts for what Graph answers"
-        )
-    told = {_OPTIONAL, *(one for code in record.unwell for one in BEHIND.get(code, ()))}
-    for name, piece in facts.evidence.items():
-        if piece.permission and name not in told:
-            problems.append(
-                f"{name} cannot be read: the app lacks the Graph permission {piece.permission}, grant it"
-            )
-    report = facts.evidence_of(REPORT).read_at
-    if report and now - report > LATE * settings.registration_every:
-        problems.append(
-            f"the registration report was last read whole at {stamp(report)}: "
-            "look in the log of the function registration for what Graph answers"
-        )
-    return problems
-
-
-def sweep_problems(sweep: Sweep | None, now: datetime) -> Lines:
-    """The reading of all users, if it stands still."""
-    if sweep is None or sweep.ended_at or now - (sweep.touched_at or sweep.started_at) <= STILL:
-        return []
+def permission_problems(record: TenantRecord, settings: Settings) -> Lines:
+    """Evidence that could never be read for lack of a permission; its finding is `evidence-missing`."""
     return [
-        f"the reading of all users stands still at step {sweep.step} ({sweep.phase}): "
-        "look in the log of the function sweep"
+        f"{name} cannot be read: the app lacks the Graph permission {permission}, grant it"
+        for name, permission in refused(record, settings).items()
+        if never_read(record, name)
     ]
 
 
-def registration_problems(reading: Reading | None, now: datetime) -> Lines:
-    """The reading of the registration report and the scope groups, if it stands still."""
-    if reading is None or reading.ended_at or now - reading.due_at <= STILL:
+def self_watch_problems(last: SelfLook | None, now: datetime) -> Lines:
+    """The one timer whose death nobody can tell."""
+    if last is None or now - last.at <= max(NOT_LOOKED, 2 * last.gap):
         return []
     return [
-        f"the reading of the registration report stands still at step {reading.step}: "
-        "look in the log of the function sweep"
+        f"the watch last looked after itself at {stamp(last.at)}: so long nobody was told anything either, "
+        "look at Function App > Functions > tell > Invocations"
     ]
 
 
-def delta_problems(state: Delta | None, settings: Settings, now: datetime) -> Lines:
-    """The delta query on users: late, failing, or without a link until everybody was read."""
-    if state is None:
-        return []
-    if not state.alive:
+def other_notes(seen: Traces, poison: Mapping[str, int], now: datetime) -> Lines:
+    """What mends itself as a rule; where it does not, it is found overdue or noted as a fault."""
+    notes, state = [], seen.delta
+    if state is not None and not state.alive:
         since = f" since {stamp(state.lost_at)}" if state.lost_at else ""
-        return [f"the chain of delta links is lost{since}: the reading of all users under way begins another"]
-    last = state.last_round_at
-    if last is None or now - last <= LATE * settings.delta_every:
-        return []
-    why = f" ({state.fault})" if state.fault else ""
-    return [f"changed users were last asked for at {stamp(last)}{why}: look in the log of the function delta"]
-
-
-def beginning_problems(record: TenantRecord, kept: Kept | None, age: timedelta) -> Lines:
-    """What should have happened once by now."""
-    if age <= BEGUN_WITHIN:
-        return []
-    problems = []
-    if record.facts is None:
-        problems.append(
-            "the tenant's facts have never been read: look in the log of the function tenant_facts"
+        notes.append(f"the chain of delta links is lost{since}: a reading of all users begins another")
+    silent, told = unheard(seen), "notifications-silent" in seen.record.unwell
+    if state is not None and silent is not None and not told:
+        notes.append(
+            f"users changed and no notification of users came since {stamp(silent)} (rounds of delta that "
+            f"found some: {state.unheard}): if that lasts for a day, it is told"
         )
-    elif record.baseline_ended_at is None and record.sweep is None:
-        problems.append(
-            "the first reading of all users has not begun: it waits for facts, registration and subscriptions"
-        )
-    if kept is None:
-        problems.append(
-            "the Graph subscriptions have never been looked after: look in the log of their function"
-        )
-    return problems
+    notes += [
+        f"{count} message(s) in {name}: the next run of delta takes them up again, see docs/operate.md"
+        for name, count in poison.items()
+        if count
+    ]
+    return notes
 
 
-def poison_problems(poison: Mapping[str, int]) -> Lines:
-    """Messages that were put aside."""
-    return [f"{count} message(s) in {name}: see docs/operate.md" for name, count in poison.items() if count]
+# --- how far each job is ------------------------------------------------------------------------------------
 
 
 def sweep_shown(sweep: Sweep | None) -> dict[str, Any]:
@@ -180,26 +134,8 @@ def delta_shown(state: Delta | None) -> dict[str, Any]:
 # --- subscriptions ------------------------------------------------------------------------------------------
 
 
-def subscription_problems(kept: Kept | None, unwell: Mapping[str, str], now: datetime) -> Lines:
-    """Notifications that don't come; what is noted as a fault of the watch is said there."""
-    if kept is None:
-        return []
-    silent = [
-        name
-        for name in RESOURCES
-        if not kept.alive(name, now) and CODES[name] not in unwell and not kept.forgoes(name)
-    ]
-    return [
-        *(
-            f"no Graph subscription on {name}: it is tried again with the next run of their function"
-            for name in silent
-        ),
-        *(f"subscription {problem}" for problem in kept.problems),
-    ]
-
-
-def subscription_notes(kept: Kept | None) -> Lines:
-    """What is worth knowing of the subscriptions and no problem."""
+def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime) -> Lines:
+    """What is worth knowing of the subscriptions; what a person must mend is a fault, and said there."""
     if kept is None:
         return []
     notes = [
@@ -208,6 +144,19 @@ def subscription_notes(kept: Kept | None) -> Lines:
         "instead; grant it to hear of them within seconds"
         for name, refusal in kept.refused.items()
         if kept.forgoes(name)
+    ]
+    notes += [
+        f"no Graph subscription on {name}: it is tried again with the next run of their function"
+        for name in RESOURCES
+        if not kept.alive(name, now) and CODES[name] not in record.unwell and not kept.forgoes(name)
+    ]
+    notes += [f"subscription {problem}" for problem in kept.problems]
+    notes += [
+        f"notifications of {name} may have been lost (a subscription that was gone or made anew, or Graph's "
+        f"word that some were missed): what they would have told was ordered to be read at {stamp(at)}"
+        for name, at in kept.caught_up.items()
+        # What the first reading of all users began without, that has read.
+        if now - at <= LOST_SHOWN and record.baseline_ended_at and at > record.baseline_ended_at
     ]
     if kept.others:
         notes.append(
@@ -268,8 +217,3 @@ def calls_shown(sums: Sums | None) -> dict[str, Any]:
             key: {"n": seen.n, "last": seen.last} for key, seen in sorted(sums.subscriptions.items())
         },
     }
-
-
-def stamp(at: datetime) -> str:
-    """A time for a sentence."""
-    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -3,10 +3,13 @@
 import base64
 import json
 
+import azure.functions as func
 import pytest
 
+from functions.reporting import health
 from shared.settings import load
-from shared.watch.access import may_read
+from shared.watch import parts
+from shared.watch.access import REFUSED, Access, access_of
 from tests.test_settings import GOOD
 
 SIGNED_IN = load({**GOOD, "WEBSITE_AUTH_ENABLED": "True"})
@@ -22,34 +25,50 @@ def principal(*claims: tuple[str, str], role_typ: str = "roles") -> dict[str, st
 
 
 def test_a_principal_with_the_role_may_read() -> None:
-    assert may_read(principal(("roles", "Watch.Read")), SIGNED_IN)
+    assert access_of(principal(("roles", "Watch.Read")), SIGNED_IN) is Access.DETAIL
     schema = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
-    assert may_read(principal((schema, "Watch.Read"), role_typ=schema), SIGNED_IN)
+    assert access_of(principal((schema, "Watch.Read"), role_typ=schema), SIGNED_IN) is Access.DETAIL
 
 
 def test_the_header_is_not_believed_where_the_platform_does_not_sign_people_in() -> None:
-    assert not may_read(principal(("roles", "Watch.Read")), load(GOOD))
+    assert access_of(principal(("roles", "Watch.Read")), load(GOOD)) is Access.WORD
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-MS-CLIENT-PRINCIPAL": ""}, {"x-watch-key": ""}])
+def test_whoever_sends_nothing_to_be_let_in_with_gets_the_word(headers: dict[str, str]) -> None:
+    assert access_of(headers, SIGNED_IN) is Access.WORD
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        {},
-        {"X-MS-CLIENT-PRINCIPAL": ""},
         {"X-MS-CLIENT-PRINCIPAL": "not base64!"},
         {"X-MS-CLIENT-PRINCIPAL": base64.b64encode(b"not json").decode()},
         {"X-MS-CLIENT-PRINCIPAL": base64.b64encode(b"[]").decode()},
-        {"x-watch-key": ""},
         {"x-watch-key": "guess"},
         principal(("roles", "Watch.Write")),
         principal(("name", "Watch.Read")),
     ],
 )
-def test_anything_else_is_refused(headers: dict[str, str]) -> None:
-    assert not may_read(headers, SIGNED_IN)
+def test_what_does_not_let_in_is_refused_in_words(headers: dict[str, str]) -> None:
+    assert access_of(headers, SIGNED_IN) is Access.REFUSED
 
 
 def test_the_sandbox_key_opens_on_loopback() -> None:
     local = load({**GOOD, "NOTIFICATION_BASE_URL": "http://127.0.0.1:7171", "LOCAL_KEY": "k" * 40})
-    assert may_read({"X-Watch-Key": "k" * 40}, local)
-    assert not may_read({"X-Watch-Key": "k" * 39}, local)
+    assert access_of({"X-Watch-Key": "k" * 40}, local) is Access.DETAIL
+    assert access_of({"X-Watch-Key": "k" * 39}, local) is Access.REFUSED
+
+
+async def test_health_answers_a_wrong_key_with_403_and_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is looked at: neither storage nor Graph is there in this test."""
+
+    class Nothing:
+        settings = SIGNED_IN
+
+    monkeypatch.setattr(parts, "current", Nothing)
+    request = func.HttpRequest("GET", "/api/health", headers={"X-Watch-Key": "guess"}, body=b"")
+    answer = await health.build().get_user_function()(request)
+    assert answer.status_code == 403
+    assert json.loads(answer.get_body()) == {"error": REFUSED}
+    assert "Watch.Read" in REFUSED

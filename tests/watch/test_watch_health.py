@@ -20,7 +20,7 @@ from shared.watch.hearing.calls import Sums
 from shared.watch.hearing.subscription_memory import Held, Kept, Refused
 from shared.watch.hearing.subscriptions import wanted
 from shared.watch.messages import Seen
-from shared.watch.reach.registration_state import Reading
+from shared.watch.overdue import SelfLook, Traces
 from shared.watch.tenant_facts import facts
 from shared.watch.users.delta_state import Delta, Gap
 from tests.test_settings import GOOD
@@ -34,48 +34,27 @@ def facts_of(age: timedelta, **evidence: Evidence) -> TenantFacts:
     return TenantFacts(tenant_id="t", observed_at=NOW - age, evidence=evidence)
 
 
-def read_problems(record: TenantRecord) -> list[str]:
-    return lines.reading_problems(record, SETTINGS, NOW)
-
-
 def record_of(resource: str, expires_at: datetime) -> Record:
     return Record(id=resource, resource=resource, fingerprint="f", renewed_at=NOW, expires_at=expires_at)
 
 
-def test_nothing_is_late_before_anything_was_read() -> None:
-    assert read_problems(TenantRecord(name="tenant")) == []
-    assert lines.subscription_problems(None, {}, NOW) == []
-    assert lines.sweep_problems(None, NOW) == []
-    assert lines.delta_problems(None, SETTINGS, NOW) == []
-    assert lines.registration_problems(None, NOW) == []
+def test_nothing_is_shown_before_anything_was_read() -> None:
     assert (lines.sweep_shown(None), lines.delta_shown(None), lines.calls_shown(None)) == ({}, {}, {})
+    assert lines.subscription_notes(None, TenantRecord(name="tenant"), NOW) == []
+    assert lines.self_watch_problems(None, NOW) == []
 
 
-def test_facts_are_late_after_three_intervals() -> None:
-    in_time = TenantRecord(name="tenant", facts=facts_of(timedelta(hours=3)))
-    late = TenantRecord(name="tenant", facts=facts_of(timedelta(hours=3, minutes=1)))
-    assert read_problems(in_time) == []
-    [problem] = read_problems(late)
-    assert problem.startswith("tenant facts were last read at 2026-11-22 08:59 UTC: look in the log")
+def test_the_age_of_the_report_in_force_is_shown() -> None:
+    piece = Evidence(status=EvidenceStatus.FAILED, read_at=NOW - timedelta(hours=30), tried_at=NOW)
+    record = TenantRecord(name="tenant", facts=facts_of(timedelta(0), registration=piece))
+    assert lines.registration_shown(None, record, NOW)["report_age_hours"] == 30.0
 
 
-def test_a_report_that_nobody_could_read_for_three_days_is_named_with_its_age() -> None:
-    def read(age: timedelta) -> TenantRecord:
-        piece = Evidence(status=EvidenceStatus.FAILED, read_at=NOW - age, tried_at=NOW)
-        return TenantRecord(name="tenant", facts=facts_of(timedelta(0), registration=piece))
-
-    assert read_problems(read(timedelta(days=3))) == []
-    [problem] = read_problems(read(timedelta(days=3, minutes=1)))
-    assert problem.startswith("the registration report was last read whole at 2026-11-19 11:59 UTC")
-    shown = lines.registration_shown(None, read(timedelta(hours=30)), NOW)
-    assert shown["report_age_hours"] == 30.0
-
-
-@pytest.mark.parametrize("name", ["skus", "groups", "registration", "scope-groups"])
+@pytest.mark.parametrize("name", ["skus", "groups", "registration"])
 def test_a_missing_permission_is_named(name: str) -> None:
     piece = Evidence(status=EvidenceStatus.FORBIDDEN, permission="Some.Read.All")
     record = TenantRecord(name="tenant", facts=facts_of(timedelta(0), **{name: piece}))
-    assert read_problems(record) == [
+    assert lines.permission_problems(record, SETTINGS) == [
         f"{name} cannot be read: the app lacks the Graph permission Some.Read.All, grant it"
     ]
 
@@ -83,23 +62,7 @@ def test_a_missing_permission_is_named(name: str) -> None:
 def test_the_permission_for_administrators_policy_is_optional() -> None:
     piece = Evidence(status=EvidenceStatus.FORBIDDEN, permission="Policy.Read.All")
     record = TenantRecord(name="tenant", facts=facts_of(timedelta(0), **{"admin-policy": piece}))
-    assert read_problems(record) == []
-
-
-def test_a_sweep_that_stands_still_for_half_an_hour_is_named_with_its_step() -> None:
-    def swept(minutes: int, ended: datetime | None = None) -> Sweep:
-        return Sweep(
-            id="s",
-            started_at=NOW - timedelta(hours=5),
-            step=4,
-            touched_at=NOW - timedelta(minutes=minutes),
-            ended_at=ended,
-        )
-
-    assert lines.sweep_problems(swept(30), NOW) == []
-    [problem] = lines.sweep_problems(swept(31), NOW)
-    assert problem.startswith("the reading of all users stands still at step 4 (reading): look in the log")
-    assert lines.sweep_problems(swept(31, NOW), NOW) == []
+    assert lines.permission_problems(record, SETTINGS) == []
 
 
 def test_the_progress_of_a_sweep_is_shown_by_phase_and_percent_where_known() -> None:
@@ -116,50 +79,57 @@ def test_the_progress_of_a_sweep_is_shown_by_phase_and_percent_where_known() -> 
     ]
 
 
-def test_a_reading_of_the_report_that_stands_still_is_named() -> None:
-    def begun(minutes: int, **fields: Any) -> Reading:
-        due = NOW - timedelta(minutes=minutes)
-        return Reading(
-            id="r", policy="p", began_at=due, due_at=due, sources=(), audit_since=NOW, step=9, **fields
-        )
-
-    assert lines.registration_problems(begun(30), NOW) == []
-    [problem] = lines.registration_problems(begun(31), NOW)
-    assert "stands still at step 9" in problem
-    assert lines.registration_problems(begun(31, ended_at=NOW), NOW) == []
-
-
-def test_delta_is_named_when_it_is_late_or_lost_and_shown_with_its_gap() -> None:
-    def state(minutes: int, **fields: Any) -> Delta:
-        return Delta(**{"link": "l", "last_round_at": NOW - timedelta(minutes=minutes), **fields})
-
-    assert lines.delta_problems(state(45), SETTINGS, NOW) == []
-    [late] = lines.delta_problems(state(46, fault="Unavailable 503"), SETTINGS, NOW)
-    assert late.startswith("changed users were last asked for at 2026-11-22 11:14 UTC (Unavailable 503)")
-    [lost] = lines.delta_problems(state(1, link="", lost_at=NOW), SETTINGS, NOW)
-    assert lost.startswith("the chain of delta links is lost since 2026-11-22 12:00 UTC")
-    [other] = lines.delta_problems(state(1, tracked="another"), SETTINGS, NOW)
-    assert "is lost" in other
+def test_delta_is_shown_with_its_gap_and_without_its_link() -> None:
     gap = Gap(since=NOW, until=NOW, users=2, sample=("u",), longest_seconds=90.0, heard=5, mean_seconds=1.5)
-    shown = lines.delta_shown(state(1, gap=gap, poison=3))
+    shown = lines.delta_shown(Delta(link="l", last_round_at=NOW, gap=gap, poison=3))
     assert (shown["gap"]["users"], shown["gap"]["mean_seconds"], shown["poison_taken_up"]) == (2, 1.5, 3)
     assert "link" not in shown
 
 
-def test_a_missing_or_expired_subscription_is_named_and_so_is_what_failed() -> None:
-    def problems(kept: Kept, unwell: dict[str, str] | None = None) -> list[str]:
-        return lines.subscription_problems(kept, unwell or {}, NOW)
+def test_what_mends_itself_is_a_note() -> None:
+    def notes(**of: Any) -> list[str]:
+        seen = Traces(began_at=NOW, record=TenantRecord(name="tenant"), **of)
+        return lines.other_notes(seen, {"sweeps-poison": 0, "changed-users-poison": 2}, NOW)
+
+    poison = "2 message(s) in changed-users-poison: the next run of delta takes them up again"
+    [note] = notes()
+    assert note.startswith(poison)
+    [lost, _] = notes(delta=Delta(lost_at=NOW))
+    assert lost.startswith("the chain of delta links is lost since 2026-11-22 12:00 UTC")
+    kept = Kept(at=NOW, records=(record_of("users", NOW + timedelta(days=1)),))
+    unheard = Delta(link="l", last_round_at=NOW, unheard=1, unheard_since=NOW)
+    [silent, _] = notes(kept=kept, delta=unheard)
+    assert silent.startswith("users changed and no notification of users came since 2026-11-22 12:00 UTC")
+
+
+def test_a_missing_or_expired_subscription_is_a_note_and_so_is_what_failed_or_was_lost() -> None:
+    def notes(kept: Kept, **of: Any) -> list[str]:
+        return lines.subscription_notes(kept, TenantRecord(name="tenant", **of), NOW)
 
     alive = record_of("users", NOW + timedelta(minutes=1))
     expired = record_of("groups", NOW)
-    [silent] = problems(Kept(at=NOW, records=(alive, expired)))
+    [silent] = notes(Kept(at=NOW, records=(alive, expired)))
     assert silent.startswith("no Graph subscription on groups: it is tried again")
     # What is noted as a fault of the watch is said once, with what to do.
-    assert problems(Kept(at=NOW, records=(alive, expired)), {"subscription-groups": "address:"}) == []
+    assert notes(Kept(at=NOW, records=(alive, expired)), unwell={"subscription-groups": "address:"}) == []
     both = (alive, record_of("groups", NOW + timedelta(days=1)))
-    assert problems(Kept(at=NOW, records=both)) == []
-    failed = Kept(at=NOW, records=both, problems=("users: Forbidden",))
-    assert problems(failed) == ["subscription users: Forbidden"]
+    assert notes(Kept(at=NOW, records=both)) == []
+    assert notes(Kept(at=NOW, records=both, problems=("users: Busy",))) == ["subscription users: Busy"]
+    lost = Kept(at=NOW, records=both, caught_up={"users": NOW - timedelta(days=6)})
+    assert notes(lost) == [], "the first reading of all users reads it all"
+    [note] = notes(lost, baseline_ended_at=NOW - timedelta(days=7))
+    assert note.startswith("notifications of users may have been lost")
+    assert notes(lost, baseline_ended_at=NOW - timedelta(days=5)) == []
+
+
+def test_telling_that_stands_still_is_named_by_health_alone() -> None:
+    def problems(ago: timedelta, gap: timedelta = timedelta(minutes=10)) -> list[str]:
+        return lines.self_watch_problems(SelfLook(at=NOW - ago, up_since=NOW, gap=gap), NOW)
+
+    assert problems(timedelta(hours=2)) == []
+    [problem] = problems(timedelta(hours=2, minutes=1))
+    assert "Function App > Functions > tell > Invocations" in problem
+    assert problems(timedelta(hours=3), gap=timedelta(hours=2)) == []
 
 
 def test_life_without_the_permission_for_groups_is_a_note_and_no_problem() -> None:
@@ -170,11 +140,9 @@ def test_life_without_the_permission_for_groups_is_a_note_and_no_problem() -> No
         troubles={"groups": Held(reason=Reason.PERMISSION, since=NOW)},
         others=("x", "y"),
     )
-    assert lines.subscription_problems(kept, {}, NOW) == []
-    permission, others = lines.subscription_notes(kept)
+    permission, others = lines.subscription_notes(kept, TenantRecord(name="tenant"), NOW)
     assert "without the Graph permission Group.Read.All (refused since 2026-11-22 12:00 UTC" in permission
     assert others == "2 subscription(s) of this app send to another address and are left alone: x, y"
-    assert lines.subscription_notes(None) == []
 
 
 ROTATING = load({**GOOD, "CLIENT_STATE_PREVIOUS": "the-previous-secret-of-these-tests-01234"})
@@ -276,33 +244,24 @@ async def test_every_problem_is_named_at_once(known: Scene) -> None:
     assert seen.status == "unwell"
     text = "\n".join(seen.problems)
     for named in (
-        "tenant facts were last read at",
-        "skus cannot be read: the app lacks the Graph permission Organization.Read.All",
-        "1 message(s) in changed-users-poison",
-        "1 message(s) in sweeps-poison",
+        "The products, seats, settings and licensing groups of the tenant have not been read",
+        "lack of a permission",
         "Graph refuses a subscription on users for lack of a permission",
-        "subscription users: Forbidden: Graph 403 ExtensionError",
         "message(s) to Teams have failed for more than 24 hours",
     ):
         assert named in text
     assert "subscription on groups" not in text
+    noted = "\n".join(seen.notes)
+    for named in (
+        "1 message(s) in changed-users-poison",
+        "1 message(s) in sweeps-poison",
+        "subscription users: Forbidden: Graph 403 ExtensionError",
+    ):
+        assert named in noted
     assert "journal-poison" not in text
     shown = json.dumps(seen.detail())
     assert known.world.users[known.world.cast["admin"]].upn not in shown
     assert watch.settings.client_state not in shown
-
-
-def test_what_has_never_begun_is_named_after_half_an_hour() -> None:
-    nothing = TenantRecord(name="tenant")
-    assert lines.beginning_problems(nothing, None, timedelta(minutes=30)) == []
-    problems = lines.beginning_problems(nothing, None, timedelta(minutes=31))
-    assert [problem.partition(":")[0] for problem in problems] == [
-        "the tenant's facts have never been read",
-        "the Graph subscriptions have never been looked after",
-    ]
-    known = TenantRecord(name="tenant", facts=facts_of(timedelta(0)))
-    [problem] = lines.beginning_problems(known, Kept(at=NOW), timedelta(hours=1))
-    assert problem.startswith("the first reading of all users has not begun: it waits for")
 
 
 @pytest.mark.real

@@ -10,7 +10,7 @@ from shared.model import Moment
 from shared.notify.messages import Item
 from shared.texts.catalogue import Catalogue
 from shared.watch import unwell
-from shared.watch.fault_codes import CAUSES, CODES, cause_of, problems
+from shared.watch.fault_codes import CAUSES, CODES, OVERDUE, cause_of, problems
 from shared.watch.hearing.subscriptions import CODES as OF_SUBSCRIPTIONS
 from shared.watch.hearing.subscriptions import RESOURCES
 from tests.notify.card_samples import TEXTS, ended, entry, wording
@@ -68,7 +68,8 @@ def test_no_fault_is_noted_that_has_no_words_and_no_words_are_left_over() -> Non
     noted = noted_codes()
     assert {"sweep", "delta"} <= noted
     # What is wrong with a piece of evidence is noted in the very write of that evidence.
-    assert noted | set(OF_SUBSCRIPTIONS.values()) | {"skus", "groups", "registration"} == CODES
+    assert noted | set(OF_SUBSCRIPTIONS.values()) | {"skus", "groups", "registration"} | {*OVERDUE} == CODES
+    assert noted.isdisjoint(OVERDUE)
     assert TEXTS.codes("problems") == CODES
     assert set(OF_SUBSCRIPTIONS) == set(RESOURCES)
 
@@ -110,9 +111,9 @@ def test_a_fault_that_is_over_is_called_by_its_name_not_the_whole_watch_well() -
 
 
 def test_a_code_without_words_still_makes_a_card_and_a_line() -> None:
-    assert card("facts-late")["title"] == TEXTS.text("kinds", "watch-unwell", "title", "unwell")
-    assert card("facts-late")["steps"].startswith("Open the watch's health page: ")
-    assert unwell.in_words({"facts-late": "for 3 hours"}, TEXTS) == ["facts-late: for 3 hours"]
+    assert card("made-up")["title"] == TEXTS.text("kinds", "watch-unwell", "title", "unwell")
+    assert card("made-up")["steps"].startswith("Open the watch's health page: ")
+    assert unwell.in_words({"made-up": "for 3 hours"}, TEXTS) == ["made-up: for 3 hours"]
 
 
 @pytest.mark.parametrize(

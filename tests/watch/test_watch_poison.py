@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.storage import Queue
 from shared.watch.hearing import calls, subscriptions
 from shared.watch.messages import (
     GONE,
@@ -106,6 +107,30 @@ async def test_a_step_that_was_put_aside_is_dropped_and_the_reading_asks_for_it_
     assert await aside.length() == 0
     assert await sweep.start_if_due(watch)
     assert watch.steps() == [step]
+
+
+async def test_two_queues_are_one_finding_that_names_each_until_both_are_empty(known: Scene) -> None:
+    async def noted() -> str:
+        return (await known.watch.tenant()).unwell["poison"]
+
+    queues = {name: known.storage.poison(name) for name in poison.QUEUES}
+    for queue in queues.values():
+        await queue.send("not to be read")
+    await round_(known)
+    assert await noted() == "changed-users-poison can't be read, sweeps-poison can't be read"
+    # As a person does: looks, finds the cause, deletes the message.
+    await forget(queues["sweeps"])
+    await round_(known)
+    assert await noted() == "changed-users-poison can't be read"
+    assert await told(known.watch) == [("opened", "poison")], "one card, whatever becomes of its parts"
+    await forget(queues["changed-users"])
+    await round_(known)
+    assert await told(known.watch) == [("opened", "poison"), ("resolved", "poison")]
+
+
+async def forget(queue: Queue) -> None:
+    """Delete everything in it, hidden or not: a purge, as the portal's."""
+    await queue._client.clear_messages()
 
 
 async def test_a_step_that_can_not_be_read_stays_for_a_person_and_is_told_with_its_queue(

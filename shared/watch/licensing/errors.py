@@ -63,11 +63,15 @@ async def look_if_due(watch: Watch) -> bool:
         return True
 
 
-async def _due(watch: Watch) -> bool:
+async def tried_at(watch: Watch) -> datetime | None:
+    """When the last look began that came to an end, well or badly; None before the first."""
     stored = await watch.storage.ledger.read(_tried_name(watch))
-    if stored is None:
-        return True
-    return watch.is_time(msgspec.json.decode(stored.data, type=_Tried).at, watch.settings.delta_every)
+    return msgspec.json.decode(stored.data, type=_Tried).at if stored else None
+
+
+async def _due(watch: Watch) -> bool:
+    last = await tried_at(watch)
+    return last is None or watch.is_time(last, watch.settings.delta_every)
 
 
 async def look(watch: Watch) -> None:

@@ -47,7 +47,8 @@ class Reading(Facts, frozen=True):
     row its page gave no answer. `outcomes`: the evidence of each piece that has ended, well or badly.
     `nested`: groups found below each group. Then `bucket` is taken into the index next; `everybody`: all
     users may be judged otherwise because of it. `oldest_row_at`, `row_days`: how old rows of the report are
-    (day to count). `again`: pieces that were asked for meanwhile.
+    (day to count). `again`: pieces that were asked for meanwhile. `stands_since`: its step was due then and
+    has been asked for again since; None where it goes on.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Reading(Facts, frozen=True):
     row_days: Mapping[str, int] = {}
     ended_at: datetime | None = None
     again: tuple[str, ...] = ()
+    stands_since: datetime | None = None
 
     @property
     def source(self) -> Source | None:
@@ -159,7 +161,8 @@ async def wake(watch: Watch, stalled: Reading) -> bool:
     kept = await _load(watch)
     if kept is None or kept.reading != stalled:
         return False
-    woken = msgspec.structs.replace(stalled, due_at=watch.now())
+    since = stalled.stands_since or stalled.due_at
+    woken = msgspec.structs.replace(stalled, due_at=watch.now(), stands_since=since)
     if not await _store(watch, woken, kept.etag):
         return False
     await ask_for(watch, woken)
@@ -182,7 +185,9 @@ async def checkpoint(
             return kept.reading
         if kept is None or (kept.reading.id, kept.reading.step) != (before.id, before.step):
             return None
-        following = msgspec.structs.replace(after, step=before.step + 1, again=kept.reading.again)
+        following = msgspec.structs.replace(
+            after, step=before.step + 1, again=kept.reading.again, stands_since=None
+        )
         if following.ended_at and following.again and facts:
             following = _new(watch, facts, following.again, uuid.uuid4().hex, after)
         following = msgspec.structs.replace(following, mark=mark)

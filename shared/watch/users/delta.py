@@ -30,7 +30,6 @@ ANEW_AFTER = timedelta(hours=6)
 """Where Graph forgets every link, or gives none, everybody is read no more often than this because of it."""
 
 _LOCK_SECONDS = 60
-_GAPS_KEPT = 10
 _FIRST_PAUSE = timedelta(minutes=1)
 
 
@@ -222,9 +221,8 @@ async def _keep(watch: Watch, held: HeldDelta, gap: Gap) -> None:
     Raises `Stale` where somebody writes it again and again.
     """
     for last in (False, False, False, False, True):
-        gaps = (gap, *held.state.gaps)[:_GAPS_KEPT] if gap.users else held.state.gaps
         try:
-            await delta_state.write(watch, held, _with(held.state, counted_at=gap.until, gap=gap, gaps=gaps))
+            await delta_state.write(watch, held, delta_state.counted(held.state, gap))
         except Stale:
             if last:
                 raise

@@ -18,6 +18,9 @@ TRACKED = hashlib.blake2b(",".join(USER_DELTA_SELECT).encode(), digest_size=6).h
 """Stands for what is tracked: a link asked for with another `$select` does not tell what we must know."""
 
 
+GAPS_KEPT = 10
+
+
 class Gap(Facts, frozen=True, kw_only=True):
     """How complete the notifications were, as counted after a round (design §4.6).
 
@@ -60,7 +63,8 @@ class Delta(Facts, frozen=True, kw_only=True):
     how often in a row Graph could not be asked, since `failed_at`, and `fault` why. `dead`: the link that
     Graph had forgotten when the chain was lost. `soon`: somebody wants the next round at once. `poison`:
     messages taken up again that had been put aside, `aside` more of them by queue. `gap`: the last that was
-    counted, at `counted_at`; `gaps`: the last in which somebody was missed, newest first.
+    counted, at `counted_at`; `gaps`: the last in which somebody was missed, newest first. `unheard`: counts
+    with somebody missed since one with something heard, and `unheard_since` the first of them goes back to.
     """
 
     link: str = ""
@@ -85,11 +89,30 @@ class Delta(Facts, frozen=True, kw_only=True):
     counted_at: datetime | None = None
     gap: Gap | None = None
     gaps: tuple[Gap, ...] = ()
+    unheard: int = 0
+    unheard_since: datetime | None = None
 
     @property
     def alive(self) -> bool:
         """There is a link, and it tells what we must know."""
         return bool(self.link) and self.tracked == TRACKED
+
+
+def counted(state: Delta, gap: Gap) -> Delta:
+    """The state with this count."""
+    unheard, since = state.unheard, state.unheard_since
+    if gap.heard:
+        unheard, since = 0, None
+    elif gap.users:
+        unheard, since = unheard + 1, since or gap.since
+    return msgspec.structs.replace(
+        state,
+        counted_at=gap.until,
+        gap=gap,
+        gaps=(gap, *state.gaps)[:GAPS_KEPT] if gap.users else state.gaps,
+        unheard=unheard,
+        unheard_since=since,
+    )
 
 
 class HeldDelta(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ worker ended before it asked for the next only asks for that.
 
 import logging
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -149,14 +149,21 @@ async def _expected(watch: Watch) -> int:
 async def _ask(watch: Watch, sweep: Sweep, delay: float = 0.0) -> None:
     """Ask for the step that is due, and remember that: no copy of a message begins a second chain."""
     await watch.storage.sweeps.send(write_step(SWEEP, sweep.id, sweep.step), delay=delay)
-    woken_at = watch.now() + timedelta(seconds=delay) if delay else sweep.woken_at
-    await _note(watch, sweep, asked=sweep.step, woken_at=woken_at)
+    waits: dict[str, Any] = {}
+    if delay:
+        waits = _until(watch, delay)
+    await _note(watch, sweep, asked=sweep.step, **waits)
+
+
+def _until(watch: Watch, delay: float) -> dict[str, datetime]:
+    until = watch.now() + timedelta(seconds=delay)
+    return {"woken_at": until, "waits_until": until}
 
 
 async def _put_off(watch: Watch, sweep: Sweep, later: Throttled) -> None:
     """Take the step again when Graph wants it, and not before: a reading that waits is not woken."""
     now = watch.now()
-    waiting = await _note(watch, sweep, woken_at=now + timedelta(seconds=later.retry_after))
+    waiting = await _note(watch, sweep, **_until(watch, later.retry_after))
     if waiting is None:
         # Another worker did the step, and asked for the next.
         return
