@@ -103,6 +103,8 @@ def _low(licences: Licences, sku: Sku, totals: Totals) -> Iterator[Finding]:
     low = sku.consumed <= sku.usable and sku.free < threshold
     if not low or licences.tier(sku.sku_id) is Tier.NONE:
         return
+    held = totals.reclaimable.get(sku.sku_id, 0)
+    buy = max(0, threshold - sku.free - held)
     yield make(
         licences.rules,
         licences.policy,
@@ -110,10 +112,16 @@ def _low(licences: Licences, sku: Sku, totals: Totals) -> Iterator[Finding]:
         "low",
         about=sku.sku_id,
         skus=(sku.sku_id,),
-        facts={"free": sku.free, "usable": sku.usable, "threshold": threshold},
+        facts={
+            "free": sku.free,
+            "usable": sku.usable,
+            "threshold": threshold,
+            "reclaimable": held,
+            "buy": buy,
+        },
         so={
-            "low": [{"sku": sku.sku_id, "seats": threshold - sku.free}],
             "reclaimable": _reclaimable(sku, totals),
+            "low": [{"sku": sku.sku_id, "seats": buy}] if buy else [],
         },
     )
 
@@ -140,7 +148,11 @@ def _short(licences: Licences, totals: Totals) -> Iterator[Finding]:
 def _short_of(
     licences: Licences, totals: Totals, tier: Tier, skus: list[Sku], needs: int, free: int, held: int
 ) -> Iterator[Finding]:
-    """`held`: seats of accounts that are disabled or out of reach."""
+    """`held`: seats of accounts that are disabled or out of reach. `skus` do for this level, smallest first.
+
+    To buy are the fewest seats: those that are free or can be taken back go first, whichever product they are
+    of; what is bought is the smallest product that the tenant has already.
+    """
     if needs <= free:
         return
     buy = max(0, needs - free - held)
@@ -158,7 +170,8 @@ def _short_of(
         so={
             "seat-is-free": seats_to_assign(skus, licences.groups_of) if free else [],
             "reclaimable": reclaim,
-            "still-short": [{"tier": name, "seats": buy}] if buy else [],
+            "still-short": [{"sku": skus[0].sku_id, "tier": name, "seats": buy}] if buy and skus else [],
+            "nothing-owned": [{"tier": name, "seats": buy}] if buy and not skus else [],
         },
     )
 

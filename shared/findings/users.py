@@ -32,6 +32,9 @@ from shared.verdict import BREACHES
 
 _REACH_UNCERTAIN = ("unknown", "not-yet-reported")
 
+ADMINISTRATOR_ONLY = "administrator-only"
+"""The cause where a role is enough in the cloud, no licence is held, and the password is written back."""
+
 _CAUSES_OF_A_SKU = (
     "assignment-failed",
     "sku-suspended",
@@ -90,7 +93,7 @@ def _coverage(
         licences.policy,
         "coverage",
         verdict.state.value,
-        cause=verdict.cause,
+        cause=_cause(verdict),
         verdict_rule=verdict.rule,
         skus=_skus(verdict, errors, licences.rules),
         groups=(one.subject for one in because if one.subject),
@@ -107,6 +110,13 @@ def _coverage(
         so=so,
         because=because,
     )
+
+
+def _cause(verdict: Verdict) -> str:
+    """The verdict's cause; where no licence counts, the cloud level is that of an administrator's role."""
+    if verdict.cause == "cloud-level-only" and not verdict.counted:
+        return ADMINISTRATOR_ONLY
+    return verdict.cause
 
 
 def _need(user: User, licences: Licences) -> Tier:
@@ -224,7 +234,7 @@ def _seats(user: User, verdict: Verdict, need: Tier, licences: Licences) -> dict
         return {}
     assigned = {one.sku_id for one in user.assigned_licenses}
     wanted = [sku for sku in licences.offers(need) if sku.sku_id not in assigned]
-    offers = seats_to_assign(wanted, licences.groups_of)
+    offers = seats_to_assign(wanted, _working_for(user, licences))
     if offers:
         so: dict[str, list[dict[str, Any]]] = {"seat-is-free": offers}
         if not user.usage_location:
@@ -233,6 +243,19 @@ def _seats(user: User, verdict: Verdict, need: Tier, licences: Licences) -> dict
     if wanted:
         return {"no-seat-is-free": [{"sku": wanted[0].sku_id, "seats": 1}]}
     return {"nothing-owned": [{"tier": TIER_NAMES[need], "seats": 1}]}
+
+
+def _working_for(user: User, licences: Licences) -> Mapping[str, tuple[str, ...]]:
+    """The groups that assign each SKU, without those whose assignment fails for this user."""
+    failing = {
+        one.assigned_by_group for states in failures.failed_states(user).values() for one in states
+    } - {None}
+    if not failing:
+        return licences.groups_of
+    return {
+        sku_id: tuple(group for group in groups if group not in failing)
+        for sku_id, groups in licences.groups_of.items()
+    }
 
 
 # --- failed assignments ----------------------------------------------------------------------------------
@@ -315,7 +338,7 @@ def _assignment_error(
         "assignment-error",
         "error" if any(one.state.casefold() != "disabled" for one in sources) else "disabled",
         about=sku_id,
-        cause=failures.leading(codes),
+        cause=failures.cause(sku_id, codes, culprits),
         verdict_rule=verdict.rule,
         skus=(sku_id,),
         groups=groups,
