@@ -111,7 +111,7 @@ class Wording(msgspec.Struct, frozen=True):
         return self.texts.find("ended", cause) or self.texts.text("ended", "other", cause=plain(cause))
 
     def _sentence(self, entry: Entry) -> str | None:
-        """The state with the finding's own facts, where the kind has such a sentence and all facts are known."""
+        """The state with the finding's facts, where the kind has such a sentence and all are known."""
         path = ("kinds", entry.kind, "sentence", entry.state)
         if self.texts.find(*path) is None:
             return None
@@ -170,7 +170,7 @@ class Wording(msgspec.Struct, frozen=True):
         return self._text(entry.cause, "causes", entry.cause)
 
     def error(self, code: str) -> str:
-        """A code of group licensing with its meaning; an unknown one, or one of our own, without the other."""
+        """A code of group licensing with its meaning; only one of both where nobody else has the other."""
         meaning = self.texts.find("errors", code)
         shown = plain(code, _LONG_CODE)
         if meaning is None:
@@ -180,9 +180,10 @@ class Wording(msgspec.Struct, frozen=True):
     def evidence_age(self, entry: Entry, at: datetime) -> str | None:
         """How old the oldest evidence is that the finding rests on; None unless it is older than 48 hours.
 
-        `Rests on the registration report, read on 3 March 2026, 09:00 UTC: 3 days old.` Entries hold the times
-        of the journal line that made them, so `at` is when that line was told or written: facts that were read
-        again since, without any news, have left no line. An entry without evidence has no age.
+        `Rests on the registration report, read on 3 March 2026, 09:00 UTC: 3 days old.` An entry has
+        the times of the journal line that made it. What was read again since, without any news, left no line:
+        so `at` is when that line was written or first told, not when it is told again. Without evidence there
+        is no age.
         """
         row = self.rules.kinds.get(entry.kind)
         read: list[tuple[datetime, str]] = []
@@ -207,8 +208,7 @@ class Wording(msgspec.Struct, frozen=True):
         )
 
     def rule(self, entry: Entry) -> str:
-        """The rules with what they say in short and their source: `S4: a cloud-only user needs … — Microsoft's
-        page of 24 October 2017`."""
+        """The rules, each with what it says in short, and their source: `S7: … — Microsoft's page of …`."""
         ids = [entry.rule] if entry.rule else []
         edition = self.rules.editions.get(entry.edition)
         if entry.state == State.WRITEBACK_UNCOVERED and edition:
@@ -334,8 +334,9 @@ class Wording(msgspec.Struct, frozen=True):
     def step(self, step: Step, *, instead: bool = False) -> str:
         """One step of a remedy as a sentence; `instead`: it is another way to what an earlier one does."""
         values = {name: self.value(name, value) for name, value in step.values.items()}
-        if "group" in values and not values["group"]:
-            values["group"] = self.texts.text("format", "direct")
+        if "group" in values:
+            how = "by_group" if values["group"] else "direct"
+            values["how"] = self.texts.text("format", how, group=values["group"])
         code = step.step
         if code in VARIANTS:
             value, given, empty = VARIANTS[code]

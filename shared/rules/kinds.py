@@ -68,8 +68,8 @@ class KindRow(msgspec.Struct, frozen=True, kw_only=True):
     `severity` by state: its keys are the states this kind can have. `rule` by edition: the rule id that the
     finding cites; empty where no sentence of Microsoft's is behind it, and with `rule_of_verdict`: it cites
     the rule of the user's verdict. `remedy` in the order in which an administrator should try. `facts` names
-    the values that a finding of this kind can carry. `permissions`: what reading a piece of evidence takes, or
-    what a fault of the watch lacks. `portals`: the link in states where the remedy starts elsewhere.
+    the values that a finding of this kind can carry. `permissions`: what it takes to read a piece of
+    evidence or to mend a fault of the watch. `portals`: the link in states where the remedy starts elsewhere.
     `rests_on`: the readings of `RESTS_ON` that the finding is made from, and whose age it shows.
     """
 

@@ -52,9 +52,7 @@ def test_a_card_of_many_shows_the_most_frequent_remedy_first() -> None:
     rare = many(2, name="r", remedy=(Step(step="turn-plan-on", values={"sku": EMS_E3}),))
     often = many(9, name="o", remedy=(Step(step="buy-seats", values={"sku": OFFICE_E3, "seats": 1}),))
     text = text_of(card(Message(form=SUMMARY, items=(*rare, *often)), wording(), BACKDROP))
-    assert text.index("Step 1: Buy more seats of Office 365 E3. Missing: 1.") < text.index(
-        "Turn on the Entra ID plan"
-    )
+    assert text.index("Step 1: Buy more seats of Office 365 E3") < text.index("Turn on the Entra ID plan")
 
 
 def test_the_baseline_card_counts_by_kind_and_state_and_says_how_many_were_read() -> None:
