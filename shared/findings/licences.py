@@ -15,7 +15,6 @@ from shared.model import (
     AssignedLicense,
     Because,
     Holding,
-    LicensingGroup,
     Sku,
     Standing,
     TenantFacts,
@@ -136,15 +135,16 @@ class Licences:
         """The groups that assign each SKU and could assign it to one more member."""
         groups: dict[str, list[str]] = {}
         for key in sorted(self.facts.groups):
-            if not self._assigns(self.facts.groups[key]):
+            if not self.assigns(key):
                 continue
             for sku_id in self.facts.groups[key].sku_ids:
                 groups.setdefault(sku_id, []).append(key)
         return {sku_id: tuple(found) for sku_id, found in groups.items()}
 
-    def _assigns(self, group: LicensingGroup) -> bool:
-        """Whether it fails for nobody, and has a free seat of each of its SKUs: all or none are assigned."""
-        if any(error.members > 0 for error in group.errors):
+    def assigns(self, group_id: str) -> bool:
+        """Whether a group fails for nobody and has a free seat of each of its SKUs: they come all or none."""
+        group = self.facts.groups.get(group_id)
+        if group is None or any(error.members > 0 for error in group.errors):
             return False
         skus = (self.facts.skus.get(sku_id) for sku_id in group.sku_ids)
         return all(sku is not None and sku.free > 0 for sku in skus)

@@ -9,6 +9,7 @@ import msgspec
 from shared.findings import failures
 from shared.findings.licences import Licences, licences_of
 from shared.findings.making import TIER_NAMES, make, seats_to_assign
+from shared.findings.offers import seats
 from shared.holdings import held
 from shared.model import (
     BROKEN,
@@ -87,7 +88,7 @@ def _coverage(
     if verdict.state is State.UNDETERMINED:
         so = _undetermined(verdict)
     else:
-        so = _mending(verdict, errors, nested, licences.rules) | _seats(user, verdict, need, licences)
+        so = _mending(verdict, errors, nested, licences) | seats(user, verdict, nested, need, licences)
     return make(
         licences.rules,
         licences.policy,
@@ -211,51 +212,21 @@ def _undetermined(verdict: Verdict) -> dict[str, list[dict[str, Any]]]:
 
 
 def _mending(
-    verdict: Verdict, errors: tuple[Finding, ...], nested: tuple[str, ...], rules: Rules
+    verdict: Verdict, errors: tuple[Finding, ...], nested: tuple[str, ...], licences: Licences
 ) -> dict[str, list[dict[str, Any]]]:
     """What would put right a licence that the user already has or should have."""
     so: dict[str, list[dict[str, Any]]] = {}
     if verdict.cause == "plan-off":
         so["plan-is-off"] = [{"sku": sku} for sku in _with_plan_off(verdict)]
     so["assignment-failed"] = [{"sku": error.about} for error in errors]
-    so["nested-member"] = [{"group": group} for group in nested]
+    so["nested-member"] = [{"group": group} for group in nested if licences.assigns(group)]
     for holding in verdict.holdings:
         if holding.reason in ("sku-suspended", "sku-gone"):
-            if _would_help(holding, rules):
+            if _would_help(holding, licences.rules):
                 so.setdefault("subscription-ended", []).append({"sku": holding.sku_id})
         elif holding.reason == "trial-subscription":
             so.setdefault("trial-only", []).append({"sku": holding.sku_id})
     return so
-
-
-def _seats(user: User, verdict: Verdict, need: Tier, licences: Licences) -> dict[str, list[dict[str, Any]]]:
-    """Another licence that would cover; a plan that is merely off needs none."""
-    if verdict.cause == "plan-off":
-        return {}
-    assigned = {one.sku_id for one in user.assigned_licenses}
-    wanted = [sku for sku in licences.offers(need) if sku.sku_id not in assigned]
-    offers = seats_to_assign(wanted, _working_for(user, licences))
-    if offers:
-        so: dict[str, list[dict[str, Any]]] = {"seat-is-free": offers}
-        if not user.usage_location:
-            so["location-blank"] = [{"directory": licences.facts.country or ""}]
-        return so
-    if wanted:
-        return {"no-seat-is-free": [{"sku": wanted[0].sku_id, "seats": 1}]}
-    return {"nothing-owned": [{"tier": TIER_NAMES[need], "seats": 1}]}
-
-
-def _working_for(user: User, licences: Licences) -> Mapping[str, tuple[str, ...]]:
-    """The groups that assign each SKU, without those whose assignment fails for this user."""
-    failing = {
-        one.assigned_by_group for states in failures.failed_states(user).values() for one in states
-    } - {None}
-    if not failing:
-        return licences.groups_of
-    return {
-        sku_id: tuple(group for group in groups if group not in failing)
-        for sku_id, groups in licences.groups_of.items()
-    }
 
 
 # --- failed assignments ----------------------------------------------------------------------------------

@@ -329,7 +329,9 @@ class Wording(msgspec.Struct, frozen=True):
             values = {name: self.value(name, value) for name, value in step.values.items()}
             form = "offer_by_group" if step.values.get("groups") else "offer"
             shown.append(self.texts.text("format", form, **values))
-        return self.texts.text("format", "assign_any_of", offers="; ".join(shown))
+        by_group = any(step.values.get("groups") for step in offers)
+        form = "assign_any_of_or_join" if by_group else "assign_any_of"
+        return self.texts.text("format", form, offers="; ".join(shown))
 
     def step(self, step: Step, *, instead: bool = False) -> str:
         """One step of a remedy as a sentence; `instead`: it is another way to what an earlier one does."""

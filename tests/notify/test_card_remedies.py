@@ -31,10 +31,19 @@ def test_several_products_with_a_free_seat_are_one_step_any_of_which_does() -> N
         of(OFFICE_E3, "assign-free-seat", free=1200, groups=[]),
     )
     assert steps_of(*offers, Step(step="set-usage-location", values={"directory": ""})) == [
-        f"Assign any one of these ({LICENCES} › Users › Assign licenses; or through the group that is "
-        f"named): {EMS}, 3 seats free, assigned by group: Licensing EMS; {OFFICE}, 1,200 seats free.",
+        f"Assign any one of these ({LICENCES} › Users › Assign licenses), or add whoever needs it to the "
+        f"group that is named: {EMS}, 3 seats free, assigned by group: Licensing EMS; "
+        f"{OFFICE}, 1,200 seats free.",
         f"Before a direct assignment, set the user's usage location; it is blank ({LOCATION}).",
     ]
+
+
+def test_nobody_is_sent_to_a_group_where_none_is_named() -> None:
+    offers = (of(EMS_E3, "assign-free-seat", free=3, groups=[]), of(OFFICE_E3, "assign-free-seat", free=2))
+    [sentence] = steps_of(*offers)
+    assert sentence.startswith(
+        f"Assign any one of these ({LICENCES} › Users › Assign licenses): {EMS}, 3 seats"
+    )
 
 
 def test_one_product_with_a_free_seat_is_a_step_of_its_own() -> None:
