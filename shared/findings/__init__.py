@@ -7,6 +7,7 @@ gives the transitions. What kinds there are, how severe and with what remedy, is
 
 from shared.findings.fingerprints import fingerprint
 from shared.findings.groups import of_group
+from shared.findings.losses import with_lost
 from shared.findings.tenant import of_tenant
 from shared.findings.transitions import REOPEN_WITHIN, Advance, advance, resolution_cause
 from shared.findings.users import of_user
@@ -20,4 +21,5 @@ __all__ = [
     "of_tenant",
     "of_user",
     "resolution_cause",
+    "with_lost",
 ]

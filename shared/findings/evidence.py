@@ -5,7 +5,7 @@ from datetime import datetime
 
 from shared.findings.licences import Licences
 from shared.findings.making import Circumstances, make
-from shared.model import Evidence, EvidenceStatus, Finding, Tier, Totals
+from shared.model import Because, Evidence, EvidenceStatus, Finding, Tier, Totals
 
 _KIND = "evidence-missing"
 
@@ -71,9 +71,16 @@ def _piece(licences: Licences, totals: Totals, name: str, at: datetime) -> Itera
             "users": totals.hanging.get(f"{_KIND}|{name}"),
         },
         so=so.get(state, {"unread": [{"problem": name}]}),
-        # The tenant had P1 until a subscription lapsed: the report comes back with it.
-        because=licences.lapses(Tier.P1) if state == "not-premium" else (),
+        because=_explained(licences, name, state),
     )
+
+
+def _explained(licences: Licences, name: str, state: str) -> tuple[Because, ...]:
+    """A tenant that had P1 until a subscription lapsed gets the report back with it; else the fault of the
+    watch that has been told since the readings began to fail, with the same remedy."""
+    if state == "not-premium":
+        return licences.lapses(Tier.P1)
+    return tuple(Because(kind="watch-unwell", about=code) for code, names in BEHIND.items() if name in names)
 
 
 def _state(evidence: Evidence) -> str:

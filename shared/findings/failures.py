@@ -22,6 +22,15 @@ CODES = (
 
 NO_CODE = "no-code"
 
+ANOTHER_PRODUCT = "another-product"
+"""The cause where a code says nothing by itself, and another product of the same group says what is wrong:
+Microsoft's page calls `Other` in most cases the error of another licence that the same group assigns."""
+
+_VAGUE = ("Other", NO_CODE)
+
+Failure = tuple[str, str, str]
+"""A SKU, its code, and the group that assigns it, empty if none does."""
+
 
 def error_code(error: str | None) -> str:
     """The code as it is, `no-code` if none was given."""
@@ -54,10 +63,24 @@ def short_of_seats(sku_ids: Iterable[str], facts: TenantFacts) -> tuple[str, ...
     )
 
 
-def circumstances(failures: Iterable[tuple[str, str, str]], short: Mapping[str, int]) -> Circumstances:
-    """What to do about (SKU, code, group or empty). `short`: seats missing of SKUs that have none free."""
+def cause(sku_id: str, codes: Iterable[str], failures: Iterable[Failure]) -> str:
+    """Why this SKU fails: its leading code, or `another-product` where that one says more."""
+    code = leading(codes)
+    elsewhere = any(sku != sku_id and group and other not in _VAGUE for sku, other, group in failures)
+    return ANOTHER_PRODUCT if code in _VAGUE and elsewhere else code
+
+
+def circumstances(failures: Iterable[Failure], short: Mapping[str, int]) -> Circumstances:
+    """What to do about these failures. `short`: seats missing of SKUs that have none free.
+
+    A code that says nothing is no step of its own where another product of the same group says what is wrong.
+    """
     so: dict[str, list[dict[str, Any]]] = {}
+    failures = tuple(failures)
+    plain_groups = {group for _, code, group in failures if group and code not in _VAGUE}
     for sku, code, group in failures:
+        if code in _VAGUE and group in plain_groups:
+            continue
         values = {"sku": sku, "group": group, "code": "" if code == NO_CODE else code}
         if code == "CountViolation":
             so["CountViolation"] = [{"sku": one, "seats": seats} for one, seats in sorted(short.items())]

@@ -61,7 +61,7 @@ def _licence_errors(group: LicensingGroup, sku_id: str, skus: list[str], licence
         "licence-errors",
         "error",
         about=sku_id,
-        cause=failures.leading(codes),
+        cause=failures.cause(sku_id, codes, culprits),
         skus=(sku_id,),
         groups=(group.id,),
         facts={

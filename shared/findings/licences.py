@@ -11,7 +11,16 @@ import msgspec
 
 from shared.holdings import WORKING, YES, paid
 from shared.judgement import Judge
-from shared.model import AssignedLicense, Because, Holding, Sku, Standing, TenantFacts, Tier, User
+from shared.model import (
+    AssignedLicense,
+    Because,
+    Holding,
+    Sku,
+    Standing,
+    TenantFacts,
+    Tier,
+    User,
+)
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy
 
@@ -123,12 +132,22 @@ class Licences:
 
     @functools.cached_property
     def groups_of(self) -> Mapping[str, tuple[str, ...]]:
-        """The groups that assign each SKU."""
+        """The groups that assign each SKU and could assign it to one more member."""
         groups: dict[str, list[str]] = {}
         for key in sorted(self.facts.groups):
+            if not self.assigns(key):
+                continue
             for sku_id in self.facts.groups[key].sku_ids:
                 groups.setdefault(sku_id, []).append(key)
         return {sku_id: tuple(found) for sku_id, found in groups.items()}
+
+    def assigns(self, group_id: str) -> bool:
+        """Whether a group fails for nobody and has a free seat of each of its SKUs: they come all or none."""
+        group = self.facts.groups.get(group_id)
+        if group is None or any(error.members > 0 for error in group.errors):
+            return False
+        skus = (self.facts.skus.get(sku_id) for sku_id in group.sku_ids)
+        return all(sku is not None and sku.free > 0 for sku in skus)
 
     @functools.cached_property
     def endings(self) -> Mapping[str, Ending]:

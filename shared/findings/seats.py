@@ -103,6 +103,8 @@ def _low(licences: Licences, sku: Sku, totals: Totals) -> Iterator[Finding]:
     low = sku.consumed <= sku.usable and sku.free < threshold
     if not low or licences.tier(sku.sku_id) is Tier.NONE:
         return
+    held = totals.reclaimable.get(sku.sku_id, 0)
+    buy = max(0, threshold - sku.free - held)
     yield make(
         licences.rules,
         licences.policy,
@@ -110,10 +112,16 @@ def _low(licences: Licences, sku: Sku, totals: Totals) -> Iterator[Finding]:
         "low",
         about=sku.sku_id,
         skus=(sku.sku_id,),
-        facts={"free": sku.free, "usable": sku.usable, "threshold": threshold},
+        facts={
+            "free": sku.free,
+            "usable": sku.usable,
+            "threshold": threshold,
+            "reclaimable": held,
+            "buy": buy,
+        },
         so={
-            "low": [{"sku": sku.sku_id, "seats": threshold - sku.free}],
             "reclaimable": _reclaimable(sku, totals),
+            "low": [{"sku": sku.sku_id, "seats": buy}] if buy else [],
         },
     )
 
@@ -123,7 +131,7 @@ def _short(licences: Licences, totals: Totals) -> Iterator[Finding]:
     p1 = list(licences.offers(Tier.P1))
     cloud = [sku for sku in licences.offers(Tier.CLOUD) if licences.tier(sku.sku_id) is Tier.CLOUD]
     free, held = _free(p1), _held(p1, totals)
-    yield from _short_of(licences, totals, Tier.P1, p1, totals.need_p1, free, held)
+    yield from _short_of(licences, totals, Tier.P1, p1, totals.need_p1, free, held, p1)
     left = max(0, free - totals.need_p1)
     left_held = held - min(held, max(0, totals.need_p1 - free))
     yield from _short_of(
@@ -134,18 +142,31 @@ def _short(licences: Licences, totals: Totals) -> Iterator[Finding]:
         totals.need_cloud,
         _free(cloud) + left,
         _held(cloud, totals) + left_held,
+        [*cloud, *p1] if left or left_held else cloud,
     )
 
 
 def _short_of(
-    licences: Licences, totals: Totals, tier: Tier, skus: list[Sku], needs: int, free: int, held: int
+    licences: Licences,
+    totals: Totals,
+    tier: Tier,
+    skus: list[Sku],
+    needs: int,
+    free: int,
+    held: int,
+    left: list[Sku],
 ) -> Iterator[Finding]:
-    """`held`: seats of accounts that are disabled or out of reach."""
+    """`held`: seats of accounts that are disabled or out of reach. `skus` do for this level, smallest first;
+    of `left`, seats are left for it.
+
+    To buy are the fewest seats: those that are free or can be taken back go first, whichever product they are
+    of; what is bought is the smallest product that the tenant has already.
+    """
     if needs <= free:
         return
     buy = max(0, needs - free - held)
     name = TIER_NAMES[tier]
-    reclaim = [item for sku in skus for item in _reclaimable(sku, totals)]
+    reclaim = [item for sku in left for item in _reclaimable(sku, totals)]
     yield make(
         licences.rules,
         licences.policy,
@@ -156,9 +177,10 @@ def _short_of(
         skus=(sku.sku_id for sku in skus),
         facts={"needs": needs, "free": free, "reclaimable": held, "buy": buy},
         so={
-            "seat-is-free": seats_to_assign(skus, licences.groups_of) if free else [],
+            "seat-is-free": seats_to_assign(left, licences.groups_of) if free else [],
             "reclaimable": reclaim,
-            "still-short": [{"tier": name, "seats": buy}] if buy else [],
+            "still-short": [{"sku": skus[0].sku_id, "tier": name, "seats": buy}] if buy and skus else [],
+            "nothing-owned": [{"tier": name, "seats": buy}] if buy and not skus else [],
         },
     )
 

@@ -8,12 +8,14 @@ from shared.findings.evidence import BEHIND, evidence_missing
 from shared.findings.licences import Licences, licences_of
 from shared.findings.making import TIER_NAMES, Circumstances, make, seats_to_assign
 from shared.findings.seats import of_skus
-from shared.model import EvidenceStatus, Finding, TenantFacts, Tier, Totals
+from shared.model import Because, EvidenceStatus, Finding, TenantFacts, Tier, Totals
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy
 
 WRITEBACK_SETTING = "PASSWORD_WRITEBACK"
 CONTESTED_SETTING = "CONTESTED"
+PERMISSION = "permission"
+"""The cause of a fault of the watch that a permission mends."""
 
 
 def of_tenant(
@@ -38,11 +40,11 @@ def of_tenant(
         *_settings(licences, totals),
         *_places(licences, totals),
         *evidence_missing(licences, totals, at),
-        *(_unwell(licences, code) for code in dict.fromkeys(problems)),
+        *(_unwell(licences, code, problems) for code in dict.fromkeys(problems)),
     )
 
 
-def _unwell(licences: Licences, code: str) -> Finding:
+def _unwell(licences: Licences, code: str, problems: Sequence[str]) -> Finding:
     about, _, cause = code.partition(":")
     so: Circumstances = {"unwell": [{"problem": about}]}
     # The last reading stays in force, and the card says of when.
@@ -58,7 +60,20 @@ def _unwell(licences: Licences, code: str) -> Finding:
         cause=cause or about,
         facts={"read_at": read_at.isoformat() if read_at else None},
         so=so,
+        because=_same_permission(licences, about, cause, problems),
     )
+
+
+def _same_permission(
+    licences: Licences, about: str, cause: str, problems: Sequence[str]
+) -> tuple[Because, ...]:
+    """Where several faults lack one permission, all but the first by the row's order point to that one."""
+    permissions = licences.rules.kinds["watch-unwell"].permissions
+    if cause != PERMISSION or about not in permissions:
+        return ()
+    lacking = [one for one in permissions if f"{one}:{PERMISSION}" in problems]
+    first = next(one for one in lacking if permissions[one] == permissions[about])
+    return () if first == about else (Because(kind="watch-unwell", about=first),)
 
 
 def _no_licence(licences: Licences, totals: Totals) -> tuple[Finding, ...]:

@@ -9,6 +9,7 @@ import msgspec
 from shared.findings import failures
 from shared.findings.licences import Licences, licences_of
 from shared.findings.making import TIER_NAMES, make, seats_to_assign
+from shared.findings.offers import seats
 from shared.holdings import held
 from shared.model import (
     BROKEN,
@@ -31,6 +32,9 @@ from shared.rules.policy import Policy
 from shared.verdict import BREACHES
 
 _REACH_UNCERTAIN = ("unknown", "not-yet-reported")
+
+ADMINISTRATOR_ONLY = "administrator-only"
+"""The cause where a role is enough in the cloud, no licence is held, and the password is written back."""
 
 _CAUSES_OF_A_SKU = (
     "assignment-failed",
@@ -84,13 +88,13 @@ def _coverage(
     if verdict.state is State.UNDETERMINED:
         so = _undetermined(verdict)
     else:
-        so = _mending(verdict, errors, nested, licences.rules) | _seats(user, verdict, need, licences)
+        so = _mending(verdict, errors, nested, licences) | seats(user, verdict, nested, need, licences)
     return make(
         licences.rules,
         licences.policy,
         "coverage",
         verdict.state.value,
-        cause=verdict.cause,
+        cause=_cause(verdict),
         verdict_rule=verdict.rule,
         skus=_skus(verdict, errors, licences.rules),
         groups=(one.subject for one in because if one.subject),
@@ -107,6 +111,13 @@ def _coverage(
         so=so,
         because=because,
     )
+
+
+def _cause(verdict: Verdict) -> str:
+    """The verdict's cause; where no licence counts, the cloud level is that of an administrator's role."""
+    if verdict.cause == "cloud-level-only" and not verdict.counted:
+        return ADMINISTRATOR_ONLY
+    return verdict.cause
 
 
 def _need(user: User, licences: Licences) -> Tier:
@@ -201,38 +212,21 @@ def _undetermined(verdict: Verdict) -> dict[str, list[dict[str, Any]]]:
 
 
 def _mending(
-    verdict: Verdict, errors: tuple[Finding, ...], nested: tuple[str, ...], rules: Rules
+    verdict: Verdict, errors: tuple[Finding, ...], nested: tuple[str, ...], licences: Licences
 ) -> dict[str, list[dict[str, Any]]]:
     """What would put right a licence that the user already has or should have."""
     so: dict[str, list[dict[str, Any]]] = {}
     if verdict.cause == "plan-off":
         so["plan-is-off"] = [{"sku": sku} for sku in _with_plan_off(verdict)]
     so["assignment-failed"] = [{"sku": error.about} for error in errors]
-    so["nested-member"] = [{"group": group} for group in nested]
+    so["nested-member"] = [{"group": group} for group in nested if licences.assigns(group)]
     for holding in verdict.holdings:
         if holding.reason in ("sku-suspended", "sku-gone"):
-            if _would_help(holding, rules):
+            if _would_help(holding, licences.rules):
                 so.setdefault("subscription-ended", []).append({"sku": holding.sku_id})
         elif holding.reason == "trial-subscription":
             so.setdefault("trial-only", []).append({"sku": holding.sku_id})
     return so
-
-
-def _seats(user: User, verdict: Verdict, need: Tier, licences: Licences) -> dict[str, list[dict[str, Any]]]:
-    """Another licence that would cover; a plan that is merely off needs none."""
-    if verdict.cause == "plan-off":
-        return {}
-    assigned = {one.sku_id for one in user.assigned_licenses}
-    wanted = [sku for sku in licences.offers(need) if sku.sku_id not in assigned]
-    offers = seats_to_assign(wanted, licences.groups_of)
-    if offers:
-        so: dict[str, list[dict[str, Any]]] = {"seat-is-free": offers}
-        if not user.usage_location:
-            so["location-blank"] = [{"directory": licences.facts.country or ""}]
-        return so
-    if wanted:
-        return {"no-seat-is-free": [{"sku": wanted[0].sku_id, "seats": 1}]}
-    return {"nothing-owned": [{"tier": TIER_NAMES[need], "seats": 1}]}
 
 
 # --- failed assignments ----------------------------------------------------------------------------------
@@ -315,7 +309,7 @@ def _assignment_error(
         "assignment-error",
         "error" if any(one.state.casefold() != "disabled" for one in sources) else "disabled",
         about=sku_id,
-        cause=failures.leading(codes),
+        cause=failures.cause(sku_id, codes, culprits),
         verdict_rule=verdict.rule,
         skus=(sku_id,),
         groups=groups,

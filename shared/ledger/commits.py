@@ -212,7 +212,7 @@ class _Intake:
             reading.user.id,
             open_now,
             closed,
-            reading.findings,
+            _with_lost(known, reading),
             self._at,
             cause,
             self._rules,
@@ -264,6 +264,19 @@ class _Intake:
 
 
 _NOTHING = findings.Advance({}, {}, ())
+
+
+def _with_lost(known: UserRecord | None, reading: UserReading) -> tuple[Finding, ...]:
+    """The reading's findings, with what the user lost since the record that is overwritten."""
+    if known is None or known.gone_at or not reading.findings:
+        return reading.findings
+    return findings.with_lost(
+        reading.findings,
+        known.open,
+        before=known.skus,
+        counted=known.verdict.counted,
+        held=[one.sku_id for one in reading.user.assigned_licenses],
+    )
 
 
 def _guard(known: UserRecord, reading: UserReading) -> str:

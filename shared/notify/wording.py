@@ -4,11 +4,13 @@ A code without a text never stops a card: it is shown as it is. Tests see to it 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
+from shared.findings.failures import CODES
 from shared.model import Moment, State, Step, SubjectType, utc
 from shared.notify.entries import Entry
 from shared.notify.messages import Item
@@ -19,6 +21,12 @@ from shared.texts.plain import plain
 
 LISTED = 5
 """So many names stand in a sentence; the rest is a number."""
+
+OLD = timedelta(hours=48)
+"""Evidence older than this is shown with its age."""
+
+NOT_BY_REPORT = ("everyone", "scope-group", "assumed")
+"""Why a user is in reach whom the registration report did not put there."""
 
 FAULT = "watch-unwell"
 """The kind whose words depend on what it is about: see `problems` in the catalogue."""
@@ -37,6 +45,13 @@ VARIANTS = {
     "fix-usage-location": ("group", "fix-usage-location-by-group", "fix-usage-location"),
 }
 """Steps that read differently with and without a value: the value, the text with it, the text without."""
+
+SETTINGS = {
+    "PASSWORD_WRITEBACK": "set-setting-writeback",
+    "CONTESTED": "set-setting-contested",
+    "RESOURCE_ACCOUNTS": "set-setting-resources",
+}
+"""The text of `set-setting` for each setting that a remedy names: where to look, and what it can be."""
 
 INSTEAD_OF = {"buy-seats": ("free-seats", "reclaim-seats")}
 """Steps that are another way to the same seats: after one of those for the same product they say Or."""
@@ -84,12 +99,32 @@ class Wording(msgspec.Struct, frozen=True):
     def state(self, entry: Entry) -> str:
         """How the finding stands, or why it ended."""
         if entry.ended is None:
-            return self._of_fault(entry, "state") or self.state_of(entry.kind, entry.state)
+            return (
+                self._of_fault(entry, "state")
+                or self._sentence(entry)
+                or self.state_of(entry.kind, entry.state)
+            )
         cause = entry.ended.cause
         if cause.startswith("left-reach"):
             code = cause.partition(":")[2].strip()
             return self.texts.text("ended", "left-reach", reason=self._text(code, "reach", code))
         return self.texts.find("ended", cause) or self.texts.text("ended", "other", cause=plain(cause))
+
+    def _sentence(self, entry: Entry) -> str | None:
+        """The state with the finding's facts, where the kind has such a sentence and all are known."""
+        path = ("kinds", entry.kind, "sentence", entry.state)
+        if self.texts.find(*path) is None:
+            return None
+        places = self.texts.places(*path)
+        values = {name: self.value(name, entry.facts.get(name)) for name in places - {"about"}}
+        values["about"] = self.about(entry)
+        return self.texts.text(*path, **values) if all(values.values()) else None
+
+    def _said(self, entry: Entry) -> frozenset[str]:
+        """The facts that the sentence of the state holds already."""
+        if entry.ended is not None or self._sentence(entry) is None:
+            return frozenset()
+        return self.texts.places("kinds", entry.kind, "sentence", entry.state)
 
     def state_of(self, kind: str, state: str) -> str:
         """A state of a kind in plain words."""
@@ -97,7 +132,8 @@ class Wording(msgspec.Struct, frozen=True):
 
     def why(self, entry: Entry) -> str:
         """Why anyone is told of this kind of thing; of a fault of the watch, first what is held meanwhile."""
-        why = self._text(entry.kind, "kinds", entry.kind, "why")
+        by_state = self.texts.find("kinds", entry.kind, "why_of", entry.state)
+        why = by_state or self._text(entry.kind, "kinds", entry.kind, "why")
         held = self._of_fault(entry, "held") if entry.open else None
         return f"{held} {why}" if held else why
 
@@ -134,12 +170,45 @@ class Wording(msgspec.Struct, frozen=True):
         return self._text(entry.cause, "causes", entry.cause)
 
     def error(self, code: str) -> str:
-        """A code of group licensing with its meaning; an unknown one as it is."""
+        """A code of group licensing with its meaning; only one of both where nobody else has the other."""
         meaning = self.texts.find("errors", code)
-        return f"{meaning} ({plain(code, _LONG_CODE)})" if meaning else plain(code, _LONG_CODE)
+        shown = plain(code, _LONG_CODE)
+        if meaning is None:
+            return shown
+        return f"{meaning} ({shown})" if code in CODES else meaning
+
+    def evidence_age(self, entry: Entry, at: datetime) -> str | None:
+        """How old the oldest evidence is that the finding rests on; None unless it is older than 48 hours.
+
+        `Rests on the registration report, read on 3 March 2026, 09:00 UTC: 3 days old.` An entry has
+        the times of the journal line that made it. What was read again since, without any news, left no line:
+        so `at` is when that line was written or first told, not when it is told again. Without evidence there
+        is no age.
+        """
+        row = self.rules.kinds.get(entry.kind)
+        read: list[tuple[datetime, str]] = []
+        for name in row.rests_on if row else ():
+            if name == "registration" and entry.facts.get("reach") in NOT_BY_REPORT:
+                continue
+            try:
+                read.append((utc(entry.evidence[f"{name}At"]), name))
+            except (KeyError, ValueError):
+                continue
+        if not read:
+            return None
+        oldest, name = min(read)
+        if at - oldest <= OLD:
+            return None
+        return self.texts.text(
+            "evidence_age",
+            "rests_on",
+            evidence=self.evidence(name),
+            at=self.texts.moment(oldest),
+            days=self.texts.number((at - oldest).days),
+        )
 
     def rule(self, entry: Entry) -> str:
-        """The rule ids with their short source: `S5, S7 — Microsoft's page of 24 October 2017`."""
+        """The rules, each with what it says in short, and their source: `S7: … — Microsoft's page of …`."""
         ids = [entry.rule] if entry.rule else []
         edition = self.rules.editions.get(entry.edition)
         if entry.state == State.WRITEBACK_UNCOVERED and edition:
@@ -152,8 +221,12 @@ class Wording(msgspec.Struct, frozen=True):
             ids = [*(cell.reset.rule for cell in cells if cell.reset.rule), *ids]
         if not ids:
             return self.texts.text("card", "no_rule")
-        shown = ", ".join(dict.fromkeys(plain(one, _LONG_CODE) for one in ids))
+        shown = "; ".join(dict.fromkeys(self._rule(entry.edition, one) for one in ids))
         return self.texts.text("card", "rule_source", rules=shown, date=self.edition_day(entry.edition))
+
+    def _rule(self, edition: str, rule: str) -> str:
+        short, shown = self.texts.find("rules", edition, rule), plain(rule, _LONG_CODE)
+        return f"{shown}: {short}" if short else shown
 
     def edition_day(self, edition: str) -> str:
         """The date of an edition's page."""
@@ -162,7 +235,8 @@ class Wording(msgspec.Struct, frozen=True):
 
     def facts(self, entry: Entry) -> list[tuple[str, str]]:
         """The finding's facts that have a title, in their own order."""
-        facts = dict(entry.facts)
+        said = self._said(entry)
+        facts = {name: value for name, value in entry.facts.items() if name not in said}
         rows: list[tuple[str, str]] = []
         if _counts(facts, "usable", "consumed"):
             used, usable = facts.pop("consumed"), facts.pop("usable")
@@ -200,7 +274,7 @@ class Wording(msgspec.Struct, frozen=True):
 
     def _word(self, name: str, text: str) -> str:
         match name:
-            case "sku" | "skus" | "group_skus" | "short" | "held":
+            case "sku" | "skus" | "group_skus" | "short" | "held" | "lost":
                 return self.names.sku(text)
             case "group" | "groups":
                 return self.names.group(text)
@@ -255,17 +329,22 @@ class Wording(msgspec.Struct, frozen=True):
             values = {name: self.value(name, value) for name, value in step.values.items()}
             form = "offer_by_group" if step.values.get("groups") else "offer"
             shown.append(self.texts.text("format", form, **values))
-        return self.texts.text("format", "assign_any_of", offers="; ".join(shown))
+        by_group = any(step.values.get("groups") for step in offers)
+        form = "assign_any_of_or_join" if by_group else "assign_any_of"
+        return self.texts.text("format", form, offers="; ".join(shown))
 
     def step(self, step: Step, *, instead: bool = False) -> str:
         """One step of a remedy as a sentence; `instead`: it is another way to what an earlier one does."""
         values = {name: self.value(name, value) for name, value in step.values.items()}
-        if "group" in values and not values["group"]:
-            values["group"] = self.texts.text("format", "direct")
+        if "group" in values:
+            how = "by_group" if values["group"] else "direct"
+            values["how"] = self.texts.text("format", how, group=values["group"])
         code = step.step
         if code in VARIANTS:
             value, given, empty = VARIANTS[code]
             code = given if step.values.get(value) else empty
+        elif code == "set-setting":
+            code = SETTINGS.get(str(step.values.get("setting")), code)
         try:
             return self.texts.text("alternatives" if instead else "steps", code, **values)
         except MissingText:
@@ -276,7 +355,8 @@ class Wording(msgspec.Struct, frozen=True):
         row = self.rules.kinds.get(entry.kind)
         if row is None:
             return ""
-        filled = row.portal.replace("{subject}", quote(entry.subject_id, safe=""))
+        portal = row.portals.get(entry.state, row.portal)
+        filled = portal.replace("{subject}", quote(entry.subject_id, safe=""))
         return filled.replace("{about}", quote(entry.about, safe=""))
 
     def _of_fault(self, entry: Entry, part: str) -> str | None:

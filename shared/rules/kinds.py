@@ -18,6 +18,10 @@ from shared.rules.rows import only, read_toml, row, table
 FINGERPRINT = ("state", "rule", "cause", "skus", "groups", "severity")
 """What a fingerprint may be made of; names, counts, seats and dates never are (judgement.md §5)."""
 
+RESTS_ON = ("observed", "skus", "groups", "registration")
+"""The readings whose times the journal notes with a finding, as `observedAt`, `skusAt` …; `observed` is the
+reading of the user."""
+
 PLACEHOLDERS = ("{subject}", "{about}")
 """What a portal link may leave open: the subject's object id, and the finding's `about`."""
 
@@ -64,7 +68,9 @@ class KindRow(msgspec.Struct, frozen=True, kw_only=True):
     `severity` by state: its keys are the states this kind can have. `rule` by edition: the rule id that the
     finding cites; empty where no sentence of Microsoft's is behind it, and with `rule_of_verdict`: it cites
     the rule of the user's verdict. `remedy` in the order in which an administrator should try. `facts` names
-    the values that a finding of this kind can carry. `permissions`: what reading a piece of evidence takes.
+    the values that a finding of this kind can carry. `permissions`: what it takes to read a piece of
+    evidence or to mend a fault of the watch. `portals`: the link in states where the remedy starts elsewhere.
+    `rests_on`: the readings of `RESTS_ON` that the finding is made from, and whose age it shows.
     """
 
     kind: str
@@ -77,6 +83,8 @@ class KindRow(msgspec.Struct, frozen=True, kw_only=True):
     remedy: tuple[StepRow, ...]
     portal: str
     permissions: Mapping[str, str] = {}
+    portals: Mapping[str, str] = {}
+    rests_on: tuple[str, ...] = ()
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -144,6 +152,8 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     portal: str
     facts: tuple[str, ...] = ()
     permissions: dict[str, str] = {}
+    portals: dict[str, str] = {}
+    rests_on: tuple[str, ...] = ()
 
 
 def load_kinds(path: Path) -> Mapping[str, KindRow]:
@@ -246,7 +256,16 @@ def _kind(file: str, kind: str, raw: object, steps: Mapping[str, tuple[str, ...]
         fix = 'write severity = { <state> = "high" }, an entry for each state'
         raise RulesError(file, f"{key}.severity", "the kind has no state", fix)
     _check_fingerprint(file, key, read)
-    _check_portal(file, key, read.portal)
+    _check_portal(file, f"{key}.portal", read.portal)
+    for state, portal in read.portals.items():
+        if state not in read.severity:
+            fix = f"name one of {', '.join(read.severity)}"
+            raise RulesError(file, f"{key}.portals.{state}", "the kind has no such state", fix)
+        _check_portal(file, f"{key}.portals.{state}", portal)
+    for name in read.rests_on:
+        if name not in RESTS_ON:
+            fix = f"choose from {', '.join(RESTS_ON)}"
+            raise RulesError(file, f"{key}.rests_on", f"{name!r} is no reading that is noted", fix)
     if not read.rule or (isinstance(read.rule, str) and read.rule not in ("verdict", "none")):
         fix = 'write rule = "verdict", "none", or a rule id for each edition'
         raise RulesError(file, f"{key}.rule", f"says nothing: {read.rule!r}", fix)
@@ -261,19 +280,21 @@ def _kind(file: str, kind: str, raw: object, steps: Mapping[str, tuple[str, ...]
         remedy=_remedy(file, key, read, steps),
         portal=read.portal,
         permissions=read.permissions,
+        portals=read.portals,
+        rests_on=read.rests_on,
     )
 
 
 def _check_portal(file: str, key: str, portal: str) -> None:
     if not portal.startswith("https://"):
         fix = "give the https address of the page where the remedy starts"
-        raise RulesError(file, f"{key}.portal", f"not a link: {portal!r}", fix)
+        raise RulesError(file, key, f"not a link: {portal!r}", fix)
     rest = portal
     for one in PLACEHOLDERS:
         rest = rest.replace(one, "")
     if "{" in rest or "}" in rest:
         fix = f"only {' and '.join(PLACEHOLDERS)} are filled in"
-        raise RulesError(file, f"{key}.portal", "leaves something open that nothing fills in", fix)
+        raise RulesError(file, key, "leaves something open that nothing fills in", fix)
 
 
 def _check_fingerprint(file: str, key: str, row: _Row) -> None:

@@ -225,13 +225,26 @@ class Case:
         for subject in look:
             if subject == "user":
                 judged = Judge(rules, policy, facts).judged(self.user, self.standing, AT)
-                found[subject] = findings.of_user(self.user, judged, self.standing, facts, rules, policy, AT)
+                of_user = findings.of_user(self.user, judged, self.standing, facts, rules, policy, AT)
+                found[subject] = self._with_lost(of_user)
             elif subject == "tenant":
                 problems = self.raw.get("problems", ())
                 found[subject] = findings.of_tenant(facts, self.totals, rules, policy, AT, problems)
             else:
                 found[subject] = findings.of_group(self.groups[subject], facts, rules, policy, AT)
         return found
+
+    def _with_lost(self, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        before = self.raw.get("before")
+        if before is None:
+            return found
+        return findings.with_lost(
+            found,
+            {},
+            before=[self.id(one) for one in before["holds"]],
+            counted=[self.id(one) for one in before["counted"]],
+            held=[one.sku_id for one in self.user.assigned_licenses],
+        )
 
     def readable(self, value: Any) -> Any:
         """A value of a finding with SKU ids as names, and everything as JSON has it."""

@@ -74,6 +74,19 @@ def kinds_of(tmp_path: Path, text: str) -> None:
             "twice",
         ),
         ("facts =", "fact =", "kind.no-licence", "fact"),
+        ("facts =", 'rests_on = ["rumours"]\nfacts =', "kind.no-licence.rests_on", "'rumours'"),
+        (
+            "facts =",
+            'portals = { gone = "https://example.org/" }\nfacts =',
+            "kind.no-licence.portals.gone",
+            "no such state",
+        ),
+        (
+            "facts =",
+            'portals = { missing = "example" }\nfacts =',
+            "kind.no-licence.portals.missing",
+            "not a link",
+        ),
     ],
 )
 def test_a_faulty_kind_names_file_key_problem_and_fix(

@@ -38,3 +38,29 @@ def test_missing_evidence_silences_what_hangs_on_it_and_no_other_breach(state: s
 def test_coverage_silences_no_finding_of_the_tenant_but_seats_short() -> None:
     silenced = {row.symptom for row in load_rules().mutes if row.cause == "coverage"}
     assert silenced == {"seats-short"}
+
+
+FAULT = (Because(kind="watch-unwell", about="skus"),)
+
+
+@pytest.mark.parametrize("state", ["forbidden", "failed", "stale", "never"])
+def test_a_fault_of_the_watch_silences_the_evidence_that_it_keeps_from_being_read(state: str) -> None:
+    missing = Finding(
+        kind="evidence-missing", state=state, severity=Severity.MEDIUM, about="subscriptions", because=FAULT
+    )
+    assert muted(missing, "watch-unwell", "skus")
+    assert not muted(missing, "watch-unwell", "registration")
+
+
+@pytest.mark.parametrize("state", ["not-premium", "absent", "unclear"])
+def test_a_fault_of_the_watch_silences_no_evidence_that_was_read_and_says_nothing(state: str) -> None:
+    missing = Finding(kind="evidence-missing", state=state, severity=Severity.LOW, about="x", because=FAULT)
+    assert not muted(missing, "watch-unwell", "skus")
+
+
+def test_a_fault_of_the_watch_silences_another_only_where_that_points_to_it() -> None:
+    one = Finding(kind="watch-unwell", state="unwell", severity=Severity.HIGH, about="sweep", because=FAULT)
+    assert muted(one, "watch-unwell", "skus")
+    assert not muted(one, "watch-unwell", "delta")
+    alone = Finding(kind="watch-unwell", state="unwell", severity=Severity.HIGH, about="sweep")
+    assert not muted(alone, "watch-unwell", "skus")

@@ -91,17 +91,18 @@ def test_a_synced_user_with_office_only_gets_both_rules_the_cause_and_the_free_s
     finding = found(user())["coverage"]
     assert finding.state == "writeback-uncovered"
     text = shown(finding, "user", USER_ID)
-    assert "S5, S7 — Microsoft's page of 24 October 2017" in text
-    assert "State\nNot covered: a cloud licence alone is not enough for a synchronised user" in text
-    assert "it needs Entra ID P1 or better" in text
-    assert "Step 1: Assign Enterprise Mobility + Security E3. Seats free: 15." in text
+    assert "Rule\nS5: a synchronised user needs Entra ID P1" in text
+    assert "State\nNot covered: the new password of a synchronised user is written back" in text
+    assert "writing the password back needs Entra ID P1 or better" in text
+    assert "Step 1: Assign Enterprise Mobility + Security E3 (Microsoft 365 admin center: Billing" in text
 
 
 def test_a_synced_administrator_who_holds_nothing_is_not_told_of_licences_held() -> None:
     finding = found(user(assigned_licenses=()), administrator=True)["coverage"]
-    assert (finding.state, finding.cause) == ("writeback-uncovered", "cloud-level-only")
+    assert (finding.state, finding.cause) == ("writeback-uncovered", "administrator-only")
     text = shown(finding, "user", USER_ID)
-    assert "neither a cloud licence nor an administrator's role is enough" in text
+    assert "an administrator's role is enough in the cloud only" in text
+    assert "cloud licence" not in text
     assert "licences held" not in text.lower()
 
 

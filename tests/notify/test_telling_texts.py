@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from shared.findings.failures import CODES, NO_CODE
+from shared.findings.failures import ANOTHER_PRODUCT, CODES, NO_CODE
 from shared.model import EVIDENCE, State
-from shared.notify.wording import INSTEAD_OF, VARIANTS
+from shared.notify.wording import INSTEAD_OF, SETTINGS, VARIANTS
 from shared.texts.catalogue import Catalogue, MissingText, catalogue, fill
-from tests.notify.card_samples import BY_STATE, TEXTS
+from shared.texts.plain import plain
+from tests.notify.card_samples import BY_STATE, EMS_E3, FACTS, TEXTS, entry, wording
 from tests.notify.story import RULES
 
 REACH = [
@@ -65,6 +66,7 @@ CAUSES = [
 ]
 OTHER_CAUSES = [
     "resource-account",
+    "administrator-only",
     "grace",
     "suspended",
     "trial",
@@ -76,9 +78,10 @@ OTHER_CAUSES = [
 ]
 ENDS = ["licensed", "fixed", "deleted", "rule-changed", "still-broken", "administrator-free"]
 ENDS += ["covered-otherwise", "no-longer-synced", "fact-known", "not-registered"]
-EVIDENCES = [*EVIDENCE, "registration-rows", "audit", "trial", "is-trial"]
+EVIDENCES = [*EVIDENCE, "registration-rows", "audit", "trial", "is-trial", "observed"]
 
 VARIANTS_OF = {code: {given, empty} for code, (_, given, empty) in VARIANTS.items()}
+VARIANTS_OF["set-setting"] = {"set-setting", *SETTINGS.values()}
 
 
 @pytest.mark.parametrize(("kind", "state"), BY_STATE)
@@ -96,7 +99,7 @@ def test_every_kind_says_why_anyone_is_told_and_how_it_reads_when_fixed(kind: st
 def test_no_kind_or_state_has_words_and_no_row(texts: Catalogue) -> None:
     assert texts.codes("kinds") == set(RULES.kinds)
     for kind, row in RULES.kinds.items():
-        for text in ("title", "state", "label", "line"):
+        for text in ("title", "state", "label", "line", "sentence", "why_of"):
             assert texts.codes("kinds", kind, text) <= set(row.states), (kind, text)
 
 
@@ -104,7 +107,8 @@ def test_no_kind_or_state_has_words_and_no_row(texts: Catalogue) -> None:
 def test_every_step_of_a_remedy_asks_only_for_values_it_gets(kind: str, texts: Catalogue) -> None:
     for row in RULES.kinds[kind].remedy:
         for code in VARIANTS_OF.get(row.step, {row.step}):
-            assert texts.places("steps", code) <= set(row.values), code
+            gets = {*row.values, "how"} if "group" in row.values else set(row.values)
+            assert texts.places("steps", code) <= gets, code
 
 
 def test_a_step_that_is_another_way_asks_for_the_same_values_as_alone(texts: Catalogue) -> None:
@@ -138,7 +142,7 @@ def test_every_reason_of_reach_has_words(code: str, texts: Catalogue) -> None:
 def test_causes_and_reasons_have_no_words_left_over(texts: Catalogue) -> None:
     assert texts.codes("causes") == {*CAUSES, *OTHER_CAUSES}
     assert texts.codes("reach") == set(REACH)
-    assert texts.codes("errors") == {*CODES, NO_CODE}
+    assert texts.codes("errors") == {*CODES, NO_CODE, ANOTHER_PRODUCT}
     assert texts.codes("evidence") == set(EVIDENCES)
     assert texts.codes("states") == {str(state) for state in State}
     assert texts.codes("ended") == {*ENDS, "left-reach", "other"}
@@ -149,14 +153,60 @@ def test_every_fact_with_words_is_a_fact_of_some_kind(texts: Catalogue) -> None:
     assert texts.codes("facts") - {"seats", "seats_value"} <= facts
 
 
-def test_every_place_is_a_plain_name(texts: Catalogue) -> None:
+def test_a_sentence_of_a_state_asks_only_for_what_the_kind_knows(texts: Catalogue) -> None:
+    for kind, row in RULES.kinds.items():
+        for state in texts.codes("kinds", kind, "sentence"):
+            assert texts.places("kinds", kind, "sentence", state) <= {*row.facts, "about"}, (kind, state)
+
+
+def test_every_rule_of_every_edition_is_said_in_short_and_no_other(texts: Catalogue) -> None:
+    assert texts.codes("rules") == set(RULES.editions)
+    for edition in RULES.editions.values():
+        assert texts.codes("rules", edition.id) == set(edition.rules)
+
+
+def test_a_suspended_subscription_is_not_said_to_end_one_day() -> None:
+    assert "no longer work" in wording().why(entry("subscription-lapsing", "suspended"))
+    for state in ("warning", "trial-ending"):
+        assert (
+            wording().why(entry("subscription-lapsing", state)).startswith("When this subscription is gone")
+        )
+
+
+def test_what_was_lost_is_named_as_products() -> None:
+    facts = dict(wording().facts(entry(facts={**FACTS, "lost": [EMS_E3]})))
+    assert facts["Lost"] == "Enterprise Mobility + Security E3"
+
+
+@pytest.mark.parametrize(
+    "section", ["kinds", "causes", "steps", "alternatives", "errors", "evidence", "evidence_age", "rules"]
+)
+def test_a_text_about_a_finding_shows_in_a_card_exactly_as_it_is_written(
+    section: str, texts: Catalogue
+) -> None:
+    def walk(node: object) -> None:
+        if isinstance(node, dict):
+            for one in node.values():
+                walk(one)
+        else:
+            assert isinstance(node, str)
+            text = fill(node, dict.fromkeys(_places(node), "x"))
+            assert plain(text, 2_000) == text
+
+    walk(texts._tree[section])
+
+
+def _places(text: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name]
+
+
+def test_every_place_is_a_plain_name() -> None:
     def walk(node: object) -> None:
         if isinstance(node, dict):
             for one in node.values():
                 walk(one)
         elif isinstance(node, str):
-            names = [name for _, name, _, _ in string.Formatter().parse(node) if name is not None]
-            assert all(name.isidentifier() for name in names), node
+            assert all(name.isidentifier() for name in _places(node)), node
 
     walk(texts._tree)
 
