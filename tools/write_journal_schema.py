@@ -152,7 +152,11 @@ def _kinds(kinds: Mapping[str, KindRow], words: Mapping[str, Schema]) -> list[Sc
             "subject": {"properties": {"type": {"enum": [str(one) for one in row.subjects]}}},
             "facts": {"properties": facts, "additionalProperties": False},
         }
-        found.append(_when({"kind": kind}, {"properties": then, "anyOf": _states(row)}))
+        states = _states(row)
+        if len(states) == 1:
+            found.append(_when({"kind": kind}, {"properties": then | states[0]["properties"]}))
+        else:
+            found.append(_when({"kind": kind}, {"properties": then, "anyOf": states}))
     return found
 
 
