@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page soak bench
+.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema soak bench
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 
@@ -61,3 +61,6 @@ pictures: demo
 
 rules-page: setup
 	$(BIN)/python -m tools.write_rules_page
+
+journal-schema: setup
+	$(BIN)/python -m tools.write_journal_schema

@@ -1,11 +1,13 @@
-"""Fixtures that every room's tests may use."""
+"""Fixtures that every room's tests may use, and what holds for all of them."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from sandbox.azurite import Azurite
+from shared.ledger import outbox
 from shared.texts.catalogue import Catalogue, catalogue, languages
+from tests.journal_contract import Inspector
 
 # Empty storage accounts of one test session; each test that asks for storage takes one.
 ACCOUNTS = 4000
@@ -28,3 +30,21 @@ def storage_account(azurite: Azurite) -> str:
 def texts(request: pytest.FixtureRequest) -> Catalogue:
     """The words of each language in turn."""
     return catalogue(request.param)
+
+
+INSPECTOR = Inspector()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def inspected_journal() -> Iterator[Inspector]:
+    """Every line that anything in this process publishes is held against docs/journal.schema.json."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outbox, "write_lines", INSPECTOR.write_lines)
+        yield INSPECTOR
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """A line against the schema fails its test, even where the watch would go on after an error."""
+    yield
+    INSPECTOR.settle()

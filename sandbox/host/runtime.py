@@ -158,10 +158,15 @@ class IndexedApp:
         datum: Datum,
         metadata: Mapping[str, Datum],
         invocation_id: str | None = None,
+        *,
+        read: Mapping[str, Datum] | None = None,
     ) -> Outcome:
-        """Invoke a function natively with its trigger's datum; an exception becomes its Outcome."""
+        """Invoke a function natively with its trigger's datum; an exception becomes its Outcome.
+
+        `read`: what its input bindings hold, by name; reading it is the caller's business.
+        """
         identity = invocation_id or str(uuid.uuid4())
-        inputs = [(str(function.trigger["name"]), datum)]
+        inputs = [(str(function.trigger["name"]), datum), *(read or {}).items()]
         ok, returned, outputs, error, trace = await invocation_request_native(
             identity, function.function_id, inputs, dict(metadata)
         )

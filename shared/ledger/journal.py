@@ -1,6 +1,7 @@
 """The journal's lines: what the outbox holds as anyone outside may read it, and back (design §4.4, §5). Pure.
 
-One blob an outbox entry, one JSON object a line. Lines carry ids of objects, never names.
+One blob an outbox entry, one JSON object a line. Lines carry ids of objects, never names. The contract with
+consumers is docs/journal.md; what it says of each field stands in `tools/journal_schema.toml`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from shared.model import Because, Moment, Severity, Step
 from shared.rules.loader import Rules
 
 SCHEMA = 1
-"""Rises when a field changes its meaning or goes; a new field does not raise it."""
+"""Rises when a field changes its meaning or goes; a new field, or a new value of one, does not raise it."""
 
 
 class LineSubject(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +38,8 @@ class JournalLine(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind`, `state` and what follows are the finding after the transition, or as it last stood if resolved.
     `cause` is the resolution's where there is one, else the finding's. `previous` holds `state` and
-    `fingerprint` before, and is empty for what opened for the first time. `evidence`: when facts were read.
+    `fingerprint` before, and is empty for what opened for the first time. `evidence`: when facts were read,
+    in ISO 8601 by name (`observedAt`, `skusAt` …). `baseline`: it opened in the first reading of all users.
     """
 
     schema: int = SCHEMA

@@ -8,16 +8,19 @@ import msgspec
 import pytest
 
 from sandbox.storage_proxy import Match, StorageProxy
+from shared import findings
 from shared.ledger.journal import JournalLine, replay
 from shared.ledger.ledger import Ledger
 from shared.ledger.manifest import LedgerMissing
 from shared.ledger.records import Posting, TenantRecord
 from shared.ledger.shards import Held, LedgerUnreadable, shard_of
 from shared.ledger.totals import totals_of
-from shared.model import SubjectType, Transition
+from shared.model import Finding, Severity, SubjectType
+from shared.rules.loader import load_rules
 from shared.storage import Storage
 from tests.ledger.readings import (
     CANNOT_WRITE_BACK,
+    EDITION,
     FAILED,
     TENANT_ID,
     UNCOVERED,
@@ -30,6 +33,7 @@ from tests.ledger.readings import (
 pytestmark = pytest.mark.real
 
 SHARD = "0000"
+NESTED = Finding(kind="nested-members-unlicensed", state="nested", severity=Severity.HIGH)
 
 
 async def journal(ledger: Ledger, book: str = SHARD) -> list[JournalLine]:
@@ -230,10 +234,14 @@ async def test_concurrent_changes_of_the_tenant_are_each_applied_to_the_others_r
 
 
 async def test_the_tenants_transitions_have_a_journal_of_their_own(ledger: Ledger) -> None:
-    opened = await _transition(ledger)
+    [opened] = findings.advance(
+        TENANT_ID, SubjectType.GROUP, "group-1", {}, {}, (NESTED,), after(5), "fixed", load_rules()
+    ).transitions
 
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
-        posting = Posting(subject_type=SubjectType.GROUP, subject_id="group-1", transition=opened)
+        posting = Posting(
+            subject_type=SubjectType.GROUP, subject_id="group-1", transition=opened, edition=EDITION
+        )
         return msgspec.structs.replace(record), (posting,)
 
     record = await ledger.commit_tenant(change, after(5))
@@ -244,11 +252,6 @@ async def test_the_tenants_transitions_have_a_journal_of_their_own(ledger: Ledge
         "group-1",
         ["tenant", "1", "0"],
     )
-
-
-async def _transition(ledger: Ledger) -> Transition:
-    outcome = await ledger.commit_users(SHARD, [reading(1, UNCOVERED)], after(1))
-    return outcome.transitions[0].transition
 
 
 async def test_a_change_that_changes_nothing_writes_nothing(ledger: Ledger, proxy: StorageProxy) -> None:

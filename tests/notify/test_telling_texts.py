@@ -200,7 +200,7 @@ def _places(text: str) -> list[str]:
     return [name for _, name, _, _ in string.Formatter().parse(text) if name]
 
 
-def test_every_place_is_a_plain_name() -> None:
+def test_every_place_is_a_plain_name(texts: Catalogue) -> None:
     def walk(node: object) -> None:
         if isinstance(node, dict):
             for one in node.values():

@@ -16,6 +16,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.records import UserRecord
 from shared.rules.loader import load_rules
 from shared.storage import Storage, StorageSettings
+from tests.journal_contract import breaches
 
 
 @dataclass
@@ -77,5 +78,17 @@ async def theatre(
             try:
                 ledger = Ledger(storage, world.organization.id, load_rules())
                 yield Theatre(stage, proxy, storage, ledger, on_card)
+                await _keeps_the_contract(storage)
             finally:
                 await storage.close()
+
+
+async def _keeps_the_contract(storage: Storage) -> None:
+    """The host is a process of its own, so its lines are held against the schema as they lie there."""
+    looked_at = 0
+    async for listed in storage.alerts.names(""):
+        stored = await storage.alerts.read(listed.name)
+        assert stored
+        assert breaches(stored.data) == [], listed.name
+        looked_at += 1
+    assert looked_at
