@@ -11,12 +11,18 @@ import unicodedata
 LONGEST = 120
 """A name is cut after so many characters, and shows that it was."""
 
+UNBROKEN = 40
+"""A word that is longer may be broken: in a table of facts it would push the other facts out of sight. A
+shorter one, as most sign-in names are, can be copied from a card as it is."""
+
 _ALWAYS = re.compile(r"([\\`*\[\]~|])")
 _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _BLOCK = re.compile(r"^([-+#=]|\d+(?=[.)]))")
 _LINK = re.compile(r"(?i)(://|www\.|mailto:)")
 _GAP = "\u200b"
+_OVERLONG = re.compile(rf"\S{{{UNBROKEN + 1},}}")
+_PIECE = re.compile(r"\S{20}(?=\S)")
 
 
 def plain(text: str, longest: int = LONGEST) -> str:
@@ -24,6 +30,7 @@ def plain(text: str, longest: int = LONGEST) -> str:
     line = " ".join("".join(_visible(sign) for sign in text).split())
     if len(line) > longest:
         line = line[: longest - 1] + "…"
+    line = _OVERLONG.sub(lambda word: _PIECE.sub(rf"\g<0>{_GAP}", word[0]), line)
     line = line.replace("<", "\u2039").replace(">", "\u203a")
     line = _ALWAYS.sub(r"\\\1", line)
     line = _UNDERSCORE.sub(r"\\_", line)

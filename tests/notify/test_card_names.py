@@ -135,3 +135,8 @@ def test_hostile_names_leave_the_card_valid_small_and_without_mentions(name: str
         assert size(payload) <= LIMIT
         assert payload["attachments"][0]["content"]["msteams"] == {"width": "full"}
         assert all(inert(text) for text in all_texts(payload))
+
+
+def test_a_word_of_forty_signs_is_whole_and_a_longer_one_may_be_broken() -> None:
+    assert plain("j.van-den-berg@contoso.onmicrosoft.examp") == "j.van-den-berg@contoso.onmicrosoft.examp"
+    assert plain("a" * 41) == "\u200b".join(["a" * 20, "a" * 20, "a"])
