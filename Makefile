@@ -3,7 +3,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema soak bench
+.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema soak bench \
+	browser
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 
@@ -16,13 +17,16 @@ $(VENV)/.installed: requirements-dev.txt tools/find-python
 	touch $@
 
 sandbox/node_modules/.installed: sandbox/package.json sandbox/package-lock.json tools/find-node
-	@tools/find-node && echo "Setting up Azurite, the local Azure Storage (about half a minute) ..." && \
+	@tools/find-node && echo "Setting up Azurite, the local Azure Storage, and the renderer of cards (about half a minute) ..." && \
 	npm ci --prefix sandbox --silent --no-audit --no-fund --ignore-scripts && touch $@
 
 demo: setup
 	@$(BIN)/python -m sandbox demo $(if $(PORTS),--ports $(PORTS))
 
-test: setup lint types fast real
+test: setup browser lint types fast real
+
+browser: setup
+	@$(BIN)/python -m sandbox.cards.browser >/dev/null
 
 lint: setup
 	$(BIN)/ruff check .
@@ -56,7 +60,7 @@ LOCK_FLAGS := --generate-hashes --allow-unsafe --strip-extras --no-annotate --no
 clean:
 	rm -rf $(VENV) sandbox/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-pictures: demo
+pictures: browser demo
 	$(BIN)/python -m tools.draw_pictures
 
 rules-page: setup

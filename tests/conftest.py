@@ -1,10 +1,13 @@
 """Fixtures that every room's tests may use, and what holds for all of them."""
 
+import contextlib
 from collections.abc import Generator, Iterator
 
 import pytest
 
 from sandbox.azurite import Azurite
+from sandbox.cards.browser import BrowserMissing
+from sandbox.cards.drawing import CardBrowser
 from shared.ledger import outbox
 from shared.texts.catalogue import Catalogue, catalogue, languages
 from tests.journal_contract import Inspector
@@ -48,3 +51,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """A line against the schema fails its test, even where the watch would go on after an error."""
     yield
     INSPECTOR.settle()
+
+
+@pytest.fixture(scope="session")
+def card_browser() -> Iterator[CardBrowser]:
+    """One browser for the session (for each worker under xdist) that draws cards."""
+    with contextlib.ExitStack() as stack:
+        try:
+            browser = stack.enter_context(CardBrowser())
+        except BrowserMissing as missing:
+            pytest.fail(str(missing), pytrace=False)
+        yield browser

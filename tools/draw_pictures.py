@@ -1,19 +1,28 @@
 """Draws the README's pictures: the flow, and cards of the last demo (`make pictures` runs one first)."""
 
-import io
 import json
-import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.text import Text
-
-from sandbox.card_text import as_text
+from sandbox.cards.browser import BrowserMissing
+from sandbox.cards.drawing import CardBrowser
+from tools.few_colours import small_png
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 CARDS = ROOT / ".sandbox" / "demo" / "cards.json"
+
+SHOWN = {
+    "broken": "A synchronised user lacks the licence for password writeback",
+    "group": "A group can't assign a licence to its members",
+}
+"""Pictures of cards: the file's name, and words that only that card of the demo says."""
+
+WIDTH, SCALE = 720, 1.5
+"""CSS pixels of a picture's width, and pixels to each: sharp on most screens, and small."""
 
 BOXES = {
     "graph": (20, 40, 150, 64, "Microsoft Graph", "users, groups, licences"),
@@ -80,23 +89,48 @@ def _arrow(start: str, end: str, label: str) -> str:
     return f'<path d="{path}" marker-end="url(#a)"/>{text}'
 
 
-def card(number: int, title: str) -> str:
-    """A card of the last demo, as the terminal shows it, as SVG."""
-    drawn = as_text(json.loads(CARDS.read_text())[number], width=84, colour=True)
-    console = Console(record=True, width=84, file=io.StringIO(), force_terminal=True)
-    console.print(Text.from_ansi(drawn))
-    svg = console.export_svg(title=title, unique_id=f"card{number}")
-    # Fonts from another host: the pictures must not load anything, and a system font serves.
-    return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+class CardMissing(Exception):
+    """The last demo posted no such card; the message says which."""
 
 
-def main() -> None:
-    """Write all pictures."""
+def card_that_says(words: str, cards: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The first of these cards with the words in its title or anywhere else. Raises `CardMissing`."""
+    titles = []
+    for card in cards:
+        if any(words in text for text in texts(card.get("body", ()))):
+            return card
+        titles.append(str(card.get("fallbackText", "")))
+    raise CardMissing(f"No card of the demo says {words!r}. There are: {'; '.join(titles) or 'none'}.")
+
+
+def texts(elements: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The texts of a card's elements and of their facts."""
+    for element in elements:
+        yield str(element.get("text", ""))
+        for fact in element.get("facts", ()):
+            yield f"{fact['title']}: {fact['value']}"
+
+
+def draw_cards(cards: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Write the picture of each of `SHOWN`. Raises `CardMissing` before any is written."""
+    chosen = {name: card_that_says(words, cards) for name, words in SHOWN.items()}
+    with CardBrowser() as browser:
+        for name, card in chosen.items():
+            pixels = browser.pixels(browser.picture(card, width=WIDTH, scale=SCALE))
+            (folder / f"{name}.png").write_bytes(small_png(pixels.width, pixels.height, pixels.rgba))
+
+
+def main() -> int:
+    """Write all pictures: 0, or say what is missing: 1."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     (PICTURES / "flow.svg").write_text(flow())
-    (PICTURES / "broken.svg").write_text(card(1, "a licence is taken away"))
-    (PICTURES / "group.svg").write_text(card(3, "a group runs out of seats"))
+    try:
+        draw_cards(json.loads(CARDS.read_text()), PICTURES)
+    except (BrowserMissing, CardMissing) as missing:
+        print(missing, file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -143,3 +143,8 @@ def test_a_text_without_its_escapes_is_still_one_line_without_brackets_or_links(
     assert not any(sign in shown for sign in "<>\n\r\t\x00\u202e")
     assert "://" not in shown
     assert unescaped(plain("O'Neil_Jr. *A* [b] 1. C & D; e&amp;f")) == "O'Neil_Jr. *A* [b] 1. C & D; e&amp;f"
+
+
+def test_a_word_of_forty_signs_is_whole_and_a_longer_one_may_be_broken() -> None:
+    assert plain("j.van-den-berg@contoso.onmicrosoft.examp") == "j.van-den-berg@contoso.onmicrosoft.examp"
+    assert plain("a" * 41) == "\u200b".join(["a" * 20, "a" * 20, "a"])
