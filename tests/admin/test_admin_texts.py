@@ -1,0 +1,41 @@
+"""Section `cli` of the catalogue is whole: every code has its words, and no words are left over."""
+
+import re
+from pathlib import Path
+
+from admin.words import say, texts
+from shared.notify import proposals
+from shared.rules.kinds import KINDS
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = [*sorted((ROOT / "admin").glob("*.py")), Path(proposals.__file__), ROOT / "shared/notify/agreed.py"]
+BY_SUBJECT = {f"{what}-{name}" for what in ("no", "long") for name in ("owner", "reason")} | {
+    "no-user-id",
+    "no-group-id",
+    "not-of-user",
+    "not-of-group",
+}
+"""Codes that the source puts together from two words."""
+
+
+def test_every_fault_that_the_source_names_has_words_and_no_other_has() -> None:
+    source = "\n".join(path.read_text() for path in SOURCES)
+    named = set(re.findall(r'Fault\(\s*"([\w-]+)"', source)) | {"two-forms"}
+    named |= set(re.findall(r'"(late-until(?:-of-kind)?)"', source))
+    assert texts().codes("cli", "faults") == named | BY_SUBJECT
+
+
+def test_every_fault_ends_with_its_remedy() -> None:
+    for code in texts().codes("cli", "faults"):
+        sentences = texts().find("cli", "faults", code)
+        assert sentences is not None
+        assert re.search(r"[.:] [A-Z\\'].*\.$", sentences), code
+
+
+def test_every_kind_has_a_short_name() -> None:
+    assert texts().codes("cli", "kinds") == {*KINDS, "any"}
+
+
+def test_values_are_shown_as_they_read() -> None:
+    assert "\x1b" not in say("replaces", id="\x1b[2Jx")
+    assert "{n}" in say("replaces", id="{n}")
