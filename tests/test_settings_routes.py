@@ -228,4 +228,6 @@ def test_settings_without_routes_load_nothing_beyond_msgspec_and_the_standard_li
         "shared.settings",
         "shared.settings_reader",
         "shared.settings_routes",
+        "shared.texts",
+        "shared.texts.catalogue",
     }

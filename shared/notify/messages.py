@@ -7,8 +7,6 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-import msgspec
-
 from shared.model import Facts, Moment
 from shared.notify.entries import Entry
 from shared.notify.exemptions import Exemption
@@ -149,7 +147,6 @@ class Message(Facts, frozen=True):
     def key(self) -> str:
         """Stable over restarts: the same form of the same items on the same route has the same key."""
         digest = hashlib.blake2b(digest_size=12)
-        said = {item.key for item in self.items} if self.items else {msgspec.json.encode(self.about).decode()}
-        for part in (self.route, self.form, *sorted(said)):
+        for part in (self.route, self.form, *sorted(self.keys)):
             digest.update(part.encode() + b"\n")
         return digest.hexdigest()

@@ -11,6 +11,7 @@ import msgspec
 
 from shared.model import Facts
 from shared.notify.decide import Decision
+from shared.notify.events import event_id
 from shared.notify.messages import Message
 from shared.notify.states import LASTING
 from shared.notify.table import Table
@@ -20,7 +21,7 @@ class TrailLine(Facts, frozen=True):
     """One line. `event`: `sent`, `failed`, `silent` (a lasting reason began; empty `reason`: it ended),
     `netted` (opened and closed untold), `discarded` (by an administrator's order).
 
-    `message`: the card's key, with `route`, `form` and how many `findings`. `status`: how sending failed.
+    `message`: the id by which a webhook's receiver knows it, with `route`, `form` and how many `findings`. `status`: how sending failed.
     """
 
     at: datetime
@@ -75,7 +76,7 @@ def of_message(message: Message, at: datetime, status: str = "") -> TrailLine:
         at=at,
         event="failed" if status else "sent",
         findings=tuple(item.entry.id for item in message.items),
-        message=message.key,
+        message=event_id(message),
         route=message.route,
         form=message.form,
         status=status,

@@ -1,4 +1,4 @@
-"""Imports run one way (design §3): the command line reads storage, and stands on nothing that runs the app."""
+"""What `admin` may load: it reads and writes storage, and never Graph, functions or the watch's jobs."""
 
 import ast
 from pathlib import Path

@@ -13,6 +13,7 @@ from functions import telling
 from sandbox.graph import skus
 from sandbox.storage_proxy import Match
 from shared.ledger.shards import shard_of
+from shared.notify.notifier import Told
 from shared.watch import parts, self_watch
 from shared.watch.hearing import calls, subscriptions
 from shared.watch.licensing import errors
@@ -242,8 +243,9 @@ class Teller:
     def now(self) -> datetime:
         return datetime.fromisoformat("2026-11-22T12:00:00Z")
 
-    async def tell(self, now: datetime) -> None:
+    async def tell(self, now: datetime) -> Told:
         self.told.append(now)
+        return Told()
 
     @property
     def settings(self) -> Any:

@@ -53,6 +53,8 @@ def _standing(item: Item, wording: Wording, route: str) -> list[Line]:
     if entry.kind != FAULT:
         rows.append((text("card", "rule"), wording.rule(entry)))
     lines = [Line(facts([*rows, *_details(entry, wording)]))]
+    if age := wording.evidence_age(entry, entry.changed_at):
+        lines.append(Line(block(age, subtle=True), 1))
     if entry.reopened:
         again = text("card", "again", n=entry.reopened) if entry.reopened > 1 else text("card", "again_one")
         lines.append(Line(block(again, subtle=True), 1))

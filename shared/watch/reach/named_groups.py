@@ -21,7 +21,6 @@ from shared.ledger.members import Packing
 from shared.ledger.records import NamedGroup, Posting, TenantRecord
 from shared.model import Evidence, EvidenceStatus, SubjectType
 from shared.notify import agreed
-from shared.notify.routing import RouteRule
 from shared.storage import Lease
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant
@@ -38,7 +37,7 @@ _AT_MOST = timedelta(minutes=2)
 """After that no other group is begun: the host ends an invocation after ten minutes. The next goes on."""
 
 
-async def named_groups(watch: Watch, routes: Iterable[RouteRule] = ()) -> frozenset[str]:
+async def named_groups(watch: Watch) -> frozenset[str]:
     """The ids of all groups whose members decide what is told, and where.
 
     Raises `AgreedUnreadable`: then nothing is known of what is named, and nothing may be forgotten.
@@ -50,7 +49,7 @@ async def named_groups(watch: Watch, routes: Iterable[RouteRule] = ()) -> frozen
         for one in agreements
         if one.subject_type == SubjectType.GROUP and now - one.end <= STILL_NAMED
     }
-    return frozenset(excepted.union(*(route.groups for route in routes)))
+    return frozenset(excepted.union(*(route.rule.groups for route in watch.settings.routes)))
 
 
 async def refresh_if_due(watch: Watch) -> bool:
