@@ -43,13 +43,11 @@ def declared_since(table: Table, scene: Scene) -> Declared | None:
 
 
 def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Nothing where nothing was remembered, or is known now."""
-    if not before or not after:
-        return {}
+    """What both know and have otherwise. A choice that an earlier release did not have is nobody's change."""
     return {
-        name: (before.get(name, ""), after.get(name, ""))
-        for name in sorted({*before, *after})
-        if before.get(name, "") != after.get(name, "")
+        name: (before[name], after[name])
+        for name in sorted(before.keys() & after.keys())
+        if before[name] != after[name]
     }
 
 

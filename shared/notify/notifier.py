@@ -210,8 +210,7 @@ class Notifier:
         """
         known = await self._ledger.books()
         last = table.all_read_at
-        baseline_due = record.baseline_ended_at is not None and not table.routes
-        read_all = baseline_due or last is None or now - last >= READ_ALL_EVERY
+        read_all = last is None or now - last >= READ_ALL_EVERY or _rests_on_all(table, record)
         if read_all:
             await self._ledger.drain()
             table = msgspec.structs.replace(table, all_read_at=now)
@@ -222,6 +221,13 @@ class Notifier:
             table = apply(table, book, read)
             blobs += len(read)
         return table, blobs
+
+
+def _rests_on_all(table: Table, record: TenantRecord) -> bool:
+    """Whether this run may decide something that a line not yet read would change: how things stand at first,
+    whether a mass change is so, what came of a declared one."""
+    baseline_due = record.baseline_ended_at is not None and not table.routes
+    return baseline_due or table.declared is not None or any(one.asked_at for one in table.brakes)
 
 
 def _counted(decision: Decision) -> Counter[str]:

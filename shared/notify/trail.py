@@ -21,7 +21,8 @@ class TrailLine(Facts, frozen=True):
     """One line. `event`: `sent`, `failed`, `silent` (a lasting reason began; empty `reason`: it ended),
     `netted` (opened and closed untold), `discarded` (by an administrator's order).
 
-    `message`: the id by which a webhook's receiver knows it, with `route`, `form` and how many `findings`. `status`: how sending failed.
+    `message`: the id by which a webhook's receiver knows it, with its `route`, its `form` and the `findings`
+    in it. `status`: how sending failed.
     """
 
     at: datetime

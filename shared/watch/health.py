@@ -10,6 +10,7 @@ from azure.core.exceptions import AzureError
 from shared.graph.errors import GraphError
 from shared.ledger.shards import LedgerUnreadable
 from shared.model import Evidence
+from shared.notify.agreed import AgreedUnreadable
 from shared.notify.memory import TableUnreadable
 from shared.texts.catalogue import catalogue
 from shared.watch import health_lines as lines
@@ -63,7 +64,7 @@ async def look(watch: Watch) -> Health:
         return await _look(watch)
     except GraphError as fault:
         problem = f"the tenant cannot be read: {fault}"
-    except (LedgerUnreadable, TableUnreadable) as fault:
+    except (LedgerUnreadable, TableUnreadable, AgreedUnreadable) as fault:
         problem = str(fault)
     except AzureError as fault:
         # Its text may hold addresses; its kind is enough here, the log has the rest.

@@ -98,6 +98,17 @@ def test_extended_it_goes_on_without_a_word() -> None:
     story.plays(80 * DAY, every=3600, since=22 * DAY + 3600).expect()
 
 
+def test_replaced_by_a_longer_one_it_goes_on_without_a_word() -> None:
+    story = Story()
+    story.exemptions = (agreed(),)
+    story.opens(0, "a")
+    story.plays(22 * DAY, every=3600)
+    ended = agreed(ended_at=second(22 * DAY + 60))
+    story.exemptions = (ended, agreed("y", since=22 * DAY + 60, until=90 * DAY))
+    story.plays(80 * DAY, every=3600, since=22 * DAY + 3600).expect()
+    assert story.why("a") == "excepted:y"
+
+
 def test_it_covers_everybody_in_its_group_and_the_group_itself() -> None:
     story = Story()
     story.exemptions = (agreed(subject_type="group", subject_id="group-1"),)

@@ -12,7 +12,7 @@ from shared.notify.memory import packed, unpacked
 from shared.notify.messages import Item, Message
 from shared.notify.routes import Delivered, Failed
 from shared.notify.table import Table, apply
-from tests.notify.story import TENANT, Story, line
+from tests.notify.story import TENANT, Story, line, second
 
 SAID: dict[str, Any] = {
     "facts": {"synced": True},
@@ -88,6 +88,18 @@ def test_users_of_whom_the_same_is_said_share_it() -> None:
     assert entries["0"].remedy is entries["1"].remedy
     assert said(entries["0"]) == said(entries["1"]) == SAID
     assert entries["2"].skus == ("sku-9",)
+
+
+def test_what_thousands_have_in_common_is_in_memory_once_after_it_was_read() -> None:
+    story = Story(baseline_told=False)
+    for number in range(2):
+        story.opens(0, str(number), baseline=True)
+    story.baseline_ended_at = second(10)
+    one, other = unpacked(packed(story.runs(60).table)).entries.values()
+    assert one.told is other.told
+    assert one.fingerprint is other.fingerprint
+    assert one.since is one.changed_at is other.since
+    assert one.id != other.id
 
 
 @given(st.integers(0, 5), st.booleans())
