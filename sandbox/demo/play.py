@@ -29,7 +29,7 @@ from shared.storage import Storage, StorageSettings
 PATIENCE = 40.0
 """Seconds to wait for what should take two or three; a machine may be busy."""
 
-SILENCE = 8.0
+SILENCE = 7.0
 """Long enough for a card that should not come: confirm time, group wait and the second look are over."""
 
 
