@@ -17,6 +17,9 @@ from shared.notify.states import Held, Pending, Reason, Say, Silence, Situation,
 FLAPS = 2
 """So often may a finding have come back; from then on it is a line of the digest until it lasts."""
 
+STAYS = timedelta(days=7)
+"""What came and went and stays for so long is news again."""
+
 REMINDERS_APART = timedelta(hours=24)
 """Reminders of one route come at most so often, so that those of a day share a card."""
 
@@ -93,7 +96,7 @@ def _situation(run: Run, route: str, entry: Entry) -> Situation:
 
 def _flaps(entry: Entry, run: Run) -> bool:
     """Whether it has come back so often that only lasting makes it news."""
-    lasts = run.telling.confirm_after if at_once(entry) else run.telling.remind_after
+    lasts = run.telling.confirm_after if at_once(entry) else STAYS
     return entry.reopened >= FLAPS and run.scene.now - entry.since < lasts
 
 

@@ -1,5 +1,6 @@
 """Stories for the notifier: journal lines at given seconds, a clock told the time, cards collected."""
 
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from shared.model import Because, Moment, Severity, Step
 from shared.notify import handover
 from shared.notify.decide import Decision, decide
 from shared.notify.exemptions import Exemption
+from shared.notify.memory import packed, unpacked
 from shared.notify.messages import (
     BASELINE,
     DECLARED,
@@ -37,6 +39,8 @@ from tests.notify.collector import Collector
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TENANT = "00000000-0000-4000-8000-000000000000"
 RULES = load_rules()
+BOOKS = 4
+"""So many shards has the tenant of a story."""
 
 Route = Callable[[Message, datetime], Delivered | Failed]
 
@@ -173,7 +177,7 @@ class Story:
         self.collector = Collector(START)
         self.decision = Decision(messages=(), table=self.table, standing={})
         self._pending: list[tuple[float, JournalLine]] = []
-        self._seq = 0
+        self._seq: dict[str, int] = {}
 
     def opens(self, at: float, finding: str, **fields: Any) -> None:
         """A line in the journal from that second on."""
@@ -198,9 +202,15 @@ class Story:
         """
         due = sorted((one for one in self._pending if one[0] <= at), key=lambda one: one[0])
         self._pending = [one for one in self._pending if one[0] > at]
+        # Whoever runs remembers nothing but what is stored: each run is a restart.
+        self.table = unpacked(packed(self.table))
+        by_book: dict[str, list[tuple[int, list[JournalLine]]]] = {}
         for _, one in due:
-            self._seq += 1
-            self.table = apply(self.table, "0000", [(self._seq, [one])])
+            book = f"{zlib.crc32(one.finding.encode()) % BOOKS:04x}"
+            self._seq[book] = self._seq.get(book, 0) + 1
+            by_book.setdefault(book, []).append((self._seq[book], [one]))
+        for book, blobs in by_book.items():
+            self.table = apply(self.table, book, blobs)
         now = self.now = second(at)
         self.decision = decide(self.table, self.mutes, self.telling, self.scene(now))
         table = self.table = handover.offered(self.decision.table, self.decision.messages, now)

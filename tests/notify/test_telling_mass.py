@@ -1,7 +1,7 @@
 """The brake: many users at once are held, told once it is sure, and not at all if the facts return."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.notify.brake import limit
@@ -218,6 +218,7 @@ def test_a_released_card_that_fails_is_tried_again_whole() -> None:
     story.expect((900, "held: 11 worse"), (first, "released: 11 opened"))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_no_more_than_the_limit_is_ever_told_of_at_once_without_a_second_reading(
     many: int, gone: int

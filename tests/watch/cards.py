@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
+
 from shared.notify.notifier import Notifier
 from tests.notify.test_notifier import Teams
 from tests.watch.scene import Scene
@@ -15,11 +17,14 @@ class Cards:
         self._scene = scene
         self.teams = Teams()
         watch = scene.watch
+        # Digests and reminders have their own stories.
+        none = timedelta(0)
+        quiet = msgspec.structs.replace(watch.settings.telling, digest_every=none, remind_after=none)
         self._notifier = Notifier(
             watch.storage,
             watch.ledger,
             watch.rules,
-            watch.settings,
+            msgspec.structs.replace(watch.settings, telling=quiet),
             open_route=lambda _: self.teams,
             sleep=lambda _: asyncio.sleep(0),
         )

@@ -247,7 +247,7 @@ async def test_every_problem_is_named_at_once(known: Scene) -> None:
         "The products, seats, settings and licensing groups of the tenant have not been read",
         "lack of a permission",
         "Graph refuses a subscription on users for lack of a permission",
-        "message(s) to Teams have failed for more than 24 hours",
+        "message(s) have failed for more than 24 hours",
     ):
         assert named in text
     assert "subscription on groups" not in text

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import msgspec
 import pytest
 from azure.core.exceptions import HttpResponseError
 
@@ -15,15 +16,15 @@ from shared.graph.session import GraphSession
 from shared.ledger import members
 from shared.ledger.manifest import exceptions_path, watched_path
 from shared.ledger.memberships import memberships
-from shared.ledger.records import NamedGroup, TenantRecord
+from shared.ledger.records import NamedGroup
 from shared.model import EvidenceStatus
 from shared.notify import agreed
 from shared.notify.agreed import AgreedUnreadable
 from shared.notify.proposals import Proposal
-from shared.notify.routing import RouteRule
-from shared.watch import health_lines
+from shared.settings_routes import RouteRule, RouteSettings
 from shared.watch.licensing.groups import evaluate_groups, that_matter
 from shared.watch.messages import HEARD, Changed
+from shared.watch.overdue import refused
 from shared.watch.reach import named_groups
 from shared.watch.tenant_facts import facts
 from tests.watch.scene import Scene, Worker
@@ -194,7 +195,7 @@ async def test_a_group_that_is_refused_keeps_its_list_is_noted_and_tried_again_w
     piece = (await watch.facts()).evidence_of("named-groups")
     assert (piece.status, piece.permission) == (EvidenceStatus.FORBIDDEN, "Group.Read.All")
     assert piece.read_at is not None
-    assert any("named-groups cannot be read" in one for one in problems(known, await watch.tenant()))
+    assert "named-groups" in refused(await watch.tenant(), watch.settings)
     # Another reading of the tenant's facts leaves it so.
     await facts.refresh(watch)
     assert (await watch.facts()).evidence_of("named-groups") == piece
@@ -203,10 +204,6 @@ async def test_a_group_that_is_refused_keeps_its_list_is_noted_and_tried_again_w
     assert await named_groups.refresh_if_due(watch)
     assert await listed(watch, outer) == inside(known, outer)
     assert (await watch.facts()).evidence_of("named-groups").status is EvidenceStatus.OK
-
-
-def problems(scene: Scene, record: TenantRecord) -> list[str]:
-    return health_lines.reading_problems(record, scene.watch.settings, scene.clock.now())
 
 
 async def test_a_deleted_group_keeps_its_list_and_becomes_a_finding_when_that_is_too_old(
@@ -294,9 +291,12 @@ async def test_what_nobody_names_any_more_is_forgotten_a_week_later(known: Scene
 
 async def test_groups_of_routes_are_named_as_well(known: Scene) -> None:
     outer, inner = await outer_and_inner(known)
-    routes = (RouteRule(name="sales", groups=(inner,)), RouteRule())
-    assert await named_groups.named_groups(known.watch, routes) == {outer, inner}
-    assert await named_groups.named_groups(known.watch) == {outer}
+    watch = known.watch
+    assert await named_groups.named_groups(watch) == {outer}
+    sales = RouteSettings(rule=RouteRule(name="sales", groups=(inner,)), url="https://example.com/hook")
+    routes = (*watch.settings.routes, sales)
+    watch.settings = msgspec.structs.replace(watch.settings, routes=routes)
+    assert await named_groups.named_groups(watch) == {outer, inner}
 
 
 async def test_exceptions_that_cannot_be_read_leave_every_list_as_it_is(known: Scene) -> None:
