@@ -37,7 +37,6 @@ DIGEST = "digest"
 RULES = "rules"
 """Among the settings of a `Change`: the rules of the release, as a digest. Nobody's setting, but a change."""
 
-BASELINE_KEY = "baseline"
 HEARD_BY = frozenset({SINGLE, SUMMARY, BASELINE, REMINDER, RELEASED, DECLARED, ENDED})
 """Forms whose items count as told once they are handed over."""
 
