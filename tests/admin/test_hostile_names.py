@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from shared.notify.proposals import OWNER_AT_MOST
 from shared.texts.cells import BYTE_ORDER_MARK, cell, table
 from shared.texts.plain import one_line
-from tests.admin.hostile import HOSTILE
 from tests.admin.shell import PEOPLE, Shell, begin
+from tests.hostile import HOSTILE
 from tests.ledger.readings import user_id
 
 FIRST = 11

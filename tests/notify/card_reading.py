@@ -23,7 +23,7 @@ def all_texts(payload: Any) -> Iterator[str]:
             yield from all_texts(one)
 
 
-ALLOWED = {"AdaptiveCard", "TextBlock", "FactSet", "ColumnSet", "Column", "Action.OpenUrl"}
+ALLOWED = {"AdaptiveCard", "TextBlock", "Container", "FactSet", "ColumnSet", "Column", "Action.OpenUrl"}
 """Elements that our cards are made of."""
 
 
@@ -52,9 +52,16 @@ def size(payload: Mapping[str, Any]) -> int:
 
 
 def facts_of(payload: Mapping[str, Any]) -> dict[str, str]:
-    """The facts of a card by title; of two with one title the last."""
-    body = payload["attachments"][0]["content"]["body"]
-    return {fact["title"]: fact["value"] for one in body if one["type"] == "FactSet" for fact in one["facts"]}
+    """The facts of a card by title, and its counts by what is counted; of two with one title the last."""
+    found: dict[str, str] = {}
+    for one in payload["attachments"][0]["content"]["body"]:
+        if one["type"] == "Container":
+            for row in one["items"]:
+                title, value = (column["items"][0]["text"] for column in row["columns"])
+                found[title] = value
+        elif one["type"] == "FactSet":
+            found |= {count["value"]: count["title"] for count in one["facts"]}
+    return found
 
 
 def text_of(payload: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from shared.model import SubjectType
 from shared.notify import commands
-from shared.notify.cards.frame import Backdrop, Body, Line, block, command, facts, heading, section
+from shared.notify.cards.frame import Backdrop, Body, Line, block, command, counts, facts, heading, section
 from shared.notify.cards.parts import NAMED, counted, first, next_steps, plural, subjects_named
 from shared.notify.exemptions import Exemption
 from shared.notify.messages import ENDED, Message
@@ -23,7 +23,7 @@ def exception(message: Message, one: Exemption, wording: Wording, backdrop: Back
         *(
             [
                 Line(heading(text("exception", "covered" if over else "covers"))),
-                Line(facts(counted(message.items, wording))),
+                Line(counts(counted(message.items, wording))),
             ]
             if n
             else []
