@@ -49,8 +49,10 @@ function isTyped(element) {
   return style.fontFamily.includes("monospace") && style.userSelect !== "none";
 }
 
+const turn = () => new Promise((resolve) => setTimeout(resolve));
+
 // One card on the empty page, and all that can be seen of it.
-function drawOne(content, hostConfig) {
+async function drawOne(content, hostConfig) {
   const frame = document.getElementById("card");
   frame.replaceChildren();
   pressed.length = 0;
@@ -70,6 +72,8 @@ function drawOne(content, hostConfig) {
   const items = Array.from({ length: card.getItemCount() }, (_, n) => card.getItemAt(n).renderedElement);
   const buttons = [...frame.querySelectorAll("button")];
   buttons.forEach((button) => button.click());
+  // A picture takes its place once it is there; text does so at once, and is not waited for.
+  if (frame.querySelector("img")) await turn();
   const cells = (row) => [".ac-fact-title", ".ac-fact-value"].map((name) => row.querySelector(name).innerText);
   const columns = (row) => [...row.children].filter(isShown).map((column) => column.innerText).filter(Boolean);
   return {
@@ -91,9 +95,10 @@ function drawOne(content, hostConfig) {
 window.drawCards = async (contents, hostConfig, style) => {
   document.getElementById("look").textContent = style;
   const config = new AdaptiveCards.HostConfig(hostConfig);
-  const told = contents.map((content) => drawOne(content, config));
+  const told = [];
+  for (const content of contents) told.push(await drawOne(content, config));
   // Whatever a card loads is asked for by now; a turn of the loop lets it be heard of.
-  await new Promise((resolve) => setTimeout(resolve));
+  await turn();
   return told;
 };
 

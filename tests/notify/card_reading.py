@@ -1,5 +1,6 @@
 """What a card says, read back from its payload, and what Microsoft's schema says of it."""
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -37,13 +38,17 @@ def kinds_of(node: Any) -> set[str]:
 
 def schema_faults(payload: Mapping[str, Any]) -> list[str]:
     """What Microsoft's schema of Adaptive Cards 1.4 objects to; `msteams` is Teams' own and not in it."""
+    content = {key: value for key, value in payload["attachments"][0]["content"].items() if key != "msteams"}
+    return [fault.message for fault in _validator().iter_errors(content)]
+
+
+@functools.cache
+def _validator() -> jsonschema.Draft6Validator:
     spec = find_spec("adaptive_cards")
     assert spec is not None
     assert spec.submodule_search_locations
     path = Path(spec.submodule_search_locations[0]) / "schemas" / "schema-1.4.json"
-    validator = jsonschema.Draft6Validator(json.loads(path.read_text()))
-    content = {key: value for key, value in payload["attachments"][0]["content"].items() if key != "msteams"}
-    return [fault.message for fault in validator.iter_errors(content)]
+    return jsonschema.Draft6Validator(json.loads(path.read_text()))
 
 
 def size(payload: Mapping[str, Any]) -> int:
