@@ -17,6 +17,9 @@ from tests.notify.card_samples import commands_of, schema_faults
 NARROW, WIDE = 400, 800
 """CSS pixels of a page as wide as a telephone, and as a channel on a laptop."""
 
+LONGEST_WORD = 18
+"""So many signs of the font of Teams fit into the column of titles."""
+
 GAP = "\u200b"
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
@@ -38,6 +41,11 @@ def column_sets(elements: Iterable[Mapping[str, Any]]) -> Iterator[list[str]]:
             yield from column_sets(element["items"])
         elif element["type"] == "ColumnSet":
             yield [visible(one["text"]) for column in element["columns"] for one in column["items"]]
+
+
+def facts_in(payload: Payload) -> list[Mapping[str, Any]]:
+    """The elements of a card that hold facts."""
+    return [one for one in content(payload)["body"] if one["type"] == "Container"]
 
 
 def lacks(payload: Payload, drawn: Drawn) -> list[str]:
@@ -89,6 +97,13 @@ def test_every_element_of_every_card_is_valid_by_the_published_schema() -> None:
     assert {one["type"] for one in every["body"]} == {"TextBlock", "Container", "FactSet", "ColumnSet"}
     assert schema_faults({"attachments": [{"content": every}]}) == []
     assert {json.dumps(outline(one)) for one in actions} == {json.dumps(outline(actions[0]))}
+
+
+def test_no_word_of_a_facts_title_is_too_wide_for_its_column(texts: Catalogue) -> None:
+    facts = [fact for one in gallery(texts).values() for fact in column_sets(facts_in(one))]
+    words = {word for title, _ in facts for word in title.split()}
+    assert len(words) > 20
+    assert {word for word in words if len(word) > LONGEST_WORD} == set()
 
 
 @pytest.mark.real

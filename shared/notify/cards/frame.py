@@ -17,7 +17,7 @@ from shared.texts.plain import plain
 LIMIT = 25_000
 """Bytes of the whole message as it is sent; Teams takes about 28 KB with the envelope."""
 
-TITLES = "130px"
+TITLES = "140px"
 """The width of the titles of facts: leaves a telephone room for the values, and wraps few titles."""
 
 COMMAND = 400
