@@ -1,7 +1,7 @@
 """A card of every form, kind, state and end, to be checked as a whole: by schema, and in a browser."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -183,7 +183,7 @@ def _about(message: Message, text: str) -> Exemption | Digest | Mass | Change | 
         case Mass() as mass:
             return msgspec.structs.replace(mass, by=text) if mass.by else mass
         case other:
-            return cast(Change | None, other)
+            return other
 
 
 def _by(one: Exemption, text: str) -> Exemption:

@@ -173,6 +173,12 @@ def test_a_hostile_name_is_text_and_changes_nothing_else_of_any_form(
 
 
 @pytest.mark.real
+def test_a_long_word_in_a_name_hides_nothing_on_a_telephone(card_browser: CardBrowser) -> None:
+    for name in ("SG_LICENCES_MICROSOFT365_E5_EMPLOYEES_NL", "W" * 24, "W" * 119):
+        assert lacking(card_browser, forms_of(name), "light", NARROW) == {}
+
+
+@pytest.mark.real
 def test_the_same_names_unguarded_would_be_seen_to_do_something(card_browser: CardBrowser) -> None:
     raw = [
         "[x](https://evil.example)",
