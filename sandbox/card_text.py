@@ -15,6 +15,9 @@ from rich.text import Text
 
 WIDTH = 88
 
+SIGN = 8
+"""Pixels that a sign is wide, about."""
+
 # Others ("default", "dark", "light") take the terminal's own.
 COLOURS = {"attention": "red", "good": "green", "warning": "yellow", "accent": "blue"}
 JUSTIFY: dict[str, JustifyMethod] = {"left": "left", "center": "center", "right": "right"}
@@ -125,9 +128,10 @@ def _columns(columns: Sequence[Element]) -> Table:
     for column in columns:
         width = column.get("width", "stretch")
         # Shares as Teams divides the card: a number is a weight, "stretch" takes what is left, "auto" what
-        # it needs.
-        ratio = None if width == "auto" else int(width) if str(width).isdigit() else 1
-        table.add_column(ratio=ratio)
+        # it needs, and pixels stay as they are.
+        pixels = re.fullmatch(r"(\d+)px", str(width))
+        ratio = None if width == "auto" or pixels else int(width) if str(width).isdigit() else 1
+        table.add_column(ratio=ratio, width=int(pixels[1]) // SIGN if pixels else None)
     table.add_row(*(Group(*_elements(column.get("items", ()))) for column in columns))
     return table
 
