@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH = 88
+PIXELS_A_SIGN = 8
+"""How wide a sign is, about."""
 
 # Others ("default", "dark", "light") take the terminal's own.
 COLOURS = {"attention": "red", "good": "green", "warning": "yellow", "accent": "blue"}
@@ -26,7 +28,6 @@ MARKDOWN = re.compile(
     r"|\[(?P<label>[^\]]+)\]\((?P<url>[^)\s]+)\)"
 )
 PIXELS = re.compile(r"(\d+)px")
-PIXELS_A_SIGN = 8
 
 Element = Mapping[str, Any]
 

@@ -107,9 +107,12 @@ def card_that_says(words: str, cards: Iterable[Mapping[str, Any]]) -> Mapping[st
 
 
 def texts(elements: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The texts of a card's elements and of their facts."""
+    """The texts of a card's elements and of their facts; of columns in one line, as `Who: Ada`."""
     for element in elements:
         yield str(element.get("text", ""))
+        yield from texts(element.get("items", ()))
+        if columns := element.get("columns", ()):
+            yield ": ".join(text for column in columns for text in texts(column["items"]))
         for fact in element.get("facts", ()):
             yield f"{fact['title']}: {fact['value']}"
 

@@ -5,7 +5,7 @@ same is listed.
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,16 +43,20 @@ class Drawn:
     """What a reader sees of a card, and what the renderer made of it.
 
     `complaints`: what the renderer said while it read the card. `text`: all that is visible. `blocks`: the
-    visible text of each element of the body that is drawn. `facts`: title and value of each row. `buttons`:
-    their titles; `opened`: title and URL of what pressing each would open; `anchors`: any other way out of
-    the card. `tree`: the tags of its elements. `scrolls`: whether the page has to be moved sideways to see it
-    all; `cut_off`: elements of which a part can't be seen at all. `requests`: what it tried to load.
+    visible text of each element of the body that is drawn. `facts`: title and value of each row; `rows`: the
+    columns of each set of columns; `typed`: what stands in monospace and can be selected. `buttons`: their
+    titles; `opened`: title and URL of what pressing each would open; `anchors`: any other way out of the
+    card. `tree`: the tags of its elements. `scrolls`: whether the page has to be moved sideways to see it
+    all; `cut_off`: elements of which a part can't be seen at all. `requests`: what it tried to load, it or
+    any other that was drawn with it.
     """
 
     complaints: tuple[str, ...]
     text: str
     blocks: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, ...], ...]
+    typed: tuple[str, ...]
     buttons: tuple[str, ...]
     opened: tuple[tuple[str, str], ...]
     anchors: tuple[str, ...]
@@ -106,7 +110,13 @@ class CardBrowser:
 
     def draw(self, card: Mapping[str, Any], theme: Theme = "light", *, width: int = WIDE) -> Drawn:
         """What comes of this card on a page `width` CSS pixels wide."""
-        return self._call(lambda: self._draw(card, theme, width, 1))
+        return self.draw_all((card,), theme, width=width)[0]
+
+    def draw_all(
+        self, cards: Sequence[Mapping[str, Any]], theme: Theme = "light", *, width: int = WIDE
+    ) -> tuple[Drawn, ...]:
+        """The same for many at once, each drawn alone: much faster than one by one."""
+        return self._call(lambda: self._draw(cards, theme, width, 1))
 
     def picture(
         self, card: Mapping[str, Any], theme: Theme = "light", *, width: int = WIDE, scale: float = 1
@@ -114,7 +124,7 @@ class CardBrowser:
         """The card as PNG, `width` CSS pixels wide with what is around it, `scale` pixels to each."""
 
         def taken() -> bytes:
-            self._draw(card, theme, width, scale)
+            self._draw((card,), theme, width, scale)
             return self._page(width, scale).locator("body").screenshot()
 
         return self._call(taken)
@@ -172,18 +182,25 @@ class CardBrowser:
         if not request.url.startswith("data:"):
             self._requests.append(request.url)
 
-    def _draw(self, card: Mapping[str, Any], theme: Theme, width: int, scale: float) -> Drawn:
+    def _draw(
+        self, cards: Iterable[Mapping[str, Any]], theme: Theme, width: int, scale: float
+    ) -> tuple[Drawn, ...]:
         page = self._page(width, scale)
         self._requests.clear()
-        told: dict[str, Any] = page.evaluate(
-            "([card, config, style]) => drawCard(card, config, style)",
-            [dict(card), host_config(theme), stylesheet(theme)],
+        told: list[dict[str, Any]] = page.evaluate(
+            "([cards, config, style]) => drawCards(cards, config, style)",
+            [[dict(card) for card in cards], host_config(theme), stylesheet(theme)],
         )
+        return tuple(self._drawn(one) for one in told)
+
+    def _drawn(self, told: Mapping[str, Any]) -> Drawn:
         return Drawn(
             complaints=tuple(told["complaints"]),
             text=told["text"],
             blocks=tuple(told["blocks"]),
             facts=tuple((title, value) for title, value in told["facts"]),
+            rows=tuple(tuple(row) for row in told["rows"]),
+            typed=tuple(told["typed"]),
             buttons=tuple(told["buttons"]),
             opened=tuple((title, url) for title, url in told["opened"]),
             anchors=tuple(told["anchors"]),

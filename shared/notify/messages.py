@@ -34,7 +34,9 @@ ENDED = "exception-ended"
 DIGEST = "digest"
 """How things stand, on schedule, also when there is nothing to say. `about`: `Digest`; no items."""
 
-BASELINE_KEY = "baseline"
+RULES = "rules"
+"""Among the settings of a `Change`: the rules of the release, as a digest. Nobody's setting, but a change."""
+
 HEARD_BY = frozenset({SINGLE, SUMMARY, BASELINE, REMINDER, RELEASED, DECLARED, ENDED})
 """Forms whose items count as told once they are handed over."""
 

@@ -85,7 +85,6 @@ class Notifier:
         self._settings = settings
         self._sender = Sender(ledger, rules, settings, open_route, sleep)
         self._telling = surroundings.patience(settings.telling)
-        self._fingerprint = settings.policy.fingerprint(rules.digest)
 
     async def tell(self, now: datetime) -> Told:
         """One run. Raises `TableUnreadable`, `AgreedUnreadable`, and what ledger and storage raise.
@@ -179,7 +178,7 @@ class Notifier:
         )
 
     async def _scene(self, table: Table, record: TenantRecord, now: datetime) -> Scene:
-        return await surroundings.scene(self._storage, self._settings, self._fingerprint, table, record, now)
+        return await surroundings.scene(self._storage, self._settings, self._rules, table, record, now)
 
     async def _leave_trail(self, lines: Iterable[trail.TrailLine], now: datetime) -> None:
         """Before the table: a crash in between leaves a line twice and none out."""

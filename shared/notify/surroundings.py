@@ -1,6 +1,6 @@
 """Reads what the decision looks at beside its table: tenant record, exceptions, orders, members of groups."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -11,8 +11,10 @@ from shared.ledger.records import TenantRecord
 from shared.model import SubjectType, TenantFacts
 from shared.notify import agreed
 from shared.notify.exemptions import Exemption
+from shared.notify.messages import RULES
 from shared.notify.scene import Reading, Release, Scene, Telling
 from shared.notify.table import Table
+from shared.rules.loader import Rules
 from shared.rules.policy import Policy
 from shared.settings import Settings, TellingSettings
 from shared.storage import Storage
@@ -31,42 +33,49 @@ def patience(settings: TellingSettings) -> Telling:
     )
 
 
-def choices(policy: Policy) -> dict[str, str]:
-    """The policy's fields as text, so that a change of one can be named."""
-    values = msgspec.to_builtins(policy)
-    return {name: _as_text(value) for name, value in values.items()}
+def choices(policy: Policy, rules_digest: str) -> dict[str, str]:
+    """The policy's fields as an administrator writes them, and the digest of the rules: so that a change of
+    one can be named."""
+    values = {name: _as_text(value) for name, value in msgspec.structs.asdict(policy).items()}
+    return {**values, RULES: rules_digest}
 
 
 def _as_text(value: object) -> str:
+    if isinstance(value, timedelta):
+        hours, rest = divmod(value, timedelta(hours=1))
+        return (
+            f"{value.total_seconds():g}s" if rest else f"{hours // 24}d" if hours % 24 == 0 else f"{hours}h"
+        )
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 async def scene(
-    storage: Storage, settings: Settings, fingerprint: str, table: Table, record: TenantRecord, now: datetime
+    storage: Storage, settings: Settings, rules: Rules, table: Table, record: TenantRecord, now: datetime
 ) -> Scene:
-    """What is so now. `fingerprint`: of the policy with the rules.
+    """What is so now.
 
     Raises `AgreedUnreadable` and what storage raises: without its exceptions the watch tells nothing.
     """
     tenant_id, sweep = settings.tenant_id, record.sweep
     exemptions = await agreed.recall(storage.ledger, tenant_id)
     order = await agreed.recall_release(storage.ledger, tenant_id)
-    rules = tuple(one.rule for one in settings.routes)
-    named = _named(exemptions).union(*(one.groups for one in rules))
+    routes = tuple(one.rule for one in settings.routes)
+    named = _named(exemptions).union(*(one.groups for one in routes))
+    fingerprint = settings.policy.fingerprint(rules.digest)
     users = {one.subject_id for one in table.entries.values() if one.subject_type is SubjectType.USER}
     complete = sweep.complete if sweep else None
     return Scene(
         now=now,
         baseline_ended_at=record.baseline_ended_at,
         holds=await _holds(storage, tenant_id, record.facts, users, now),
-        routes=rules,
+        routes=routes,
         exemptions=exemptions,
         memberships=await memberships(storage, tenant_id, named, users) if named else {},
         users=record.totals.users if record.totals else None,
         reading=Reading(started_at=complete[0], ended_at=complete[1]) if complete else None,
         reading_began=sweep.started_at if sweep else None,
         release=Release(at=order.at, by=order.by, discard=order.discard) if order else None,
-        choices=choices(settings.policy),
+        choices=choices(settings.policy, rules.digest),
         read_as=record.read_as,
         settled=bool(sweep and sweep.ended_at and sweep.policy == fingerprint and not record.owed),
     )

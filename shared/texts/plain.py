@@ -11,10 +11,6 @@ import unicodedata
 LONGEST = 120
 """A name is cut after so many characters, and shows that it was."""
 
-UNBROKEN = 40
-"""A word that is longer may be broken: in a table of facts it would push the other facts out of sight. A
-shorter one, as most sign-in names are, can be copied from a card as it is."""
-
 _ALWAYS = re.compile(r"([\\`*\[\]~|])")
 _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
@@ -22,14 +18,11 @@ _BLOCK = re.compile(r"^([-+#=]|\d+(?=[.)]))")
 _LINK = re.compile(r"(?i)(://|www\.|mailto:)")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _GAP = "\u200b"
-_OVERLONG = re.compile(rf"\S{{{UNBROKEN + 1},}}")
-_PIECE = re.compile(r"\S{20}(?=\S)")
 
 
 def plain(text: str, longest: int = LONGEST) -> str:
     """One line that Markdown shows literally. Angle brackets become quotation marks; invisible signs go."""
     line = one_line(text, longest)
-    line = _OVERLONG.sub(lambda word: _PIECE.sub(rf"\g<0>{_GAP}", word[0]), line)
     line = line.replace("<", "\u2039").replace(">", "\u203a")
     line = _ALWAYS.sub(r"\\\1", line)
     line = _UNDERSCORE.sub(r"\\_", line)

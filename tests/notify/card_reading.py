@@ -1,5 +1,6 @@
 """What a card says, read back from its payload, and what Microsoft's schema says of it."""
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -23,7 +24,7 @@ def all_texts(payload: Any) -> Iterator[str]:
             yield from all_texts(one)
 
 
-ALLOWED = {"AdaptiveCard", "TextBlock", "FactSet", "ColumnSet", "Column", "Action.OpenUrl"}
+ALLOWED = {"AdaptiveCard", "TextBlock", "Container", "FactSet", "ColumnSet", "Column", "Action.OpenUrl"}
 """Elements that our cards are made of."""
 
 
@@ -37,13 +38,17 @@ def kinds_of(node: Any) -> set[str]:
 
 def schema_faults(payload: Mapping[str, Any]) -> list[str]:
     """What Microsoft's schema of Adaptive Cards 1.4 objects to; `msteams` is Teams' own and not in it."""
+    content = {key: value for key, value in payload["attachments"][0]["content"].items() if key != "msteams"}
+    return [fault.message for fault in _validator().iter_errors(content)]
+
+
+@functools.cache
+def _validator() -> jsonschema.Draft6Validator:
     spec = find_spec("adaptive_cards")
     assert spec is not None
     assert spec.submodule_search_locations
     path = Path(spec.submodule_search_locations[0]) / "schemas" / "schema-1.4.json"
-    validator = jsonschema.Draft6Validator(json.loads(path.read_text()))
-    content = {key: value for key, value in payload["attachments"][0]["content"].items() if key != "msteams"}
-    return [fault.message for fault in validator.iter_errors(content)]
+    return jsonschema.Draft6Validator(json.loads(path.read_text()))
 
 
 def size(payload: Mapping[str, Any]) -> int:
@@ -52,9 +57,16 @@ def size(payload: Mapping[str, Any]) -> int:
 
 
 def facts_of(payload: Mapping[str, Any]) -> dict[str, str]:
-    """The facts of a card by title; of two with one title the last."""
-    body = payload["attachments"][0]["content"]["body"]
-    return {fact["title"]: fact["value"] for one in body if one["type"] == "FactSet" for fact in one["facts"]}
+    """The facts of a card by title, and its counts by what is counted; of two with one title the last."""
+    found: dict[str, str] = {}
+    for one in payload["attachments"][0]["content"]["body"]:
+        if one["type"] == "Container":
+            for row in one["items"]:
+                title, value = (column["items"][0]["text"] for column in row["columns"])
+                found[title] = value
+        elif one["type"] == "FactSet":
+            found |= {count["value"]: count["title"] for count in one["facts"]}
+    return found
 
 
 def text_of(payload: Mapping[str, Any]) -> str:

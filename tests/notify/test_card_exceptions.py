@@ -27,7 +27,7 @@ from tests.notify.card_samples import (
     title_of,
 )
 from tests.notify.story import RULES
-from tests.notify.test_card_names import HOSTILE, inert
+from tests.notify.test_card_names import TRICKS, inert
 
 FORMS = every_form()
 
@@ -81,7 +81,7 @@ def test_every_kind_has_words_in_an_exception() -> None:
     assert TEXTS.codes("exception", "kinds") == set(RULES.kinds)
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("text", TRICKS, ids=range(len(TRICKS)))
 def test_what_people_wrote_into_an_exception_does_nothing(text: str) -> None:
     one = exemption(owner=text, reason=text, kind=text, subject_id=text, id=text)
     messages = (

@@ -60,7 +60,7 @@ def test_the_card_asks_only_for_names_it_shows() -> None:
     assert len(users_named(Message(form=BASELINE, items=many(500)))) == NAMED
 
 
-HOSTILE = [
+TRICKS = [
     "[click](https://evil.example)",
     "<at>Everyone</at>",
     "![x](https://evil.example/p.png)",
@@ -97,7 +97,7 @@ def inert(text: str) -> bool:
     return all(token.type in ("text", "text_special") for token in tokens)
 
 
-@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("name", TRICKS, ids=range(len(TRICKS)))
 def test_a_hostile_name_does_nothing(name: str) -> None:
     safe = plain(name)
     assert inert(safe)
@@ -122,7 +122,7 @@ def test_an_ordinary_name_is_shown_unchanged(name: str) -> None:
     assert plain(name) == name
 
 
-@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("name", TRICKS, ids=range(len(TRICKS)))
 def test_hostile_names_leave_the_card_valid_small_and_without_mentions(name: str) -> None:
     shown = msgspec.structs.replace(
         names(users={USER_ID: Person(name, name)}, groups={GROUP_ID: name}),
@@ -145,6 +145,6 @@ def test_a_text_without_its_escapes_is_still_one_line_without_brackets_or_links(
     assert unescaped(plain("O'Neil_Jr. *A* [b] 1. C & D; e&amp;f")) == "O'Neil_Jr. *A* [b] 1. C & D; e&amp;f"
 
 
-def test_a_word_of_forty_signs_is_whole_and_a_longer_one_may_be_broken() -> None:
-    assert plain("j.van-den-berg@contoso.onmicrosoft.examp") == "j.van-den-berg@contoso.onmicrosoft.examp"
-    assert plain("a" * 41) == "\u200b".join(["a" * 20, "a" * 20, "a"])
+def test_a_long_sign_in_name_can_be_copied_as_it_is() -> None:
+    name = "jan-willem.van-den-berg-de-vries@subsidiary.contoso.onmicrosoft.example"
+    assert plain(name) == name

@@ -1,34 +1,26 @@
 """Every card as people see it: drawn by Microsoft's renderer in a browser, whole, and with nothing added."""
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import msgspec
 import pytest
 
-from sandbox.cards.drawing import CardBrowser
-from sandbox.cards.look import THEMES, Theme
-from shared.model import Moment
-from shared.notify.cards import card
-from shared.notify.names import Names, Person
-from shared.notify.table import BASELINE, SUMMARY, Item, Message
-from tests.notify.card_gallery import content, gallery
-from tests.notify.card_samples import (
-    BACKDROP,
-    GROUP_ID,
-    USER_ID,
-    entry,
-    names,
-    schema_faults,
-    single,
-    wording,
-)
+from sandbox.cards.drawing import CardBrowser, Drawn
+from sandbox.cards.look import Theme
+from shared.texts.catalogue import Catalogue
+from tests.hostile import HOSTILE, seen_on_card
+from tests.notify.card_gallery import Payload, content, forms, forms_of, gallery
+from tests.notify.card_samples import commands_of, schema_faults
 
-GALLERY = gallery()
 NARROW, WIDE = 400, 800
 """CSS pixels of a page as wide as a telephone, and as a channel on a laptop."""
 
+LONGEST_WORD = 18
+"""So many signs of the font of Teams fit into the column of titles."""
+
+GAP = "\u200b"
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
@@ -42,117 +34,153 @@ def spaced(texts: Iterable[str]) -> list[str]:
     return [" ".join(text.split()) for text in texts]
 
 
-@pytest.mark.parametrize("name", GALLERY)
-def test_every_card_is_valid_by_the_published_schema(name: str) -> None:
-    assert schema_faults(GALLERY[name]) == []
+def column_sets(elements: Iterable[Mapping[str, Any]]) -> Iterator[list[str]]:
+    """The text of each column, set by set."""
+    for element in elements:
+        if element["type"] == "Container":
+            yield from column_sets(element["items"])
+        elif element["type"] == "ColumnSet":
+            yield [visible(one["text"]) for column in element["columns"] for one in column["items"]]
 
 
-@pytest.mark.real
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("name", GALLERY)
-def test_every_card_is_drawn_whole_and_nothing_else(
-    name: str, theme: Theme, card_browser: CardBrowser
-) -> None:
-    shown = content(GALLERY[name])
-    drawn = card_browser.draw(shown, theme, width=WIDE)
-    assert drawn.complaints == ()
-    assert drawn.requests == ()
-    assert drawn.anchors == ()
-    assert (drawn.scrolls, drawn.cut_off) == (False, ())
-    assert len(drawn.blocks) == len(shown["body"])
-    for block, element in zip(spaced(drawn.blocks), shown["body"], strict=True):
-        assert element["type"] == "FactSet" or block == visible(element["text"])
-    facts = [fact for one in shown["body"] if one["type"] == "FactSet" for fact in one["facts"]]
-    assert [tuple(spaced(row)) for row in drawn.facts] == [
-        (visible(fact["title"]), visible(fact["value"])) for fact in facts
-    ]
-    actions = shown.get("actions", [])
-    assert list(drawn.buttons) == [action["title"] for action in actions]
-    assert drawn.opened == tuple((action["title"], action["url"]) for action in actions)
+def facts_in(payload: Payload) -> list[Mapping[str, Any]]:
+    """The elements of a card that hold facts."""
+    return [one for one in content(payload)["body"] if one["type"] == "Container"]
 
 
-@pytest.mark.real
-@pytest.mark.parametrize("name", GALLERY)
-def test_no_card_is_wider_than_a_telephone(name: str, card_browser: CardBrowser) -> None:
-    drawn = card_browser.draw(content(GALLERY[name]), width=NARROW)
-    assert (drawn.scrolls, drawn.cut_off) == (False, ())
-
-
-HOSTILE = {
-    "[x](https://evil.example)": "[x](https://evil.example)",
-    "![x](https://evil.example/p.png)": "![x](https://evil.example/p.png)",
-    "<at>everyone</at>": "\u2039at\u203aeveryone\u2039/at\u203a",
-    "<script>alert(1)</script>": "\u2039script\u203aalert(1)\u2039/script\u203a",
-    "<img src=x onerror=alert(1)>": "\u2039img src=x onerror=alert(1)\u203a",
-    "Ada \u202egnp.exe\u202c\u200f": "Ada gnp.exe",
-    "x" * 2000: "x" * 119 + "…",
-    "W" * 119: "W" * 119,
-    "W" * 40: "W" * 40,
-    "🧑\u200d💻 Zoë 🚀": "🧑💻 Zoë 🚀",
-    "=cmd|' /C calc'!A0": "=cmd|' /C calc'!A0",
-    "{{DATE(2026-01-01T00:00:00Z, SHORT)}}": "{{DATE(2026-01-01T00:00:00Z, SHORT)}}",
-    "Ada\n# heading": "Ada # heading",
-    "# heading": "# heading",
-    "1. list": "1. list",
-    "**bold** _it_ ~~gone~~ `code`": "**bold** _it_ ~~gone~~ `code`",
-    "https://evil.example": "https://evil.example",
-    "&lt;b&gt; &#35;": "&lt;b&gt; &#35;",
-    "@channel": "@channel",
-}
-"""Hostile names, and what a reader sees of each."""
-
-GAP = "\u200b"
-
-
-def of_one(shown: Names) -> dict[str, Mapping[str, Any]]:
-    """Cards with the name of a user, a group, a product and the tenant in each place a name can take."""
-    kinds = {
-        "coverage": "uncovered",
-        "licence-errors": "error",
-        "assignment-error": "error",
-        "no-licence": "missing",
+def lacks(payload: Payload, drawn: Drawn) -> list[str]:
+    """What is wrong with the picture of a card: a part that isn't seen as it is written, or was added."""
+    shown = content(payload)
+    body, actions = shown["body"], shown.get("actions", [])
+    told = [(one, spaced([block])[0]) for one, block in zip(body, drawn.blocks, strict=False)]
+    facts = [fact for one in body if one["type"] == "FactSet" for fact in one["facts"]]
+    right = {
+        "understood": drawn.complaints == (),
+        "loads nothing": drawn.requests == (),
+        "no link but buttons": drawn.anchors == (),
+        "not moved sideways": not drawn.scrolls,
+        "not cut off": drawn.cut_off == (),
+        "every element": len(drawn.blocks) == len(body),
+        "title": spaced(drawn.blocks[:1]) == [visible(body[0]["text"])],
+        "texts": all(seen == visible(one["text"]) for one, seen in told if one["type"] == "TextBlock"),
+        "counts": [tuple(spaced(row)) for row in drawn.facts]
+        == [(visible(fact["title"]), visible(fact["value"])) for fact in facts],
+        "facts": [spaced(row) for row in drawn.rows] == list(column_sets(body)),
+        "commands": spaced(drawn.typed) == spaced(commands_of(payload)),
+        "buttons": list(drawn.buttons) == [action["title"] for action in actions],
+        "opened": list(drawn.opened) == [(action["title"], action["url"]) for action in actions],
     }
-    cards = {kind: content(single(entry(kind, state), shown=shown)) for kind, state in kinds.items()}
-    items = tuple(Item(moment=Moment.OPENED, entry=entry(kind, state)) for kind, state in kinds.items())
-    for form in (SUMMARY, BASELINE):
-        cards[form] = content(card(Message(form=form, items=items), wording(shown), BACKDROP))
-    return cards
+    return [what for what, holds in right.items() if not holds]
 
 
-def named(name: str) -> Names:
-    """A tenant in which everything is called this."""
-    return msgspec.structs.replace(
-        names(users={USER_ID: Person(name, f"{name}@contoso.example")}, groups={GROUP_ID: name}),
-        product=lambda _: name,
-        tenant=name,
-    )
+def lacking(browser: CardBrowser, cards: Mapping[str, Payload], theme: Theme, width: int) -> dict[str, Any]:
+    """By name of the card, what is wrong with its picture."""
+    drawn = browser.draw_all([content(one) for one in cards.values()], theme, width=width)
+    found = {name: lacks(cards[name], one) for name, one in zip(cards, drawn, strict=True)}
+    return {name: wrong for name, wrong in found.items() if wrong}
+
+
+def outline(node: Any) -> Any:
+    """An element without its words: most elements of most cards are alike."""
+    if isinstance(node, Mapping):
+        words = ("text", "title", "value", "url")
+        return {key: "" if key in words else outline(inner) for key, inner in node.items()}
+    return [outline(one) for one in node] if isinstance(node, list) else node
+
+
+def test_every_element_of_every_card_is_valid_by_the_published_schema() -> None:
+    cards = [content(one) for one in gallery().values()]
+    elements = {json.dumps(outline(one)): one for card in cards for one in card["body"]}
+    actions = [one for card in cards for one in card.get("actions", [])]
+    assert len(actions) > 50
+    every = {**cards[0], "body": list(elements.values()), "actions": actions[:1]}
+    assert {one["type"] for one in every["body"]} == {"TextBlock", "Container", "FactSet", "ColumnSet"}
+    assert schema_faults({"attachments": [{"content": every}]}) == []
+    assert {json.dumps(outline(one)) for one in actions} == {json.dumps(outline(actions[0]))}
+
+
+def test_no_word_of_a_facts_title_is_too_wide_for_its_column(texts: Catalogue) -> None:
+    facts = [fact for one in gallery(texts).values() for fact in column_sets(facts_in(one))]
+    words = {word for title, _ in facts for word in title.split()}
+    assert len(words) > 20
+    assert {word for word in words if len(word) > LONGEST_WORD} == set()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_every_card_is_drawn_whole_and_nothing_else(width: int, card_browser: CardBrowser) -> None:
+    assert lacking(card_browser, gallery(), "light", width) == {}
+
+
+@pytest.mark.real
+def test_every_form_is_drawn_whole_in_every_language(texts: Catalogue, card_browser: CardBrowser) -> None:
+    assert lacking(card_browser, forms(texts), "light", NARROW) == {}
+
+
+@pytest.mark.real
+def test_every_form_is_drawn_whole_on_a_dark_page(card_browser: CardBrowser) -> None:
+    assert lacking(card_browser, forms(), "dark", WIDE) == {}
+
+
+@pytest.mark.real
+def test_a_command_stands_as_it_is_typed_and_can_be_copied(
+    texts: Catalogue, card_browser: CardBrowser
+) -> None:
+    cards = [content(one) for one in forms(texts).values()]
+    typed = [line for drawn in card_browser.draw_all(cards) for line in drawn.typed]
+    assert {line.split()[3] for line in typed} == {"exception", "release"}
+    for line in typed:
+        assert line.startswith("python -m admin ")
+        assert line.isascii()
+        assert "\\" not in line
+    assert any(' --owner "' in line for line in typed)
+    assert "python -m admin release --discard" in typed
+
+
+# --- hostile names ----------------------------------------------------------------------------------------
+
+NAMELESS = {
+    "baseline-clean",
+    "declared-nothing",
+    "digest-quiet",
+    "digest-quiet-uncounted",
+    "returned",
+    "returned-some-left",
+}
+"""Forms that name nobody and nothing of the tenant."""
 
 
 @pytest.fixture(scope="module")
-def harmless_trees(card_browser: CardBrowser) -> Mapping[str, str]:
-    """The elements of the same cards where everything has an ordinary name."""
-    return {kind: card_browser.draw(shown).tree for kind, shown in of_one(named("Ada Example")).items()}
+def harmless(card_browser: CardBrowser) -> Mapping[str, str]:
+    """The elements of every form where everything has an ordinary name."""
+    cards = forms_of("Ada Example")
+    drawn = card_browser.draw_all([content(one) for one in cards.values()])
+    return {form: one.tree for form, one in zip(cards, drawn, strict=True)}
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_name_is_text_and_changes_nothing_else_of_a_card(
-    name: str, harmless_trees: Mapping[str, str], card_browser: CardBrowser
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_name_is_text_and_changes_nothing_else_of_any_form(
+    what: str, harmless: Mapping[str, str], card_browser: CardBrowser
 ) -> None:
-    for kind, shown in of_one(named(name)).items():
-        narrow, drawn = (card_browser.draw(shown, width=width) for width in (NARROW, WIDE))
-        assert drawn.tree == harmless_trees[kind]
-        # On the narrowest page a long address may not fit into a table; all of it is on any other.
-        assert (narrow.scrolls, drawn.scrolls, drawn.cut_off) == (False, False, ())
-        assert HOSTILE[name] in drawn.text.replace(GAP, "")
-        assert drawn.complaints == drawn.requests == drawn.anchors == ()
-        assert [url for _, url in drawn.opened] == [action["url"] for action in shown.get("actions", [])]
+    cards = forms_of(HOSTILE[what][0])
+    for width in (NARROW, WIDE):
+        drawn = card_browser.draw_all([content(one) for one in cards.values()], width=width)
+        for form, one in zip(cards, drawn, strict=True):
+            assert lacks(cards[form], one) == [], form
+            assert one.tree == harmless[form], form
+            assert form in NAMELESS or seen_on_card(what) in one.text.replace(GAP, ""), form
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_a_long_word_in_a_name_hides_nothing_on_a_telephone(card_browser: CardBrowser) -> None:
+    for name in ("SG_LICENCES_MICROSOFT365_E5_EMPLOYEES_NL", "W" * 24, "W" * 119):
+        assert lacking(card_browser, forms_of(name), "light", NARROW) == {}
+
+
+@pytest.mark.real
+def test_the_same_names_unguarded_would_be_seen_to_do_something(card_browser: CardBrowser) -> None:
+    raw = [
         "[x](https://evil.example)",
         "![x](https://evil.example/p.png)",
         "# heading",
@@ -161,12 +189,11 @@ def test_a_hostile_name_is_text_and_changes_nothing_else_of_a_card(
         "https://evil.example",
         "{{DATE(2026-01-01T00:00:00Z, SHORT)}}",
         "&lt;b&gt;",
-    ],
-)
-def test_the_same_name_unguarded_would_be_seen_to_do_something(name: str, card_browser: CardBrowser) -> None:
+    ]
     bare = {"type": "AdaptiveCard", "version": "1.4"}
-    plainly, raw = (
-        card_browser.draw(bare | {"body": [{"type": "TextBlock", "text": text, "wrap": True}]})
-        for text in ("Ada Example", name)
-    )
-    assert raw.tree != plainly.tree or raw.text.strip() != name
+    cards = [
+        bare | {"body": [{"type": "TextBlock", "text": one, "wrap": True}]} for one in ("Ada Example", *raw)
+    ]
+    plainly, *others = card_browser.draw_all(cards)
+    for name, one in zip(raw, others, strict=True):
+        assert one.tree != plainly.tree or one.text.strip() != name

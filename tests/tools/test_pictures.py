@@ -18,7 +18,8 @@ def of(words: str, **fact: str) -> dict[str, object]:
     """A card with these words as its title, and perhaps a fact."""
     body: list[dict[str, object]] = [{"type": "TextBlock", "text": words}]
     if fact:
-        body.append({"type": "FactSet", "facts": [fact]})
+        columns = [{"type": "Column", "items": [{"type": "TextBlock", "text": one}]} for one in fact.values()]
+        body.append({"type": "Container", "items": [{"type": "ColumnSet", "columns": columns}]})
     return {"type": "AdaptiveCard", "version": "1.4", "fallbackText": words, "body": body}
 
 

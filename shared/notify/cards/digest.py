@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.model import SubjectType
 from shared.notify.cards.exception import kind_of, users_of, whose
-from shared.notify.cards.frame import Backdrop, Body, Element, Line, block, facts, heading
+from shared.notify.cards.frame import Backdrop, Body, Element, Line, block, counts, facts, heading
 from shared.notify.cards.parts import NAMED, labelled, plural
 from shared.notify.entries import Entry
 from shared.notify.messages import Digest
@@ -124,16 +124,16 @@ def _since(about: Digest, wording: Wording) -> list[Line]:
     title = text("digest", "told")
     if about.since is not None:
         title = text("digest", "told_since", since=wording.texts.day(about.since))
-    return [Line(heading(title)), Line(facts(rows))]
+    return [Line(heading(title)), Line(counts(rows))]
 
 
 def _quiet(about: Digest, wording: Wording) -> list[Line]:
     """What stands and is not told, a count for each reason."""
-    counts: dict[str, int] = {}
+    reasons: dict[str, int] = {}
     for reason, n in about.quiet.items():
         words = reason_in_words(reason, wording)
-        counts[words] = counts.get(words, 0) + n
-    order = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
+        reasons[words] = reasons.get(words, 0) + n
+    order = sorted(reasons.items(), key=lambda row: (-row[1], row[0]))
     lines = [
         Line(block(wording.texts.text("digest", "reason", n=wording.texts.number(n), reason=words)), 1)
         for words, n in order

@@ -2,7 +2,7 @@
 
 from shared.model import SubjectType
 from shared.notify import commands
-from shared.notify.cards.frame import Backdrop, Body, Line, block, command, facts, heading, section
+from shared.notify.cards.frame import Backdrop, Body, Line, block, command, counts, facts, heading, section
 from shared.notify.cards.parts import NAMED, counted, first, next_steps, plural, subjects_named
 from shared.notify.exemptions import Exemption
 from shared.notify.messages import ENDED, Message
@@ -20,15 +20,7 @@ def exception(message: Message, one: Exemption, wording: Wording, backdrop: Back
     lines = [
         Line(block(text("exception", f"what_{form}"))),
         Line(facts(_terms(one, wording, over=over))),
-        *(
-            [
-                Line(heading(text("exception", "covered" if over else "covers"))),
-                Line(facts(counted(message.items, wording))),
-            ]
-            if n
-            else []
-        ),
-        *first(message.items, wording, text("exception", "first")),
+        *_covered(message, wording, over=over),
         *(next_steps(message.items, wording, text("summary", "next")) if over else []),
         *section(text("card", "why"), [text("exception", f"why_{form}")]),
         Line(heading(text("exception", "choices"))),
@@ -64,6 +56,18 @@ def whose(one: Exemption, wording: Wording) -> str:
     if one.subject_type == SubjectType.GROUP:
         return wording.texts.text("exception", "group", group=name)
     return name
+
+
+def _covered(message: Message, wording: Wording, *, over: bool) -> list[Line]:
+    """What it covers: one finding by itself, of more first how many of each kind."""
+    title = wording.texts.text("exception", "covered" if over else "covers")
+    if len(message.items) <= 1:
+        return first(message.items, wording, title)
+    return [
+        Line(heading(title)),
+        Line(counts(counted(message.items, wording))),
+        *first(message.items, wording, wording.texts.text("exception", "first")),
+    ]
 
 
 def _terms(one: Exemption, wording: Wording, *, over: bool) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """What every card stands in: its elements, title, foot and envelope, and the cut to a size that Teams takes.
 
-TextBlock, FactSet, ColumnSet and Action.OpenUrl only: Table is Adaptive Cards 1.5, Workflows shows 1.4.
+Elements of 1.4 only, since Workflows shows no newer: Table is of 1.5. A FactSet is drawn as a table that a
+long word makes wider than a telephone, so that all its values are cut off: it holds no names.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,9 @@ from shared.texts.plain import plain
 
 LIMIT = 25_000
 """Bytes of the whole message as it is sent; Teams takes about 28 KB with the envelope."""
+
+TITLES = "140px"
+"""The width of the titles of facts: leaves a telephone room for the values, and wraps few titles."""
 
 COMMAND = 400
 """So many characters of a command are shown; none of ours is near it."""
@@ -146,8 +150,22 @@ def heading(text: str) -> Element:
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> Element:
-    """Names with their values, a row each."""
-    return {"type": "FactSet", "facts": [{"title": title, "value": value} for title, value in rows]}
+    """Titles with their values, a row each. Any word of a value is wrapped, as names can be one long word."""
+    return {"type": "Container", "items": [_fact(title, value) for title, value in rows]}
+
+
+def _fact(title: str, value: str) -> Element:
+    texts = (
+        (TITLES, {"type": "TextBlock", "text": title, "weight": "bolder", "wrap": True}),
+        ("stretch", {"type": "TextBlock", "text": value, "wrap": True}),
+    )
+    columns = [{"type": "Column", "width": width, "items": [text]} for width, text in texts]
+    return {"type": "ColumnSet", "spacing": "small", "columns": columns}
+
+
+def counts(rows: Iterable[tuple[str, str]]) -> Element:
+    """Words with their counts, a row each. The count is in front, as it is said: `12 users not covered`."""
+    return {"type": "FactSet", "facts": [{"title": count, "value": words} for words, count in rows]}
 
 
 def command(text: str) -> Element:

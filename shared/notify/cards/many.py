@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from shared.model import Moment, SubjectType
-from shared.notify.cards.frame import Backdrop, Body, Line, block, facts, heading, section
+from shared.notify.cards.frame import Backdrop, Body, Line, block, counts, heading, section
 from shared.notify.cards.parts import (
     NAMED,
     counted,
@@ -21,11 +21,11 @@ from shared.notify.wording import Wording, is_fixed
 def summary(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
     """More findings than are told one by one."""
     text, number, items = wording.texts.text, wording.texts.number, message.items
-    counts = Counter(str(item.moment) for item in items)
+    news_of = Counter(str(item.moment) for item in items)
     parts = ", ".join(
-        text("summary", moment, n=number(counts[moment]))
+        text("summary", moment, n=number(news_of[moment]))
         for moment in ("opened", "changed", "resolved")
-        if counts[moment]
+        if news_of[moment]
     )
     lines = [
         *news(items, wording),
@@ -45,7 +45,7 @@ def baseline(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
         title = text("baseline", "title", users=wording.texts.number(users))
     lines = [Line(block(text("baseline", "found" if items else "clean")))]
     if items:
-        lines += [Line(heading(text("baseline", "counts"))), Line(facts(counted(items, wording)))]
+        lines += [Line(heading(text("baseline", "counts"))), Line(counts(counted(items, wording)))]
     others, people = _apart(items)
     lines += first(others, wording, text("baseline", "tenant"))
     lines += first(people, wording, text("baseline", "worst"))
@@ -63,7 +63,7 @@ def reminder(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
     title = plural(wording, "reminder", "title", n=len(items), days=wording.texts.number(max(days, 0)))
     steps = next_steps(items, wording, text("summary", "next"))
     lines = [
-        Line(facts(counted(items, wording))),
+        Line(counts(counted(items, wording))),
         *first(items, wording, text("reminder", "first"), since=True),
         *section(text("card", "why"), [text("reminder", "why")]),
         *(steps or section(text("card", "remedy"), [])),
@@ -78,7 +78,7 @@ def news(items: Iterable[Item], wording: Wording) -> list[Line]:
     text, lines = wording.texts.text, []
     for key, found in _by_news(items):
         lines.append(Line(heading(text("summary", f"{key}_title"))))
-        lines.append(Line(facts(counted(found, wording))))
+        lines.append(Line(counts(counted(found, wording))))
         lines += first(found, wording, text("summary", "first"))
     return lines
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from shared.notify import commands
-from shared.notify.cards.frame import Backdrop, Body, Line, block, command, facts, heading, section
+from shared.notify.cards.frame import Backdrop, Body, Line, block, command, counts, facts, heading, section
 from shared.notify.cards.many import news, standing
 from shared.notify.cards.parts import labelled, next_steps, plural
 from shared.notify.messages import Mass, Message
@@ -109,4 +109,4 @@ def _kinds(mass: Mass, wording: Wording) -> list[Line]:
     rows = [(words, wording.texts.number(n)) for words, n in labelled(mass.kinds, wording)]
     if not rows:
         return []
-    return [Line(heading(wording.texts.text("held", "kinds"))), Line(facts(rows))]
+    return [Line(heading(wording.texts.text("held", "kinds"))), Line(counts(rows))]

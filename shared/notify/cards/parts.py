@@ -51,7 +51,7 @@ def first(items: Sequence[Item], wording: Wording, title: str, *, since: bool = 
     """The first findings by name, with since when if asked for, and how many are not named."""
     if not items:
         return []
-    lines = [Line(block(title, bold=True))]
+    lines = [Line(heading(title))]
     for item in items[:NAMED]:
         said = wording.line(item.entry)
         if since:

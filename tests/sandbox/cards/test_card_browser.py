@@ -108,6 +108,13 @@ def test_what_is_wider_than_its_place_is_noticed(card_browser: CardBrowser) -> N
     assert wide.scrolls or wide.cut_off
     unbroken = {"type": "FactSet", "facts": [{"title": "t", "value": "v" * 300}]}
     assert card_browser.draw(of(unbroken), width=400).cut_off
+    columns = [
+        {"type": "Column", "width": "50px", "items": [{"type": "TextBlock", "text": "W" * 20, "wrap": wrap}]}
+        for wrap in (False, True)
+    ]
+    first, second = (of({"type": "ColumnSet", "columns": [one]}) for one in columns)
+    assert card_browser.draw(first).cut_off
+    assert card_browser.draw(second).cut_off == ()
     harmless = card_browser.draw(of(SENTENCE), width=400)
     assert (harmless.scrolls, harmless.cut_off) == (False, ())
 
