@@ -58,7 +58,7 @@ async def a_mass_change(play: Play) -> None:
         f"{limit}, so it may as well be a fault."
     )
     await control.remove_members(group, *members)
-    await play.card("got worse at once: held until it is sure", sku(skus.M365_E3))
+    await play.card("got worse at once: held until it is sure", sku(skus.M365_E3), last=False)
     play.say("The notifier has ordered a second reading of every user.")
     await play.card("Confirmed:", "got worse at once", "A second reading of all users found the same")
     play.check(

@@ -74,8 +74,11 @@ class Play:
 
     # --- what came of it -----------------------------------------------------------------------------------
 
-    async def card(self, *wanted: str) -> Posted:
-        """The next card, shown; it must hold these texts, and be the only one. Raises `Unexpected`."""
+    async def card(self, *wanted: str, last: bool = True) -> Posted:
+        """The next card, shown; it must hold these texts, and be the only one. Raises `Unexpected`.
+
+        Not `last`: another may follow at once, and whoever asks for that one looks at it.
+        """
         try:
             cards = await self.stage.teams.wait_for(self.shown + 1, PATIENCE)
         except TimeoutError:
@@ -92,7 +95,8 @@ class Play:
         missing = [one for one in wanted if one not in text]
         if missing:
             raise Unexpected(f"the card does not say: {', '.join(missing)}")
-        await self.no_card(1.5)
+        if last:
+            await self.no_card(1.5)
         return posted
 
     async def no_card(self, seconds: float) -> None:
