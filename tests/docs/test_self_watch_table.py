@@ -40,7 +40,7 @@ def test_every_log_that_the_table_or_a_card_sends_people_to_is_a_functions() -> 
     named: set[str] = set()
     for code, (_, remedy) in rows().items():
         named |= set(re.findall(r"(?:Log of|and of) `(\w+)`", remedy))
-        named |= set(re.findall(r"Functions > (\w+) >", TEXTS.text("problems", code, "remedy")))
+        named |= set(re.findall(r"Functions › (\w+) ›", TEXTS.text("problems", code, "remedy")))
     assert len(named) >= 7
     assert named <= functions()
 
@@ -48,4 +48,4 @@ def test_every_log_that_the_table_or_a_card_sends_people_to_is_a_functions() -> 
 @pytest.mark.parametrize("code", sorted(code for code, (_, remedy) in rows().items() if "Log of" in remedy))
 def test_the_table_and_the_card_send_people_to_the_same_log(code: str) -> None:
     [first] = re.findall(r"Log of `(\w+)`", rows()[code][1])
-    assert f"Function App > Functions > {first} > Invocations" in TEXTS.text("problems", code, "remedy")
+    assert f"Function App › Functions › {first} › Invocations" in TEXTS.text("problems", code, "remedy")
