@@ -189,7 +189,7 @@ def test_a_list_with_faults_names_every_line_and_writes_nothing(shell: Shell, tm
         (b"user,group\nada@contoso.example,\n", "Columns are missing: until, owner, reason."),
         (b"user,until,owner,reason\n", "There is no exception in it."),
         (b"user,until,owner,reason,why\n", "There are names that mean nothing at 1: why."),
-        (b"user,until,owner,reason\na,b,c,d,e\n", "Line 2 is no line of this CSV file"),
+        (b"user,until,owner,reason\na,b,c,d,e\n", "Line 2 has more cells than the header."),
         (b"[", "This is not JSON"),
         (b"[]", "There is no exception in it."),
         (b'{"user": "x"}', "The JSON is not an array of objects"),

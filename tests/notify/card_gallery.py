@@ -7,8 +7,10 @@ import msgspec
 
 from shared.model import Moment, Step
 from shared.notify.cards import Backdrop, card
-from shared.notify.table import BASELINE, SINGLE, SUMMARY, Heard, Item, Message
+from shared.notify.entries import Heard
+from shared.notify.messages import BASELINE, SINGLE, SUMMARY, Item, Message
 from tests.notify.card_samples import (
+    AT,
     BACKDROP,
     BY_STATE,
     EMS_E3,
@@ -56,7 +58,7 @@ def _singles() -> Iterator[tuple[str, Payload]]:
                 told = Heard(state=before, fingerprint=before, at=second(0))
                 yield (
                     f"{kind} {state}, before {before}",
-                    single(entry(kind, state, told=told), Moment.CHANGED),
+                    single(entry(kind, state, told={"": told}), Moment.CHANGED),
                 )
 
 
@@ -78,7 +80,7 @@ def _of_many() -> Iterator[tuple[str, Payload]]:
         yield f"{form} of every kind", card(Message(form=form, items=everything), wording(), BACKDROP)
     yield "summary of news of each sort", card(Message(form=SUMMARY, items=news), wording(), BACKDROP)
     clean = Message(form=BASELINE, items=())
-    yield "baseline without findings", card(clean, wording(), Backdrop(edition="2017-10-24"))
+    yield "baseline without findings", card(clean, wording(), Backdrop(edition="2017-10-24", at=AT))
 
 
 def _odd() -> Iterator[tuple[str, Payload]]:

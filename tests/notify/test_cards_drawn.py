@@ -11,8 +11,8 @@ from sandbox.cards.drawing import CardBrowser
 from sandbox.cards.look import THEMES, Theme
 from shared.model import Moment
 from shared.notify.cards import card
+from shared.notify.messages import BASELINE, SUMMARY, Item, Message
 from shared.notify.names import Names, Person
-from shared.notify.table import BASELINE, SUMMARY, Item, Message
 from tests.notify.card_gallery import content, gallery
 from tests.notify.card_samples import (
     BACKDROP,
