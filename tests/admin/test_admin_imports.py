@@ -1,4 +1,4 @@
-"""Imports run one way (design §3): the command line reads storage, and stands on nothing that runs the app."""
+"""Imports run one way (design §3): commands read storage, and stand on nothing that runs the app."""
 
 import ast
 from pathlib import Path

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.findings.failures import CODES as ERRORS
 from shared.findings.failures import ANOTHER_PRODUCT, NO_CODE
+from shared.findings.failures import CODES as ERRORS
 from shared.model import Moment, State, Step, SubjectType
 from shared.notify.cards import LIMIT, Backdrop, card
 from shared.notify.cards.change import SETTING_OF
