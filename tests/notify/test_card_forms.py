@@ -236,8 +236,16 @@ def test_a_released_card_says_who_released_it(by: str, words: str) -> None:
     ("left", "title", "words"),
     [
         (0, "Gone back: 5,012 of 5,012 users are as they were before", ""),
-        (1, "Gone back: 5,011 of 5,012 users are as they were before", "1 user is still as it became."),
-        (12, "Gone back: 5,000 of 5,012 users are as they were before", "12 users are still as they became."),
+        (
+            1,
+            "Gone back: 5,011 of 5,012 users are as they were before",
+            "1 user is still as the change left them.",
+        ),
+        (
+            12,
+            "Gone back: 5,000 of 5,012 users are as they were before",
+            "12 users are still as the change left them.",
+        ),
     ],
 )
 def test_a_returned_card_says_how_many_went_back(left: int, title: str, words: str) -> None:
