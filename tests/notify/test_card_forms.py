@@ -259,6 +259,13 @@ def test_a_returned_card_says_how_many_went_back(left: int, title: str, words: s
 # --- changes ---------------------------------------------------------------------------------------------
 
 
+def test_a_declared_card_of_a_new_release_says_so_in_words_and_shows_no_digest() -> None:
+    text = text_of(card_of(every_form()["declared-rules"]))
+    assert "Since your change of the rules of the watch" in text
+    assert "judges by other rules" in text
+    assert "a1" not in text
+
+
 def test_a_declared_card_names_the_setting_as_people_know_it_before_and_after() -> None:
     payload = card_of(FORMS["declared-edition"])
     assert title_of(payload) == "Since your change of POLICY_EDITION: 12 opened, 3 resolved"
