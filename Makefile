@@ -61,7 +61,7 @@ clean:
 	rm -rf $(VENV) sandbox/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 pictures: browser demo
-	$(BIN)/python -m tools.draw_pictures
+	$(BIN)/python -m tools.draw_pictures $(if $(PORTS),--ports $(PORTS))
 
 rules-page: setup
 	$(BIN)/python -m tools.write_rules_page

@@ -4,7 +4,7 @@ Names come from people, some of them hostile: here they show as they read and do
 """
 
 import json
-import sys
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Self
@@ -23,7 +23,7 @@ from shared.texts.plain import one_line
 
 COLUMNS = ("id", "what", "whom", "owner", "reason", "until", "state")
 _PIPED_WIDTH = 160
-"""Columns, where the output is no terminal that could say how wide it is."""
+"""Columns, where neither a terminal nor `COLUMNS` says how wide the output is."""
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +101,7 @@ def print_table(rows: Sequence[Shown]) -> None:
         cells = (row.id, row.kind, row.subject, row.owner, row.reason, _day(row.until), row.state)
         # Text and not a plain string: in that, square brackets would be markup.
         shown.add_row(*(Text(one_line(cell, 500)) for cell in cells))
-    width = None if sys.stdout.isatty() else _PIPED_WIDTH
+    width = shutil.get_terminal_size((_PIPED_WIDTH, 0)).columns
     Console(width=width, highlight=False, emoji=False, markup=False).print(shown)
 
 

@@ -33,7 +33,7 @@ def demo(
     seed: Seed = 1,
     ports: Base = BASE_PORT,
 ) -> None:
-    """Tell the story: a licence goes and comes back, a group runs out of seats, a call is forged."""
+    """Tell the story: what breaks is told once, what is fixed too, many as one card, and noise not at all."""
     try:
         raise typer.Exit(asyncio.run(demo_room.run(users, seed, ports, Console())))
     except KeyboardInterrupt:
@@ -100,6 +100,7 @@ async def _up(users: int, seed: int, base_port: int) -> None:
 
     log = APP / ".sandbox" / "up" / "host.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
     ports = Ports.starting_at(base_port)
     world = generate(users, seed, rates=QUICK_RATES)
     settings = {**STORY, **LIVELY}

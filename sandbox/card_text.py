@@ -14,17 +14,20 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH = 88
-
-SIGN = 8
-"""Pixels that a sign is wide, about."""
+PIXELS_A_SIGN = 8
+"""How wide a sign is, about."""
 
 # Others ("default", "dark", "light") take the terminal's own.
 COLOURS = {"attention": "red", "good": "green", "warning": "yellow", "accent": "blue"}
+APART = ("medium", "large", "extraLarge")
 JUSTIFY: dict[str, JustifyMethod] = {"left": "left", "center": "center", "right": "right"}
-# Teams shows the Markdown of a TextBlock: bold, italic, links; a leading "- " is a list.
+# Teams shows the Markdown of a TextBlock: escaped signs as they are, bold, italic, links; a leading "- " is a
+# list.
 MARKDOWN = re.compile(
-    r"\*\*(?P<bold>.+?)\*\*|(?<!\w)_(?P<italic>[^_]+)_(?!\w)|\[(?P<label>[^\]]+)\]\((?P<url>[^)\s]+)\)"
+    r"\\(?P<escaped>[!-/:-@\[-`{-~])|\*\*(?P<bold>.+?)\*\*|(?<!\w)_(?P<italic>[^_]+)_(?!\w)"
+    r"|\[(?P<label>[^\]]+)\]\((?P<url>[^)\s]+)\)"
 )
+PIXELS = re.compile(r"(\d+)px")
 
 Element = Mapping[str, Any]
 
@@ -55,6 +58,8 @@ def _elements(elements: Iterable[Element]) -> list[RenderableType]:
             continue
         if element.get("separator"):
             drawn.append(Rule(style="dim"))
+        elif drawn and element.get("spacing") in APART:
+            drawn.append(Text())
         drawn += _element(element)
     return drawn
 
@@ -62,7 +67,9 @@ def _elements(elements: Iterable[Element]) -> list[RenderableType]:
 def _element(element: Element) -> list[RenderableType]:
     kind = element.get("type")
     if kind == "TextBlock":
-        return [_text(str(element.get("text", "")), element)]
+        text = _text(str(element.get("text", "")), element)
+        # What is to be copied stands apart, as Teams' other typeface sets it apart.
+        return [Padding(text, (0, 0, 0, 2)) if _is_typed(element) else text]
     if kind == "RichTextBlock":
         return [_runs(element.get("inlines", ()))]
     if kind == "FactSet":
@@ -83,7 +90,9 @@ def _text(text: str, element: Element) -> Text:
     at = 0
     for found in MARKDOWN.finditer(text):
         drawn.append(text[at : found.start()])
-        if found["bold"]:
+        if found["escaped"]:
+            drawn.append(found["escaped"])
+        elif found["bold"]:
             drawn.append(found["bold"], style="bold")
         elif found["italic"]:
             drawn.append(found["italic"], style="italic")
@@ -91,17 +100,25 @@ def _text(text: str, element: Element) -> Text:
             drawn.append(f"{found['label']} <{found['url']}>", style="underline")
         at = found.end()
     drawn.append(text[at:])
+    if element.get("wrap") is False:
+        drawn.no_wrap, drawn.overflow = True, "ellipsis"
     drawn.justify = JUSTIFY.get(str(element.get("horizontalAlignment", "")).lower(), "default")
     return drawn
 
 
 def _style(element: Element) -> str:
     parts = [COLOURS.get(str(element.get("color", "")).lower(), "")]
+    if _is_typed(element):
+        parts.append("cyan")
     if str(element.get("weight", "")).lower() == "bolder":
         parts.append("bold")
     if element.get("isSubtle"):
         parts.append("dim")
     return " ".join(part for part in parts if part)
+
+
+def _is_typed(element: Element) -> bool:
+    return str(element.get("fontType", "")).lower() == "monospace"
 
 
 def _runs(inlines: Iterable[Any]) -> Text:
@@ -126,12 +143,12 @@ def _facts(facts: Iterable[Element]) -> Table:
 def _columns(columns: Sequence[Element]) -> Table:
     table = Table.grid(padding=(0, 2), expand=True)
     for column in columns:
-        width = column.get("width", "stretch")
-        # Shares as Teams divides the card: a number is a weight, "stretch" takes what is left, "auto" what
-        # it needs, and pixels stay as they are.
-        pixels = re.fullmatch(r"(\d+)px", str(width))
-        ratio = None if width == "auto" or pixels else int(width) if str(width).isdigit() else 1
-        table.add_column(ratio=ratio, width=int(pixels[1]) // SIGN if pixels else None)
+        width = str(column.get("width", "stretch"))
+        # As Teams divides the card: a number is a share, "stretch" takes what is left, "auto" what it needs.
+        if pixels := PIXELS.fullmatch(width):
+            table.add_column(width=max(1, int(pixels[1]) // PIXELS_A_SIGN))
+        else:
+            table.add_column(ratio=None if width == "auto" else int(width) if width.isdigit() else 1)
     table.add_row(*(Group(*_elements(column.get("items", ()))) for column in columns))
     return table
 

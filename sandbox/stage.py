@@ -141,9 +141,13 @@ class Stage:
         """A host of the same app and settings, not started yet; a dead one hides messages for 2 s."""
         return HostProcess(APP, self.environment, port=port, only=only, lease=2, log_path=self._log_path)
 
-    async def restart_host(self) -> None:
-        """Start a new host where the old one was; the old one has ended, or is ended now."""
+    async def restart_host(self, settings: Mapping[str, str] | None = None) -> None:
+        """Start a new host where the old one was; the old one has ended, or is ended now.
+
+        `settings` go over the app's environment from now on.
+        """
         await self.host.stop()
+        self.environment |= settings or {}
         self.host = self.another_host(port=self.host_port)
         await self.host.start()
 

@@ -1,5 +1,6 @@
 """Draws the README's pictures: the flow, and cards of the last demo (`make pictures` runs one first)."""
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,15 +10,17 @@ from typing import Any
 
 from sandbox.cards.browser import BrowserMissing
 from sandbox.cards.drawing import CardBrowser
+from sandbox.demo.run import folder_of
+from sandbox.stage import BASE_PORT
 from tools.few_colours import small_png
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
-CARDS = ROOT / ".sandbox" / "demo" / "cards.json"
 
 SHOWN = {
     "broken": "A synchronised user lacks the licence for password writeback",
-    "group": "A group can't assign a licence to its members",
+    "mass": "got worse at once: held until it is sure",
+    "digest": "The next digest is due on",
 }
 """Pictures of cards: the file's name, and words that only that card of the demo says."""
 
@@ -124,11 +127,14 @@ def draw_cards(cards: Sequence[Mapping[str, Any]], folder: Path) -> None:
 
 
 def main() -> int:
-    """Write all pictures: 0, or say what is missing: 1."""
+    """Write all pictures: 0, or say what is missing: 1. `--ports`: those that the demo was played on."""
+    options = argparse.ArgumentParser(prog="python -m tools.draw_pictures", description=__doc__)
+    options.add_argument("--ports", type=int, default=BASE_PORT, help="the first port of that demo")
+    played = folder_of(options.parse_args().ports)
     PICTURES.mkdir(parents=True, exist_ok=True)
     (PICTURES / "flow.svg").write_text(flow())
     try:
-        draw_cards(json.loads(CARDS.read_text()), PICTURES)
+        draw_cards(json.loads((played / "cards.json").read_text()), PICTURES)
     except (BrowserMissing, CardMissing) as missing:
         print(missing, file=sys.stderr)
         return 1

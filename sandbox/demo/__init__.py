@@ -1,1 +1,1 @@
-"""The story of `make demo`: a licence goes and comes back, a group runs out of seats, a call is forged."""
+"""The story of `make demo`: what breaks is told once, what is fixed too, and what is noise is not told."""

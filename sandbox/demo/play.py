@@ -1,11 +1,15 @@
 """What the scenes of the demo act with: the stage, the cards, the journal, and a voice."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import msgspec
 from rich.console import Console
 from rich.padding import Padding
 from rich.rule import Rule
@@ -13,16 +17,20 @@ from rich.table import Table
 from rich.text import Text
 
 from sandbox.card_text import as_text
-from sandbox.stage import Stage
+from sandbox.stage import APP, Stage
 from sandbox.teams import Posted
 from sandbox.waiting import until
 from shared.ledger.journal import JournalLine
 from shared.ledger.ledger import Ledger
+from shared.notify.trail import TrailLine
 from shared.rules.loader import load_rules
 from shared.storage import Storage, StorageSettings
 
 PATIENCE = 40.0
 """Seconds to wait for what should take two or three; a machine may be busy."""
+
+SILENCE = 7.0
+"""Long enough for a card that should not come: confirm time, group wait and the second look are over."""
 
 
 class Unexpected(Exception):
@@ -135,7 +143,54 @@ class Play:
             detail: Mapping[str, Any] = await answer.json()
             return detail
 
+    async def trail(self, finding: str) -> list[TrailLine]:
+        """What the notifier wrote down of a finding: told or not, and why; in order."""
+        found: list[TrailLine] = []
+        async for listed in self.storage.evidence.names(f"{self.stage.world.organization.id}/told/"):
+            stored = await self.storage.evidence.read(listed.name)
+            for line in stored.data.splitlines() if stored else ():
+                read = msgspec.json.decode(line, type=TrailLine)
+                found += [read] if finding in read.findings else []
+        return sorted(found, key=lambda line: line.at)
+
+    # --- what an administrator does ------------------------------------------------------------------------
+
+    async def command(self, words: Sequence[str]) -> str:
+        """Run `python -m admin` with these words as an administrator does; shown with what it says.
+
+        Raises `Unexpected` if it fails.
+        """
+        shown = " ".join(f'"{word}"' if " " in word else word for word in words)
+        self.console.print(Padding(Text(f"$ python -m admin {shown}", style="cyan"), (0, 0, 0, 4)))
+        kept = {name: self.stage.environment[name] for name in ("TENANT_ID", "WATCH_STORAGE")}
+        ended = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "admin", *words],
+            cwd=APP,
+            env={**os.environ, **kept, "COLUMNS": str(self.console.width - 4)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+        for line in ended.stdout.splitlines():
+            self.console.print(Padding(Text(line.rstrip(), no_wrap=True, overflow="ellipsis"), (0, 0, 0, 4)))
+        if ended.returncode:
+            raise Unexpected(f"the command ended with {ended.returncode}: {ended.stderr}")
+        return ended.stdout
+
     async def state_of(self, user_id: str) -> str:
         """The user's state in the ledger; empty if it has no record."""
         records = await self.ledger.user_records([user_id])
         return str(records[user_id].verdict.state) if user_id in records else ""
+
+
+def sku(sku_id: str) -> str:
+    """A product's name."""
+    return load_rules().skus.name(sku_id, sku_id)
+
+
+def expect(found: object, wanted: object) -> None:
+    """Raises `Unexpected` if something is not as it should be."""
+    if found != wanted:
+        raise Unexpected(f"expected {wanted}, found {found}")

@@ -9,13 +9,27 @@ from pathlib import Path
 from rich.console import Console
 
 from sandbox.azurite import AzuriteError
+from sandbox.demo import calm, scenes
 from sandbox.demo.play import Play, Unexpected
-from sandbox.demo.scenes import SCENES
 from sandbox.graph.tenant import generate
 from sandbox.host.errors import HostError
 from sandbox.stage import APP, BASE_PORT, QUICK_RATES, STORY, Ports, PortTaken, Stage
 
 FOLDER = APP / ".sandbox"
+
+SCENES = (
+    scenes.the_tenant_is_read_once,
+    scenes.a_licence_is_taken_away_and_given_back,
+    scenes.a_group_runs_out_of_seats,
+    scenes.a_change_that_matters_to_nobody,
+    scenes.a_new_user_is_licensed_in_time,
+    scenes.a_forged_notification,
+    scenes.a_notification_is_lost,
+    calm.an_exception_is_added,
+    calm.a_mass_change,
+    calm.the_digest,
+)
+"""The story, in order."""
 
 
 async def run(users: int, seed: int, base_port: int, console: Console) -> int:

@@ -1,4 +1,4 @@
-"""The scenes of the demo, in order. Each says what it does, does it, and checks what came of it."""
+"""The scenes of the demo in which the watch sees and tells. Each says what it does, and checks what came."""
 
 import asyncio
 import json
@@ -6,12 +6,8 @@ from typing import Any
 
 import aiohttp
 
-from sandbox.demo.play import Play, Unexpected
+from sandbox.demo.play import SILENCE, Play, expect, sku
 from sandbox.graph import skus
-from shared.rules.loader import load_rules
-
-SILENCE = 8.0
-"""Long enough for a card that should not come: confirm time, group wait and the second look are over."""
 
 
 async def the_tenant_is_read_once(play: Play) -> None:
@@ -35,26 +31,26 @@ async def _baseline(play: Play) -> Any:
 async def a_licence_is_taken_away_and_given_back(play: Play) -> None:
     """A synced user loses EMS E3: covered no more where the password is written back."""
     user = play.stage.world.cast["synced_with_ems"]
-    ems, e3 = _sku(skus.EMS_E3), _sku(skus.O365_E3)
+    ems, e3 = sku(skus.EMS_E3), sku(skus.O365_E3)
     play.scene(2, "A licence is taken away, and given back")
     play.say(f"A synced user holds {e3} and {ems}. An administrator removes {ems}.")
     await play.stage.control.unassign(user, skus.EMS_E3)
     await play.card("S5", "S7", "writeback", "seats free")
     lines = await play.show_lines(user)
-    _expect([line.transition for line in lines], ["opened"])
+    expect([line.transition for line in lines], ["opened"])
     play.check("Office 365 alone does not carry password writeback: told once, with rule and remedy")
     play.say(f"The administrator gives {ems} back.")
     await play.stage.control.assign(user, skus.EMS_E3)
     await play.card("Fixed")
     lines = await play.show_lines(user, after=1)
-    _expect([line.transition for line in lines], ["opened", "resolved"])
+    expect([line.transition for line in lines], ["opened", "resolved"])
     play.check("fixed, and told to whoever was told that it was broken")
 
 
 async def a_group_runs_out_of_seats(play: Play) -> None:
     """Group licensing fails for some members: one card for the group, none for its members."""
     control = play.stage.control
-    ems = _sku(skus.EMS_E3)
+    ems = sku(skus.EMS_E3)
     play.scene(3, "A group runs out of seats")
     play.say(f"Six new colleagues join a group that assigns {ems}; only two seats are left.")
     await control.set_free_seats(skus.EMS_E3, 2)
@@ -73,18 +69,18 @@ async def a_group_runs_out_of_seats(play: Play) -> None:
         f"{states.count('covered')} members covered, {states.count('uncovered')} not: the ledger knows each, "
         "people hear of the group"
     )
-    _expect(sorted(states), ["covered"] * 2 + ["uncovered"] * 4)
+    expect(sorted(states), ["covered"] * 2 + ["uncovered"] * 4)
 
 
 async def a_change_that_matters_to_nobody(play: Play) -> None:
     """A cloud-only user goes from EMS E3 to Office 365 E3, which the page of 2017 accepts."""
     user = play.stage.world.cast["cloud_with_ems"]
     play.scene(4, "A change that matters to nobody")
-    play.say(f"A cloud-only user goes from {_sku(skus.EMS_E3)} to {_sku(skus.O365_E3)}.")
+    play.say(f"A cloud-only user goes from {sku(skus.EMS_E3)} to {sku(skus.O365_E3)}.")
     await play.stage.control.assign(user, skus.O365_E3, remove=[skus.EMS_E3])
     await play.no_card(SILENCE)
-    _expect(await play.lines(user), [])
-    _expect(await play.state_of(user), "covered")
+    expect(await play.lines(user), [])
+    expect(await play.state_of(user), "covered")
     play.check("still covered (S4: any paid Office 365 plan): nothing in the journal, nothing told")
 
 
@@ -99,8 +95,8 @@ async def a_new_user_is_licensed_in_time(play: Play) -> None:
     await control.add_members(world.cast["group_m365_e3"], user)
     await play.no_card(SILENCE)
     lines = await play.show_lines(user)
-    _expect([line.transition for line in lines], ["opened", "resolved"])
-    _expect(await play.state_of(user), "covered")
+    expect([line.transition for line in lines], ["opened", "resolved"])
+    expect(await play.state_of(user), "covered")
     play.check("opened and resolved within the confirm time: people are not told what mends itself")
 
 
@@ -112,8 +108,8 @@ async def a_forged_notification(play: Play) -> None:
     before = await play.ledger.user_records([user])
     status = await _post_forged(play, user)
     await asyncio.sleep(3)
-    _expect(status, 202)
-    _expect(await play.ledger.user_records([user]), before)
+    expect(status, 202)
+    expect(await play.ledger.user_records([user]), before)
     await play.no_card(0)
     await play.until("the app has counted it", lambda: _counted_as_forged(play))
     # Every reading moves the record's time, whatever it finds.
@@ -146,14 +142,14 @@ async def a_notification_is_lost(play: Play) -> None:
     """Nobody tells of a change: the delta query finds it, and says how large the gap was."""
     user = play.stage.world.cast["synced_with_ems"]
     play.scene(7, "A notification is lost")
-    play.say(f"The user loses {_sku(skus.EMS_E3)} again, and this time Graph tells nobody.")
+    play.say(f"The user loses {sku(skus.EMS_E3)} again, and this time Graph tells nobody.")
     await play.stage.control.set_rates(loss_rate=1.0)
     await play.stage.control.unassign(user, skus.EMS_E3)
     await play.card("S5", "S7", "writeback")
     await play.stage.control.set_rates(loss_rate=0.0)
     await play.show_lines(user, after=2)
     gap = await play.until("the gap is measured", lambda: _gap(play, user))
-    _expect(gap["users"], 1)
+    expect(gap["users"], 1)
     play.check(
         f"found by the delta query: {gap['users']} user changed without a notification, "
         f"{gap['longest_seconds']:.0f} seconds at most from change to verdict"
@@ -164,23 +160,3 @@ async def a_notification_is_lost(play: Play) -> None:
 async def _gap(play: Play, user: str) -> Any:
     delta = (await play.health())["delta"]
     return next((gap for gap in delta.get("gaps", ()) if user in gap["sample"]), None)
-
-
-def _sku(sku_id: str) -> str:
-    return load_rules().skus.name(sku_id, sku_id)
-
-
-def _expect(found: object, wanted: object) -> None:
-    if found != wanted:
-        raise Unexpected(f"expected {wanted}, found {found}")
-
-
-SCENES = (
-    the_tenant_is_read_once,
-    a_licence_is_taken_away_and_given_back,
-    a_group_runs_out_of_seats,
-    a_change_that_matters_to_nobody,
-    a_new_user_is_licensed_in_time,
-    a_forged_notification,
-    a_notification_is_lost,
-)

@@ -135,7 +135,8 @@ class HostProcess:
             handle, name = tempfile.mkstemp(prefix="host-", suffix=".log")
             os.close(handle)
             self._log_path = Path(name)
-        return self._log_path.open("wb")
+        # A host that takes another's place goes on in the same log.
+        return self._log_path.open("ab")
 
     def _words(self) -> str:
         return self.log_text().strip() or "(see its output)"

@@ -128,6 +128,7 @@ class Sweep(Facts, frozen=True):
     `restarts`: how often it began anew because Graph had forgotten a page. `failures`: how often this step
     failed, and `fault` how. `woken_at`: when it stood still and was asked for again; yet to come where its
     message waits. `waits_until`: before that time the step that is due, or was, is not to be taken.
+    `began_before`, `ended_before`: of the last complete reading before this one, if there was any.
     """
 
     id: str
@@ -153,6 +154,15 @@ class Sweep(Facts, frozen=True):
     fault: str = ""
     woken_at: datetime | None = None
     waits_until: datetime | None = None
+    began_before: datetime | None = None
+    ended_before: datetime | None = None
+
+    @property
+    def complete(self) -> tuple[datetime, datetime] | None:
+        """When the last complete reading began and ended: this one, or while it goes on the one before."""
+        if self.ended_at:
+            return self.started_at, self.ended_at
+        return (self.began_before, self.ended_before) if self.began_before and self.ended_before else None
 
     @property
     def phase(self) -> str:

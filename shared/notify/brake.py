@@ -163,7 +163,8 @@ def _common(values: Iterable[Iterable[str]], total: int) -> tuple[str, ...]:
 
 
 def wants_reading(brakes: Iterable[Brake], started_at: datetime | None) -> bool:
-    """Whether a brake waits for a reading of all users that has not begun. `started_at`: the last one's."""
+    """Whether a brake waits for a reading of all users that has not begun. `started_at`: of the newest one,
+    which may be under way: asked for at each look, one would follow another and none ever be the last."""
     return any(
         one.asked_at is not None
         and one.released_at is None

@@ -158,14 +158,13 @@ def _over_routes(run: Run, netted: tuple[str, ...]) -> Decision:
         standing[route] = reasons
     table = handover.pruned(table, live | wanted_keys)
     table = settled_exceptions(settled_change(table, run, messages, standing), run, wanted_keys)
-    reading = run.scene.reading
     return Decision(
         messages=handover.with_delays(messages, table),
         table=table,
         standing=standing,
         netted=netted,
         discarded=run.braked.discarded,
-        wants_reading=wants_reading(table.brakes, reading.started_at if reading else None),
+        wants_reading=wants_reading(table.brakes, run.scene.reading_began),
     )
 
 

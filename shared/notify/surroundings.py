@@ -62,7 +62,7 @@ async def scene(
     named = _named(exemptions).union(*(one.groups for one in routes))
     fingerprint = settings.policy.fingerprint(rules.digest)
     users = {one.subject_id for one in table.entries.values() if one.subject_type is SubjectType.USER}
-    ended_at = sweep.ended_at if sweep else None
+    complete = sweep.complete if sweep else None
     return Scene(
         now=now,
         baseline_ended_at=record.baseline_ended_at,
@@ -71,7 +71,8 @@ async def scene(
         exemptions=exemptions,
         memberships=await memberships(storage, tenant_id, named, users) if named else {},
         users=record.totals.users if record.totals else None,
-        reading=Reading(started_at=sweep.started_at, ended_at=ended_at) if sweep and ended_at else None,
+        reading=Reading(started_at=complete[0], ended_at=complete[1]) if complete else None,
+        reading_began=sweep.started_at if sweep else None,
         release=Release(at=order.at, by=order.by, discard=order.discard) if order else None,
         choices=choices(settings.policy, rules.digest),
         read_as=record.read_as,

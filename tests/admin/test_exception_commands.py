@@ -33,6 +33,9 @@ def test_an_exception_is_agreed_listed_and_ended(shell: Shell) -> None:
     for shown in (one.id, "a missing licence", "Ada Lovelace (ada@contoso.example)", "Grace Hopper"):
         assert shown in table
     assert "in force, ends in 29 days" in table
+    narrow = shell.run("exception", "list", COLUMNS="90").out
+    assert max(map(len, narrow.splitlines())) <= 90
+    assert one.id in narrow
     ended = shell.run("exception", "end", one.id)
     assert (ended.code, ended.err) == (0, "")
     assert one.id in ended.out

@@ -251,6 +251,9 @@ class Story:
             memberships=self.memberships,
             users=self.users,
             reading=self.reading if self.reading and self.reading.ended_at <= now else None,
+            reading_began=self.reading.started_at
+            if self.reading and self.reading.started_at <= now
+            else None,
             release=self.release if self.release and self.release.at <= now else None,
             choices=self.choices,
             read_as=self.read_as,

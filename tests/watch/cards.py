@@ -20,7 +20,7 @@ class Cards:
         # Digests and reminders have their own stories.
         none = timedelta(0)
         quiet = msgspec.structs.replace(watch.settings.telling, digest_every=none, remind_after=none)
-        self._notifier = Notifier(
+        self.notifier = Notifier(
             watch.storage,
             watch.ledger,
             watch.rules,
@@ -35,7 +35,7 @@ class Cards:
         part = timedelta(**length) / runs
         for _ in range(runs):
             self._scene.clock.pass_by(seconds=part.total_seconds())
-            await self._notifier.tell(self._scene.clock.now())
+            await self.notifier.tell(self._scene.clock.now())
         return self.teams.titles[before:]
 
     @property

@@ -90,6 +90,7 @@ async def _start(watch: Watch, seen: Sweep | None, why: str, restarts: int = 0) 
     now = watch.now()
     link = await _delta_link(watch)
     expected = await _expected(watch)
+    began, ended = (seen.complete if seen else None) or (None, None)
     sweep = Sweep(
         id=uuid.uuid4().hex,
         started_at=now,
@@ -100,6 +101,8 @@ async def _start(watch: Watch, seen: Sweep | None, why: str, restarts: int = 0) 
         delta_link=link,
         expected=expected,
         restarts=restarts,
+        began_before=began,
+        ended_before=ended,
     )
     ours = False
 

@@ -223,3 +223,33 @@ def test_text_in_brackets_is_shown_as_it_is_and_links_with_their_address() -> No
         "body": [{"type": "TextBlock", "text": "[red] [here](https://x.example) :smile: _well_ **done**"}]
     }
     assert "[red] here <https://x.example> :smile: well done" in as_text(card)
+
+
+def test_columns_of_a_width_in_pixels_stand_one_below_the_other() -> None:
+    def row(words: str, number: str, bar: str) -> dict[str, object]:
+        columns = zip(
+            ("stretch", "72px", "96px"), ({"text": words}, {"text": number}, {"text": bar}), strict=True
+        )
+        return {
+            "type": "ColumnSet",
+            "columns": [
+                {"type": "Column", "width": width, "items": [{"type": "TextBlock", **item}]}
+                for width, item in columns
+            ],
+        }
+
+    drawn = as_text({"body": [row("users", "1,200", "████████"), row("groups", "2", "█")]}, width=60)
+    first, second = drawn.splitlines()[1:-1]
+    assert first.index("1,200") == second.index("2")
+    assert first.index("████████") == second.index("█")
+
+
+def test_what_is_to_be_copied_stands_apart_and_headings_after_a_gap() -> None:
+    body = [
+        {"type": "TextBlock", "text": "Do this:"},
+        {"type": "TextBlock", "text": r'run --now "a\_b \[c\]"', "fontType": "monospace"},
+        {"type": "TextBlock", "text": "Why", "spacing": "medium"},
+    ]
+    lines = [line.strip("│ ") for line in as_text({"body": body}, width=40).splitlines()[1:-1]]
+    assert lines == ["Do this:", 'run --now "a_b [c]"', "", "Why"]
+    assert '│   run --now "a_b [c]"' in as_text({"body": body}, width=40)
