@@ -106,8 +106,7 @@ def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[int, dict[str, str]]]
     """Each row with the number of its last line."""
     for row in reader:
         if None in row:
-            problem = "it has more cells than the header"
-            raise Unreadable(Fault("not-csv", {"line": reader.line_num, "problem": problem}))
+            raise Unreadable(Fault("too-many-cells", {"line": reader.line_num}))
         yield reader.line_num, {name: (value or "").strip() for name, value in row.items()}
 
 

@@ -1,13 +1,32 @@
 """The words of the command line: one catalogue, in one language, and what people named made harmless."""
 
+import functools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
 from shared.notify.proposals import Fault
+from shared.settings import language_of
 from shared.texts.catalogue import Catalogue, catalogue
 from shared.texts.plain import one_line
 
 
+@functools.cache
 def language() -> str:
-    """The language that the commands speak."""
-    return "en"
+    """The language that the commands speak: `WATCH_LANGUAGE` where the other settings come from."""
+    return language_of(settings_file(sys.argv[1:]))
+
+
+def settings_file(arguments: Sequence[str]) -> Path | None:
+    """The file given with `--settings`: help is worded before the options are read."""
+    found = None
+    for argument, following in zip(arguments, [*arguments, ""][1:], strict=True):
+        name, given, value = argument.partition("=")
+        if argument == "--":
+            break
+        if name == "--settings" and (given or following):
+            found = Path(value if given else following)
+    return found
 
 
 def texts() -> Catalogue:

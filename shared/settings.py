@@ -191,6 +191,7 @@ def load_storage(environ: Mapping[str, str]) -> StorageAccess:
     read = Reader(environ)
     tenant_id = read.guid("TENANT_ID", _TENANT_REMEDY, required=True)
     storage = _storage(read, read.guid("AZURE_CLIENT_ID", _CLIENT_REMEDY))
+    _language(read)  # only checked: what went wrong is to be said in it before anything is read
     if read.faults:
         raise SettingsError(tuple(read.faults))
     return StorageAccess(tenant_id=tenant_id, storage=storage)
@@ -202,6 +203,21 @@ def storage_of(file: Path | None = None) -> StorageAccess:
     Raises `SettingsError` also where the file can't be read.
     """
     return load_storage(os.environ if file is None else _values(file))
+
+
+def language_of(file: Path | None = None) -> str:
+    """The language that is set in the environment, or in such a file alone; English where none can be had.
+
+    What is wrong with the file or the setting is told by `storage_of`.
+    """
+    try:
+        return _language(Reader(os.environ if file is None else _values(file)))
+    except SettingsError:
+        return catalogue.DEFAULT
+
+
+def _language(read: Reader) -> str:
+    return read.choice("WATCH_LANGUAGE", catalogue.DEFAULT, *catalogue.languages())
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -318,7 +334,7 @@ def _telling(read: Reader) -> TellingSettings:
         digest_every=read.duration("DIGEST_EVERY", "7d"),
         digest_at=_weekday_and_time(read, "DIGEST_AT", "mon 08:00"),
         names=read.choice("TEAMS_NAMES", "full", "full", "upn", "hidden"),
-        language=read.choice("WATCH_LANGUAGE", catalogue.DEFAULT, *catalogue.languages()),
+        language=_language(read),
     )
     if telling.group_wait_max < telling.group_wait:
         read.fault("GROUP_WAIT_MAX", "is shorter than GROUP_WAIT", "Raise it, or leave both out")

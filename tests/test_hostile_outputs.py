@@ -57,9 +57,10 @@ def test_every_form_of_card_shows_a_hostile_name_as_text(what: str) -> None:
 
 @pytest.mark.parametrize("what", HOSTILE)
 def test_the_table_of_a_terminal_shows_a_hostile_name_in_its_cell(
-    what: str, capsys: pytest.CaptureFixture[str]
+    what: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, seen = HOSTILE[what]
+    monkeypatch.setenv("COLUMNS", "160")
     print_table([shown("Ada Example"), shown(name), shown("Grace Example")])
     printed = capsys.readouterr().out
     assert all(sign == "\n" or unicodedata.category(sign) not in ("Cc", "Cf") for sign in printed)

@@ -34,9 +34,6 @@ ENDED = "exception-ended"
 DIGEST = "digest"
 """How things stand, on schedule, also when there is nothing to say. `about`: `Digest`; no items."""
 
-RULES = "rules"
-"""Among the settings of a `Change`: the rules of the release, as a digest. Nobody's setting, but a change."""
-
 HEARD_BY = frozenset({SINGLE, SUMMARY, BASELINE, REMINDER, RELEASED, DECLARED, ENDED})
 """Forms whose items count as told once they are handed over."""
 
@@ -77,8 +74,8 @@ class Mass(Facts, frozen=True, tag="mass"):
 class Change(Facts, frozen=True, tag="change"):
     """A change that somebody made, and when it was noticed.
 
-    `settings`: field of `Policy` to its value before and after, as text. `skus`: products that count
-    otherwise than before. `opened`, `changed`, `resolved` count the items.
+    `settings`: field of `Policy`, or `scene.RULES`, to its value before and after, as text. `skus`: products
+    that count otherwise than before. `opened`, `changed`, `resolved` count the items.
     """
 
     at: datetime

@@ -9,6 +9,9 @@ from shared.notify.entries import Entry
 from shared.notify.exemptions import Exemption
 from shared.notify.routing import RouteRule
 
+RULES = "rules"
+"""Among the choices: the rules of the release, as a digest. Nobody's setting, but a change."""
+
 
 class Telling(msgspec.Struct, frozen=True, kw_only=True):
     """Patience and taste (judgement.md §6).

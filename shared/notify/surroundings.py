@@ -11,8 +11,7 @@ from shared.ledger.records import TenantRecord
 from shared.model import SubjectType, TenantFacts
 from shared.notify import agreed
 from shared.notify.exemptions import Exemption
-from shared.notify.messages import RULES
-from shared.notify.scene import Reading, Release, Scene, Telling
+from shared.notify.scene import RULES, Reading, Release, Scene, Telling
 from shared.notify.table import Table
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy

@@ -41,7 +41,7 @@ _OPTIONAL = "admin-policy"
 
 
 class Stranded(msgspec.Struct, frozen=True):
-    """A book whose outbox holds news that are not published: as it was first seen so, and when."""
+    """A book whose outbox holds news that is not published: as it was first seen so, and when."""
 
     etag: str
     since: datetime

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
-from admin.words import say, texts
+from admin.words import say
 from shared.notify import proposals
 from shared.rules.kinds import KINDS
+from shared.texts.catalogue import Catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [*sorted((ROOT / "admin").glob("*.py")), Path(proposals.__file__), ROOT / "shared/notify/agreed.py"]
@@ -18,22 +19,28 @@ BY_SUBJECT = {f"{what}-{name}" for what in ("no", "long") for name in ("owner", 
 """Codes that the source puts together from two words."""
 
 
-def test_every_fault_that_the_source_names_has_words_and_no_other_has() -> None:
+def test_every_fault_that_the_source_names_has_words_and_no_other_has(texts: Catalogue) -> None:
     source = "\n".join(path.read_text() for path in SOURCES)
     named = set(re.findall(r'Fault\(\s*"([\w-]+)"', source)) | {"two-forms"}
     named |= set(re.findall(r'"(late-until(?:-of-kind)?)"', source))
-    assert texts().codes("cli", "faults") == named | BY_SUBJECT
+    assert texts.codes("cli", "faults") == named | BY_SUBJECT
 
 
-def test_every_fault_ends_with_its_remedy() -> None:
-    for code in texts().codes("cli", "faults"):
-        sentences = texts().find("cli", "faults", code)
+def test_every_fault_ends_with_its_remedy(texts: Catalogue) -> None:
+    for code in texts.codes("cli", "faults"):
+        sentences = texts.find("cli", "faults", code)
         assert sentences is not None
         assert re.search(r"[.:] [A-Z\\'].*\.$", sentences), code
 
 
-def test_every_kind_has_a_short_name() -> None:
-    assert texts().codes("cli", "kinds") == {*KINDS, "any"}
+def test_every_kind_has_a_short_name(texts: Catalogue) -> None:
+    assert texts.codes("cli", "kinds") == {*KINDS, "any"}
+
+
+def test_an_example_is_the_same_command_in_every_language(texts: Catalogue) -> None:
+    for command in texts.codes("cli", "examples"):
+        typed = texts.text("cli", "examples", command)
+        assert re.sub(r'"[^"]*"', '""', typed) == re.sub(r'"[^"]*"', '""', say("examples", command))
 
 
 def test_values_are_shown_as_they_read() -> None:

@@ -7,7 +7,7 @@ import azure.functions as func
 import pytest
 
 from functions import evaluation, notifications, reconciliation, reporting, subscriptions, telling
-from shared.texts.catalogue import catalogue
+from shared.texts.catalogue import Catalogue, catalogue
 from shared.watch.fault_codes import CODES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operate.md"
@@ -40,12 +40,16 @@ def test_every_log_that_the_table_or_a_card_sends_people_to_is_a_functions() -> 
     named: set[str] = set()
     for code, (_, remedy) in rows().items():
         named |= set(re.findall(r"(?:Log of|and of) `(\w+)`", remedy))
-        named |= set(re.findall(r"Functions > (\w+) >", TEXTS.text("problems", code, "remedy")))
+        named |= set(re.findall(r"Functions › (\w+) ›", TEXTS.text("problems", code, "remedy")))
     assert len(named) >= 7
     assert named <= functions()
 
 
 @pytest.mark.parametrize("code", sorted(code for code, (_, remedy) in rows().items() if "Log of" in remedy))
-def test_the_table_and_the_card_send_people_to_the_same_log(code: str) -> None:
+def test_the_table_and_the_card_send_people_to_the_same_log(code: str, texts: Catalogue) -> None:
     [first] = re.findall(r"Log of `(\w+)`", rows()[code][1])
-    assert f"Function App > Functions > {first} > Invocations" in TEXTS.text("problems", code, "remedy")
+    path = {
+        "en": "Function App › Functions › {} › Invocations",
+        "nl": "Functie-app › Functies › {} › Aanroepen",
+    }
+    assert path.get(texts.language, "› {} ›").format(first) in texts.text("problems", code, "remedy")

@@ -11,10 +11,11 @@ from shared.model import Finding
 from shared.notify.names import Names, Person
 from shared.notify.wording import Wording
 from shared.rules.loader import Rules, load_rules
-from shared.texts.catalogue import LANGUAGES, catalogue
+from shared.texts.catalogue import catalogue, languages
 from tests.findings.finding_cases import USER_ID, Case, subject_id
 from tests.notify.card_samples import entry_of
 
+LANGUAGES = languages()
 FILE = Path(__file__).parents[1] / "cases" / "licence_errors.toml"
 
 

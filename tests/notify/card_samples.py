@@ -29,6 +29,7 @@ from shared.notify.messages import (
     Message,
 )
 from shared.notify.names import Names, Person
+from shared.notify.scene import RULES as RULES_CHANGED
 from shared.notify.wording import Wording
 from shared.rules.kinds import KindRow
 from shared.texts.catalogue import Catalogue, catalogue
@@ -361,6 +362,9 @@ def every_form() -> dict[str, Message]:
         "returned-some-left": Message(form=RETURNED, about=mass(left=12)),
         "declared-edition": Message(form=DECLARED, items=news(), about=change()),
         "declared-settings": Message(form=DECLARED, items=news(), about=change(settings=edited)),
+        "declared-rules": Message(
+            form=DECLARED, items=news(), about=change(settings={RULES_CHANGED: ("a1", "b2")})
+        ),
         "declared-product": Message(form=DECLARED, items=news(), about=product),
         "declared-nothing": Message(form=DECLARED, about=change(opened=0, resolved=0)),
         "exception-ending": Message(form=ENDING, items=(one,), about=exemption()),

@@ -236,8 +236,16 @@ def test_a_released_card_says_who_released_it(by: str, words: str) -> None:
     ("left", "title", "words"),
     [
         (0, "Gone back: 5,012 of 5,012 users are as they were before", ""),
-        (1, "Gone back: 5,011 of 5,012 users are as they were before", "1 user is still as it became."),
-        (12, "Gone back: 5,000 of 5,012 users are as they were before", "12 users are still as they became."),
+        (
+            1,
+            "Gone back: 5,011 of 5,012 users are as they were before",
+            "1 user is still as the change left them.",
+        ),
+        (
+            12,
+            "Gone back: 5,000 of 5,012 users are as they were before",
+            "12 users are still as the change left them.",
+        ),
     ],
 )
 def test_a_returned_card_says_how_many_went_back(left: int, title: str, words: str) -> None:
@@ -249,6 +257,13 @@ def test_a_returned_card_says_how_many_went_back(left: int, title: str, words: s
 
 
 # --- changes ---------------------------------------------------------------------------------------------
+
+
+def test_a_declared_card_of_a_new_release_says_so_in_words_and_shows_no_digest() -> None:
+    text = text_of(card_of(every_form()["declared-rules"]))
+    assert "Since your change of the rules of the watch" in text
+    assert "judges by other rules" in text
+    assert "a1" not in text
 
 
 def test_a_declared_card_names_the_setting_as_people_know_it_before_and_after() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 
 from shared.notify.cards.change import SETTING_OF
-from shared.notify.messages import RULES
+from shared.notify.scene import RULES
 from shared.notify.surroundings import choices
 from shared.rules.policy import Policy
 
@@ -34,7 +34,16 @@ def test_a_choice_reads_as_it_is_written_in_the_settings() -> None:
 def test_every_choice_changes_its_own_text_and_no_other() -> None:
     before = choices(Policy(), "")
     for name, value in msgspec.structs.asdict(Policy()).items():
-        other = value + timedelta(days=1) if isinstance(value, timedelta) else None
-        other = other or (value + 1 if isinstance(value, int) else ("x",) if isinstance(value, tuple) else "x")
-        after = choices(msgspec.structs.replace(Policy(), **{name: other}), "")
+        after = choices(msgspec.structs.replace(Policy(), **{name: _other(value)}), "")
         assert {key for key in after if after[key] != before[key]} == {name}
+
+
+def _other(value: object) -> object:
+    match value:
+        case timedelta():
+            return value + timedelta(days=1)
+        case int():
+            return value + 1
+        case tuple():
+            return ("x",)
+    return "x"

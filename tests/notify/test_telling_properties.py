@@ -136,6 +136,9 @@ class History:
         decision = self.story.decision
         if not self._crash:
             self.discarded.update(decision.discarded)
+        else:
+            # It was noted that they may hear of it; nobody is left to note that they did not.
+            self.unknowable.update(item.entry.id for one in decision.messages for item in one.items)
         spoken = [
             item.entry.id
             for message in decision.messages
@@ -154,7 +157,6 @@ class History:
     def _post(self, message: Message, at: datetime) -> Delivered | Failed:
         if self._crash:
             # Whatever the answer was, nobody is left to remember it.
-            self.unknowable.update(item.entry.id for item in message.items)
             self.perhaps.update(item.entry.id for item in message.items)
         if message.form in HEARD_BY and self._route not in ("refuses", "throttles"):
             for item in message.items:
@@ -208,6 +210,7 @@ def test_every_finding_is_told_or_has_a_named_reason(script: list[Action]) -> No
 
 @settings(max_examples=300, deadline=None)
 @given(actions)
+@example([("toggle", "cause"), ("run", "offered"), ("toggle", "cause")])
 def test_an_end_or_a_reminder_is_told_only_of_what_people_may_have_heard(script: list[Action]) -> None:
     history = History(script)
     history.comes_to_rest()

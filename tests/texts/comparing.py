@@ -17,7 +17,7 @@ ALIKE = Path(__file__).parent / "alike.toml"
 """The texts that may read as in English."""
 
 _PLACE = re.compile(r"\{(\w+)\}")
-_KEPT = re.compile(r"[A-Z]+_[A-Z_]+|\w+(?:[./]\w+)+|(?:/\w+)+|\d+")
+_KEPT = re.compile(r"\w+_\w+|\w+(?:[./]\w+)+|(?:/\w+)+|\d+")
 _THOUSANDS = re.compile(r"(?<=\d)[.,\u00a0\u202f](?=\d{3})")
 
 OPENING, CLOSING = "⟦", "⟧"

@@ -1,4 +1,4 @@
-"""Everything a card can say comes from the catalogue: no word of it is written in the code."""
+"""Everything a card or an event can say comes from the catalogue: no word of it is written in the code."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,31 +6,38 @@ from typing import Any
 import msgspec
 import pytest
 
+from shared.findings.failures import ANOTHER_PRODUCT, NO_CODE
 from shared.findings.failures import CODES as ERRORS
-from shared.findings.failures import NO_CODE
 from shared.model import Moment, State, Step, SubjectType
 from shared.notify.cards import LIMIT, Backdrop, card
+from shared.notify.cards.change import SETTING_OF
 from shared.notify.entries import Entry, Heard
 from shared.notify.messages import BASELINE, SINGLE, SUMMARY, Item, Message
 from shared.notify.names import Names, Person
-from shared.notify.wording import VARIANTS, Wording
+from shared.notify.wording import FAULT, VARIANTS, Wording
 from shared.texts.catalogue import DEFAULT, FOLDER, Catalogue
 from shared.watch import unwell
 from shared.watch.fault_codes import CAUSES as FAULT_CAUSES
 from shared.watch.fault_codes import CODES as FAULTS
 from tests.notify.card_samples import (
+    AT,
     BY_STATE,
     EMS_E3,
     VALUES,
     all_texts,
+    card_of,
+    commands_of,
     ended,
     entry,
+    every_form,
     names,
     schema_faults,
     single,
     size,
     wording,
 )
+from tests.notify.event_samples import FORMS as EVENTS
+from tests.notify.event_samples import made
 from tests.notify.story import RULES, second
 from tests.notify.test_telling_texts import CAUSES, ENDS, EVIDENCES, OTHER_CAUSES, REACH
 from tests.texts import comparing
@@ -38,7 +45,7 @@ from tests.texts.comparing import from_elsewhere, marked
 
 ENGLISH = FOLDER / f"{DEFAULT}.toml"
 MARKS = marked(ENGLISH)
-BACKDROP = Backdrop(edition="2017-10-24", differing={"2025-03-04": 1234}, users=1000)
+BACKDROP = Backdrop(edition="2017-10-24", at=AT, differing={"2025-03-04": 1234}, users=1000)
 EVIDENCE_CODES = [one for one in EVIDENCES if one != "trial"]
 FAULT_WITH_CAUSE = [
     (code, cause) for code in sorted(FAULTS) for cause in ("", *sorted(FAULT_CAUSES.get(code, ())))
@@ -88,9 +95,15 @@ def _values(*nodes: Any) -> Iterable[str]:
             yield node
 
 
+def wrote(payload: Mapping[str, Any]) -> list[str]:
+    """What people read of a card, without the commands that they copy: those are the same in any language."""
+    commands = commands_of(payload)
+    return [text for text in all_texts(payload) if text not in commands]
+
+
 def written_in_code(payload: Mapping[str, Any], known: Iterable[str]) -> dict[str, set[str]]:
     """By text of a card, the words that no catalogue gave."""
-    return comparing.written_in_code(all_texts(payload), known)
+    return comparing.written_in_code(wrote(payload), known)
 
 
 # --- the packaged languages -------------------------------------------------------------------------------
@@ -104,7 +117,8 @@ def test_a_card_of_every_kind_and_state_is_whole_in_every_language(
     said = "\n".join(all_texts(payload))
     assert payload["attachments"][0]["content"]["lang"] == texts.language
     assert texts.text("kinds", kind, "title", state) in said
-    for heading in ("who", "state", "rule", "since", "why", "remedy"):
+    headings = {"who", "state", "rule", "since", "why", "remedy"}
+    for heading in headings - {"rule"} if kind == FAULT else headings:
         assert texts.text("card", heading) in said
     assert texts.text("card", "numbered", n=1, text="") in said
     assert texts.text("format", "unknown_code", code="") not in said
@@ -123,11 +137,67 @@ def test_a_fault_of_the_watch_is_whole_in_every_language(code: str, cause: str, 
     assert not line.startswith(code)
 
 
-@pytest.mark.parametrize("code", [*ERRORS, NO_CODE, "NewViolation"])
+@pytest.mark.parametrize("code", [*ERRORS, NO_CODE, ANOTHER_PRODUCT, "NewViolation"])
 def test_every_licence_error_is_explained_in_every_language(code: str, texts: Catalogue) -> None:
-    words = wording(names(texts=texts))
     meaning = texts.find("errors", code)
-    assert words.error(code) == (f"{meaning} ({code})" if meaning else "NewViolation")
+    microsofts = f"{meaning} ({code})" if code in ERRORS else meaning
+    assert wording(names(texts=texts)).error(code) == (microsofts or "NewViolation")
+
+
+# --- every form -------------------------------------------------------------------------------------------
+
+EVERY_FORM = every_form()
+SENTENCES = ("title", "line", "why", "steps", "name")
+"""The keys of an event whose values are for people."""
+
+
+def in_code_of(message: Message) -> set[str]:
+    """The names and codes that its card shows as they are: of its findings, and of what it is about."""
+    known = set().union(*(codes_of(item.entry) for item in message.items))
+    about = msgspec.to_builtins(message.about)
+    return known | set(_values(about)) | set(SETTING_OF.values())
+
+
+def sentences(node: Any, key: str = "") -> Iterable[str]:
+    """The strings of an event that are for people."""
+    if isinstance(node, Mapping):
+        for name, one in node.items():
+            yield from sentences(one, name)
+    elif isinstance(node, list):
+        for one in node:
+            yield from sentences(one, key)
+    elif isinstance(node, str) and key in SENTENCES:
+        yield node
+
+
+@pytest.mark.parametrize("form", EVERY_FORM)
+def test_a_card_of_every_form_is_whole_in_every_language(form: str, texts: Catalogue) -> None:
+    payload = card_of(EVERY_FORM[form], names(texts=texts))
+    assert payload["attachments"][0]["content"]["lang"] == texts.language
+    assert texts.text("format", "unknown_code", code="") not in "\n".join(all_texts(payload))
+    assert schema_faults(payload) == []
+    assert size(payload) <= LIMIT
+
+
+@pytest.mark.parametrize("shown", ["named", "unnamed"])
+@pytest.mark.parametrize("form", EVERY_FORM)
+def test_a_card_of_every_form_has_no_word_of_the_code(form: str, shown: str) -> None:
+    message = EVERY_FORM[form]
+    payload = card_of(message, {"named": NAMED, "unnamed": UNNAMED}[shown])
+    assert written_in_code(payload, in_code_of(message)) == {}
+
+
+@pytest.mark.parametrize("form", EVENTS)
+def test_the_sentences_of_an_event_have_no_word_of_the_code(form: str) -> None:
+    read = list(sentences(made(EVENTS[form], NAMED)))
+    assert comparing.written_in_code(read, in_code_of(EVENTS[form])) == {}
+    assert read or not EVENTS[form].items
+
+
+def test_a_command_on_a_card_asks_for_name_and_reason_in_the_language_of_the_card(texts: Catalogue) -> None:
+    (command,) = commands_of(card_of(EVERY_FORM["single"], names(texts=texts)))
+    owner, reason = texts.text("exception", "your_name"), texts.text("exception", "your_reason")
+    assert f'--owner "{owner}" --reason "{reason}"' in command
 
 
 # --- in marks ---------------------------------------------------------------------------------------------

@@ -137,6 +137,12 @@ def test_a_permission_or_setting_that_is_renamed_is_found(wrong: str) -> None:
     assert len(comparing.other_names({"a": "Grant User.Read.All"}, {"a": wrong})) == 1
 
 
+def test_a_function_of_the_app_that_is_renamed_is_found() -> None:
+    english = {"a": "Functions › tenant_facts › Invocations"}
+    assert comparing.other_names(english, {"a": "Functies › tenant_facts › Aanroepen"}) == []
+    assert len(comparing.other_names(english, {"a": "Functies › tenant_feiten › Aanroepen"})) == 1
+
+
 def test_a_number_may_have_its_thousands_set_apart_otherwise_and_no_other_digits() -> None:
     assert comparing.other_names({"a": "1,000 of 10"}, {"a": "1.000 van 10"}) == []
     assert len(comparing.other_names({"a": "1,000 of 10"}, {"a": "100 van 10"})) == 1

@@ -6,6 +6,7 @@ from shared.notify.cards.frame import Backdrop, Body, Line, block, heading, sect
 from shared.notify.cards.many import news, standing
 from shared.notify.cards.parts import next_steps
 from shared.notify.messages import Change, Message
+from shared.notify.scene import RULES
 from shared.notify.wording import Wording
 from shared.texts.plain import plain
 
@@ -55,7 +56,7 @@ def _title(change: Change, wording: Wording) -> str:
     parts = ", ".join(text("declared", name, n=number(n)) for name, n in counts if n)
     parts = parts or text("declared", "none")
     if change.settings:
-        names = list(dict.fromkeys(_setting(field) for field in change.settings))
+        names = list(dict.fromkeys(_setting(field, wording) for field in change.settings))
         what = (
             wording.texts.text("format", "and", first=names[0], last=names[1])
             if len(names) == 2
@@ -72,11 +73,14 @@ def _title(change: Change, wording: Wording) -> str:
 
 def _settings(change: Change, wording: Wording) -> list[str]:
     """A line for each setting: its name, the value before and after."""
+    text = wording.texts.text
     return [
-        wording.texts.text(
+        text("declared", "new_rules")
+        if field == RULES
+        else text(
             "declared",
             "setting",
-            name=_setting(field),
+            name=_setting(field, wording),
             before=_value(field, before, wording),
             after=_value(field, after, wording),
         )
@@ -84,8 +88,8 @@ def _settings(change: Change, wording: Wording) -> list[str]:
     ]
 
 
-def _setting(field: str) -> str:
-    return plain(SETTING_OF.get(field, field))
+def _setting(field: str, wording: Wording) -> str:
+    return wording.texts.text("declared", "rules") if field == RULES else plain(SETTING_OF.get(field, field))
 
 
 def _value(field: str, value: str, wording: Wording) -> str:
