@@ -50,7 +50,7 @@ def digest(
 ) -> Digest:
     """How things stand on a route. `entries`: those of the route; `standing`: their reasons."""
     memory, now = table.route(route), scene.now
-    known = [one for one in entries.values() if one.open and route in one.told]
+    known = [one for one in entries.values() if one.open and route in one.told and not one.quiet]
     counts: Counter[str] = Counter()
     flapping: list[Entry] = []
     for finding, silence in standing.items():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.model import Severity
 from shared.notify.digest import next_due
+from shared.notify.exemptions import Exemption
 from shared.notify.messages import DIGEST, Digest
 from shared.notify.routes import Delivered, Failed
 from shared.notify.scene import Reading, Telling
@@ -153,6 +154,19 @@ def test_the_digest_counts_what_was_told_since_the_last_and_what_stands() -> Non
     assert after.opened == {"coverage: uncovered": 1}
     assert after.resolved == {}
     assert after.since == second(7 * DAY - HOUR)
+
+
+def test_what_was_told_and_is_excepted_now_counts_once_as_not_told() -> None:
+    story = Story(WITH_DIGEST)
+    story.opens(0, "a")
+    story.plays(2 * HOUR, every=HOUR)
+    story.exemptions = (
+        Exemption(id="x", owner="Ada", reason="leaves", created_at=second(3 * HOUR), until=second(90 * DAY),
+                  subject_type="user", subject_id="user-a"),
+    )  # fmt: skip
+    story.plays(7 * DAY - 2 * HOUR, every=HOUR, since=3 * HOUR)
+    (about,) = digests(story.runs(7 * DAY - HOUR))
+    assert (about.open, about.quiet) == ({}, {"excepted": 1})
 
 
 def test_the_digest_says_why_what_stands_is_not_told() -> None:
