@@ -40,7 +40,7 @@ def test_another_edition_is_one_card_since_your_change_whatever_comes_of_it() ->
                 subject_type="tenant", subject=TENANT, about=SKU)  # fmt: skip
     story.plays(2400, since=1260)
     story.settled = True
-    story.plays(DAY, since=2460).expect(
+    story.plays(3600, since=2460).plays(DAY, every=3600, since=7200).expect(
         (960, "one card: 8 opened"),
         (2460 + 900, "since your change: 601 opened, 5 changed, 3 resolved"),
     )

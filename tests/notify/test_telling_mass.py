@@ -44,7 +44,9 @@ def test_5000_users_who_lose_their_sku_are_one_held_card_and_one_released_card()
     reading(story, 1000, 1830)
     for at in range(1020, 1860, 60):
         assert not story.runs(at).decision.wants_reading, "one is under way"
-    story.plays(3 * 3600, since=1860).expect((960, "held: 5000 worse"), (1860, "released: 5000 opened"))
+    story.plays(3 * 3600, every=600, since=1860).expect(
+        (960, "held: 5000 worse"), (1860, "released: 5000 opened")
+    )
     assert not story.table.brakes
     assert not story.decision.wants_reading
 
