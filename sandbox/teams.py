@@ -23,10 +23,10 @@ from jsonschema import Draft6Validator
 from jsonschema.exceptions import ValidationError
 
 from sandbox.card_text import as_text
+from sandbox.listening import listening
 
 __all__ = ["Posted", "Refused", "Rejected", "TeamsError", "TeamsSink", "as_text", "check_message", "serve"]
 
-ADDRESS = "127.0.0.1"
 # Microsoft's limit for a message by webhook, markup included.
 LARGEST_MESSAGE = 28 * 1024
 CARD_VERSION = "1.4"
@@ -129,18 +129,8 @@ class TeamsSink:
         application.router.add_get("/cards", self._list)
         application.router.add_get("/", self._show)
         application.router.add_post("/control", self._control)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         async with contextlib.AsyncExitStack() as stack:
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            try:
-                await web.TCPSite(runner, ADDRESS, self._port).start()
-            except OSError as error:
-                raise TeamsError(
-                    f"port {self._port} on {ADDRESS} can't be used ({error.strerror}): stop what uses it or "
-                    "choose another (0 lets the system choose)"
-                ) from None
-            self.base = f"http://{ADDRESS}:{runner.addresses[0][1]}"
+            self.base = await listening(stack, application, self._port, TeamsError)
             self._stack = stack.pop_all()
         return self
 

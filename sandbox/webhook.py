@@ -22,9 +22,10 @@ from typing import Any, Self
 from aiohttp import web
 from jsonschema import Draft202012Validator
 
+from sandbox.listening import listening
+
 __all__ = ["SECRET", "Received", "WebhookError", "WebhookSink", "serve"]
 
-ADDRESS = "127.0.0.1"
 SECRET = "whsec_" + base64.b64encode(b"the sandbox has no secrets......").decode()
 TOLERANCE = timedelta(minutes=5)
 LARGEST_EVENT = 256 * 1024
@@ -91,18 +92,8 @@ class WebhookSink:
     async def __aenter__(self) -> Self:
         application = web.Application(client_max_size=16 * 1024 * 1024)
         application.router.add_post("/events", self._take)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         async with contextlib.AsyncExitStack() as stack:
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            try:
-                await web.TCPSite(runner, ADDRESS, self._port).start()
-            except OSError as error:
-                raise WebhookError(
-                    f"port {self._port} on {ADDRESS} can't be used ({error.strerror}): stop what uses it or "
-                    "choose another (0 lets the system choose)"
-                ) from None
-            self.base = f"http://{ADDRESS}:{runner.addresses[0][1]}"
+            self.base = await listening(stack, application, self._port, WebhookError)
             self._stack = stack.pop_all()
         return self
 
