@@ -78,7 +78,14 @@ def decide(table: Table, mutes: Sequence[MuteRow], telling: Telling, scene: Scen
     ]
     change = declared.settled(change, telling, scene) if change else None
     coming = {item.entry.id for item in free if change and declared.holds(change, item)}
-    braked = brake(table.brakes, (one for one in free if one.entry.id not in coming), telling, scene)
+    change_due = bool(
+        change and declared.due(change, (one for one in free if one.entry.id in coming), telling, scene)
+    )
+    if change and change_due and change.due_at is None:
+        change = msgspec.structs.replace(change, due_at=scene.now)
+    quieted = [one for one in quiet.entries.values() if one.open and one.quiet and not one.told]
+    uncoming = (one for one in free if one.entry.id not in coming)
+    braked = brake(table.brakes, uncoming, telling, scene, quieted if table.brakes else ())
     table = _discarded(table, braked.discarded, scene)
     sides = (*braked.held, *braked.released)
     run = Run(
@@ -94,9 +101,7 @@ def decide(table: Table, mutes: Sequence[MuteRow], telling: Telling, scene: Scen
         },
         braked=braked,
         change=change,
-        change_due=bool(
-            change and declared.due(change, (one for one in free if one.entry.id in coming), telling, scene)
-        ),
+        change_due=change_due,
     )
     return _over_routes(run, netted)
 

@@ -30,8 +30,10 @@ def gathered(
     """The cards about many at once: held, let go, gone back, brought about by a declared change."""
     messages: list[Message] = []
     for side in run.braked.held:
-        ours = entries.keys() & side.items.keys()
-        if side.brake.asked_at and ours and route not in side.brake.told:
+        if not side.brake.asked_at or route in side.brake.told:
+            continue
+        # A route that is new may know of all of it already, by its first card.
+        if _said_on(route, (entries[one] for one in side.items if one in entries)):
             messages.append(Message(form=HELD, route=route, about=side.brake.mass))
     for side in run.braked.released:
         items = _said_on(route, (entries[one] for one in side.items if one in entries))
