@@ -109,10 +109,15 @@ def _without_change(table: Table) -> Table:
 def ending_exceptions(run: Run, route: str, entries: Mapping[str, Entry]) -> list[Message]:
     """Those that end soon and cover something, told of once."""
     messages = []
-    for one in run.quiet.ending:
-        if route in run.table.exemptions.get(one.id, _UNTOLD).warned:
-            continue
-        covered = [entry for entry in entries.values() if entry.quiet == f"{Reason.EXCEPTED}:{one.id}"]
+    unwarned = [
+        one for one in run.quiet.ending if route not in run.table.exemptions.get(one.id, _UNTOLD).warned
+    ]
+    by_exception: dict[str, list[Entry]] = {f"{Reason.EXCEPTED}:{one.id}": [] for one in unwarned}
+    for entry in entries.values() if unwarned else ():
+        if entry.quiet in by_exception:
+            by_exception[entry.quiet].append(entry)
+    for one in unwarned:
+        covered = by_exception[f"{Reason.EXCEPTED}:{one.id}"]
         if covered:
             items = tuple(sorted((Item(moment=Moment.OPENED, entry=e) for e in covered), key=importance))
             messages.append(Message(form=ENDING, route=route, items=items, about=one))
