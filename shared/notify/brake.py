@@ -50,14 +50,25 @@ def limit(users: int | None) -> int:
     return min(AT_MOST, max(AT_LEAST, (users or 0) * PERCENT // 100))
 
 
-def brake(brakes: Iterable[Brake], items: Iterable[Item], telling: Telling, scene: Scene) -> Braked:
-    """Hold, release, or let be. `items`: what there is to say of users and nothing else hinders."""
+def brake(
+    brakes: Iterable[Brake],
+    items: Iterable[Item],
+    telling: Telling,
+    scene: Scene,
+    quieted: Iterable[Entry] = (),
+) -> Braked:
+    """Hold, release, or let be. `items`: what there is to say of users and nothing else hinders; `quieted`:
+    open findings of users that something else hinders, and nobody has heard of."""
     known = {one.worse: one for one in brakes}
     sides: dict[bool, list[Item]] = {True: [], False: []}
     for item in items:
         if item.entry.subject_type is SubjectType.USER:
             sides[item.moment is not Moment.RESOLVED].append(item)
-    found = [_side(worse, known.get(worse), sides[worse], telling, scene) for worse in (True, False)]
+    hidden = [entry for entry in quieted if entry.subject_type is SubjectType.USER]
+    found = [
+        _side(worse, known.get(worse), sides[worse], hidden if worse else [], telling, scene)
+        for worse in (True, False)
+    ]
     return Braked(
         held=tuple(one for side in found for one in side.held),
         released=tuple(one for side in found for one in side.released),
@@ -66,34 +77,51 @@ def brake(brakes: Iterable[Brake], items: Iterable[Item], telling: Telling, scen
     )
 
 
-def _side(worse: bool, known: Brake | None, items: list[Item], telling: Telling, scene: Scene) -> Braked:
+def _side(
+    worse: bool,
+    known: Brake | None,
+    items: list[Item],
+    hidden: list[Entry],
+    telling: Telling,
+    scene: Scene,
+) -> Braked:
     if known is None:
         return _watched(worse, items, telling, scene)
-    if known.released_at is not None:
-        return _let_go(known, items)
+    ended = known.over_at or (known.until or known.at if known.released_at else None)
+    if ended is not None:
+        # A route that has yet to hear of the end must not keep the next mass change from being held.
+        later = [item for item in items if came_about(item.entry) > ended]
+        another = _watched(worse, later, telling, scene, heard_on=known.heard_on)
+        if another.held:
+            return another
+        return _over(known, scene) if known.over_at else _let_go(known, items, hidden, scene)
     ours = [item for item in items if came_about(item.entry) >= known.since]
     order = scene.release
     if order is not None and order.at >= known.at:
         if order.discard:
             return Braked(discarded=tuple(item.entry.id for item in ours))
-        return _let_go(_released(known, scene.now, scene.now, order.by), ours)
+        return _let_go(_released(known, scene.now, scene.now, order.by), ours, hidden, scene)
     users = len({item.entry.subject_id for item in ours})
     if users <= known.mass.limit // 2:
-        return Braked(returned=(_left(known, users),)) if known.heard_on else Braked()
+        return _over(_left(known, ours, hidden, scene), scene)
     reading = scene.reading
     if known.asked_at and reading and reading.started_at > known.asked_at:
-        return _let_go(_released(known, scene.now, reading.started_at, ""), ours)
+        return _let_go(_released(known, scene.now, reading.started_at, ""), ours, hidden, scene)
     return Braked(held=(_still(known, ours, users, telling, scene),))
 
 
-def _watched(worse: bool, items: list[Item], telling: Telling, scene: Scene) -> Braked:
+def _watched(
+    worse: bool, items: list[Item], telling: Telling, scene: Scene, heard_on: Iterable[str] = ()
+) -> Braked:
+    """Off, or on from now. `heard_on`: routes that know of a hold before it, and not of its end."""
     recent = [item for item in items if scene.now - came_about(item.entry) <= telling.mass_window]
     users = len({item.entry.subject_id for item in recent})
     if users <= limit(scene.users):
         return Braked()
     since = min(came_about(item.entry) for item in recent)
     mass = _mass(worse, recent, users, limit(scene.users), since)
-    new = Brake(worse=worse, since=since, at=scene.now, mass=mass)
+    doubt = dict.fromkeys(heard_on, scene.now)
+    new = Brake(worse=worse, since=since, at=scene.now, mass=mass, doubt=doubt)
     return Braked(held=(Held(new, {item.entry.id: item for item in recent}),))
 
 
@@ -115,20 +143,30 @@ def _released(known: Brake, now: datetime, until: datetime, by: str) -> Brake:
     return msgspec.structs.replace(known, released_at=now, until=until, mass=mass)
 
 
-def _let_go(known: Brake, items: list[Item]) -> Braked:
+def _let_go(known: Brake, items: list[Item], hidden: list[Entry], scene: Scene) -> Braked:
     """Told as one card until it got through everywhere, without what came after the second reading began."""
     until = known.until or known.at
     ours = [item for item in items if known.since <= came_about(item.entry) <= until]
     if not ours:
-        return Braked(returned=(_left(known, 0),)) if known.heard_on else Braked()
+        return _over(_left(known, [], hidden, scene), scene)
     users = len({item.entry.subject_id for item in ours})
     mass = _mass(known.worse, ours, users, known.mass.limit, known.since, by=known.mass.by)
     brake = msgspec.structs.replace(known, mass=mass)
     return Braked(released=(Held(brake, {item.entry.id: item for item in ours}),))
 
 
-def _left(known: Brake, users: int) -> Brake:
-    return msgspec.structs.replace(known, mass=msgspec.structs.replace(known.mass, left=users))
+def _over(known: Brake, scene: Scene) -> Braked:
+    """Remembered until the routes that heard of it, and still are, know that it is over."""
+    heard = known.heard_on.intersection(rule.name for rule in scene.routes)
+    return Braked(returned=(known,)) if heard else Braked()
+
+
+def _left(known: Brake, items: list[Item], hidden: list[Entry], scene: Scene) -> Brake:
+    """Over, with how many are still as they became: what a cause explains meanwhile did not go back."""
+    users = {item.entry.subject_id for item in items}
+    users.update(entry.subject_id for entry in hidden if came_about(entry) >= known.since)
+    mass = msgspec.structs.replace(known.mass, left=min(len(users), known.mass.users))
+    return msgspec.structs.replace(known, mass=mass, over_at=scene.now)
 
 
 def _mass(worse: bool, items: list[Item], users: int, limit: int, since: datetime, *, by: str = "") -> Mass:

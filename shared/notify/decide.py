@@ -13,12 +13,11 @@ import msgspec
 from shared.model import Moment
 from shared.notify import declared, handover
 from shared.notify.brake import brake, wants_reading
-from shared.notify.entries import Entry, Heard, without_details
+from shared.notify.entries import Entry, Heard, told_anew, without_details
 from shared.notify.gathered import settled_change, settled_exceptions
 from shared.notify.messages import HEARD_BY, Item, Message
 from shared.notify.one_route import baseline, told_one_by_one
 from shared.notify.quiet import Quiet, marked
-from shared.notify.routing import routes_of
 from shared.notify.run import Run, moment_of
 from shared.notify.scene import Scene, Telling
 from shared.notify.states import Held, Reason, Silence
@@ -78,8 +77,15 @@ def decide(table: Table, mutes: Sequence[MuteRow], telling: Telling, scene: Scen
     ]
     change = declared.settled(change, telling, scene) if change else None
     coming = {item.entry.id for item in free if change and declared.holds(change, item)}
-    braked = brake(table.brakes, (one for one in free if one.entry.id not in coming), telling, scene)
-    table = _discarded(table, braked.discarded, scene)
+    change_due = bool(
+        change and declared.due(change, (one for one in free if one.entry.id in coming), telling, scene)
+    )
+    if change and change_due and change.due_at is None:
+        change = msgspec.structs.replace(change, due_at=scene.now)
+    quieted = [one for one in quiet.entries.values() if one.open and one.quiet and not one.told]
+    uncoming = (one for one in free if one.entry.id not in coming)
+    braked = brake(table.brakes, uncoming, telling, scene, quieted if table.brakes else ())
+    table = _discarded(table, braked.discarded, quiet, scene)
     sides = (*braked.held, *braked.released)
     run = Run(
         table=msgspec.structs.replace(
@@ -94,9 +100,7 @@ def decide(table: Table, mutes: Sequence[MuteRow], telling: Telling, scene: Scen
         },
         braked=braked,
         change=change,
-        change_due=bool(
-            change and declared.due(change, (one for one in free if one.entry.id in coming), telling, scene)
-        ),
+        change_due=change_due,
     )
     return _over_routes(run, netted)
 
@@ -117,7 +121,7 @@ def _news(entry: Entry, quiet: Quiet, heard: frozenset[str]) -> Item | None:
     return Item(moment=Moment.OPENED if Moment.OPENED in found else Moment.CHANGED, entry=entry)
 
 
-def _discarded(table: Table, findings: Iterable[str], scene: Scene) -> Table:
+def _discarded(table: Table, findings: Iterable[str], quiet: Quiet, scene: Scene) -> Table:
     """These count as told, on every route."""
     entries = dict(table.entries)
     for finding in findings:
@@ -126,9 +130,8 @@ def _discarded(table: Table, findings: Iterable[str], scene: Scene) -> Table:
             del entries[finding]
             continue
         heard = Heard(state=entry.state, fingerprint=entry.fingerprint, at=scene.now)
-        routes = routes_of(entry, scene.routes, scene.memberships)
-        told = {**entry.told, **dict.fromkeys(routes, heard)}
-        entries[finding] = without_details(msgspec.structs.replace(entry, told=told, doubt={}))
+        told = {**entry.told, **dict.fromkeys(quiet.routes[finding], heard)}
+        entries[finding] = without_details(told_anew(entry, told, {}))
     return msgspec.structs.replace(table, entries=entries)
 
 
@@ -156,7 +159,7 @@ def _over_routes(run: Run, netted: tuple[str, ...]) -> Decision:
             else:
                 messages.append(message)
         standing[route] = reasons
-    table = handover.pruned(table, live | wanted_keys)
+    table = handover.pruned(table, live | wanted_keys, {rule.name for rule in run.scene.routes})
     table = settled_exceptions(settled_change(table, run, messages, standing), run, wanted_keys)
     return Decision(
         messages=handover.with_delays(messages, table),

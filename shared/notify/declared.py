@@ -33,12 +33,13 @@ def declared_since(table: Table, scene: Scene) -> Declared | None:
     if not settings and not skus:
         return known
     at = table.ran_at or scene.now
-    if known is None:
-        return Declared(at=at, noticed_at=scene.now, settings=settings, skus=skus)
+    if known is None or known.told:
+        # Who has had the card is not told again of what it was about.
+        return Declared(at=at, noticed_at=scene.now, begun_at=scene.now, settings=settings, skus=skus)
     joined = _joined(known.settings, settings)
     together = tuple(sorted({*known.skus, *skus}))
     return msgspec.structs.replace(
-        known, settings=joined, skus=together, noticed_at=scene.now, settled_at=None, told={}
+        known, settings=joined, skus=together, noticed_at=scene.now, settled_at=None, due_at=None
     )
 
 
@@ -81,9 +82,11 @@ def settled(change: Declared, telling: Telling, scene: Scene) -> Declared:
 
 
 def holds(change: Declared, item: Item) -> bool:
-    """Whether this comes of the change: it came about since, and is about what was changed."""
+    """Whether this comes of the change: about what was changed, since then and before its card was due."""
     entry = item.entry
     if entry.kind in _APART or came_up(entry) < change.at:
+        return False
+    if change.due_at is not None and came_up(entry) > change.due_at:
         return False
     if change.settings:
         return True
@@ -101,7 +104,8 @@ def _concerns(entry: Entry, skus: Iterable[str]) -> bool:
 def due(change: Declared, items: Iterable[Item], telling: Telling, scene: Scene) -> bool:
     """Whether what came of it is told now: everybody was judged, it has lasted, and no more comes."""
     now = scene.now
-    if now - change.noticed_at >= AT_MOST:
+    # From the first of several on: a setting that goes to and fro must not hold people for ever.
+    if change.due_at is not None or now - (change.begun_at or change.noticed_at) >= AT_MOST:
         return True
     if change.settled_at is None or now - change.settled_at < telling.confirm_after:
         return False

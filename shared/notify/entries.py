@@ -96,6 +96,11 @@ class _Said(Facts, frozen=True):
     evidence: Mapping[str, str] = {}
 
 
+def told_anew(entry: Entry, told: Mapping[str, Heard], doubt: Mapping[str, Heard]) -> Entry:
+    """A finding that people have just heard of, or that counts so: the clock of its reminders begins anew."""
+    return msgspec.structs.replace(entry, told=told, doubt=doubt, paused=_NEVER)
+
+
 def without_details(entry: Entry) -> Entry:
     """A finding that was told, as it is kept: a user's without what the card said of it."""
     if entry.subject_type is not SubjectType.USER:

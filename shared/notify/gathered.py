@@ -30,8 +30,10 @@ def gathered(
     """The cards about many at once: held, let go, gone back, brought about by a declared change."""
     messages: list[Message] = []
     for side in run.braked.held:
-        ours = entries.keys() & side.items.keys()
-        if side.brake.asked_at and ours and route not in side.brake.told:
+        if not side.brake.asked_at or route in side.brake.told:
+            continue
+        # A route that is new may know of all of it already, by its first card.
+        if _said_on(route, (entries[one] for one in side.items if one in entries)):
             messages.append(Message(form=HELD, route=route, about=side.brake.mass))
     for side in run.braked.released:
         items = _said_on(route, (entries[one] for one in side.items if one in entries))
@@ -107,10 +109,15 @@ def _without_change(table: Table) -> Table:
 def ending_exceptions(run: Run, route: str, entries: Mapping[str, Entry]) -> list[Message]:
     """Those that end soon and cover something, told of once."""
     messages = []
-    for one in run.quiet.ending:
-        if route in run.table.exemptions.get(one.id, _UNTOLD).warned:
-            continue
-        covered = [entry for entry in entries.values() if entry.quiet == f"{Reason.EXCEPTED}:{one.id}"]
+    unwarned = [
+        one for one in run.quiet.ending if route not in run.table.exemptions.get(one.id, _UNTOLD).warned
+    ]
+    by_exception: dict[str, list[Entry]] = {f"{Reason.EXCEPTED}:{one.id}": [] for one in unwarned}
+    for entry in entries.values() if unwarned else ():
+        if entry.quiet in by_exception:
+            by_exception[entry.quiet].append(entry)
+    for one in unwarned:
+        covered = by_exception[f"{Reason.EXCEPTED}:{one.id}"]
         if covered:
             items = tuple(sorted((Item(moment=Moment.OPENED, entry=e) for e in covered), key=importance))
             messages.append(Message(form=ENDING, route=route, items=items, about=one))

@@ -5,14 +5,14 @@ Delays: what the receiver asks for (`Retry-After`, at most a day), else a minute
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
 
 from shared.model import Moment
-from shared.notify.entries import Entry, Heard, without_details
+from shared.notify.entries import Entry, Heard, told_anew, without_details
 from shared.notify.exemptions import Exemption
 from shared.notify.messages import (
     BASELINE,
@@ -35,7 +35,6 @@ FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=1)
 LONGEST_ASKED = timedelta(hours=24)
 FAILING_AFTER = timedelta(hours=24)
-_NOT_PAUSED = timedelta(0)
 
 
 def offered(table: Table, messages: Iterable[Message], at: datetime) -> Table:
@@ -46,7 +45,7 @@ def offered(table: Table, messages: Iterable[Message], at: datetime) -> Table:
             table = _with_hold(table, message, partial(_doubted, route=message.route, at=at))
         for item in message.items if message.form in HEARD_BY else ():
             entry = entries.get(item.entry.id)
-            if entry and message.route not in entry.doubt:
+            if entry and message.route not in entry.doubt and not _known(item, message.route):
                 doubt = {**entry.doubt, message.route: _heard(item, at, message)}
                 entries[entry.id] = msgspec.structs.replace(entry, doubt=doubt)
     return msgspec.structs.replace(table, entries=entries)
@@ -80,8 +79,7 @@ def _told(table: Table, message: Message, at: datetime) -> Table:
                 del entries[entry.id]
             continue
         told = {**entry.told, message.route: _heard(item, at, message)}
-        known = msgspec.structs.replace(entry, told=told, doubt=doubt, paused=_NOT_PAUSED)
-        entries[entry.id] = without_details(known)
+        entries[entry.id] = without_details(told_anew(entry, told, doubt))
     return msgspec.structs.replace(table, entries=entries)
 
 
@@ -207,18 +205,24 @@ def withdrawn(table: Table, messages: Iterable[Message], offered_at: datetime) -
     return msgspec.structs.replace(table, entries=entries)
 
 
-def pruned(table: Table, live: Set[tuple[str, str]]) -> Table:
-    """Forget failed hand-overs of what is no longer to be said; one that no card has mentioned yet stays.
+def pruned(table: Table, live: Set[tuple[str, str]], routes: Collection[str]) -> Table:
+    """Forget failed hand-overs of what is no longer to be said; of those that no card has mentioned yet the
+    first of each route stays.
 
-    `live`: route and key of whatever is still to be said.
+    `live`: route and key of whatever is still to be said. `routes`: the names of those that there are.
     """
     if not table.handovers:
         return table
     kept = []
+    unsaid: dict[str, Handover] = {}
     for one in table.handovers:
         items = tuple(key for key in one.items if (one.route, key) in live)
-        if items or not one.mentioned:
+        if items:
             kept.append(one if items == one.items else msgspec.structs.replace(one, items=items))
+        elif not one.mentioned and one.route in routes:
+            first = unsaid.setdefault(one.route, one)
+            unsaid[one.route] = min(first, one, key=lambda one: one.failed_at)
+    kept += [msgspec.structs.replace(one, items=()) if one.items else one for one in unsaid.values()]
     return table if tuple(kept) == table.handovers else msgspec.structs.replace(table, handovers=tuple(kept))
 
 
@@ -253,6 +257,14 @@ def with_delays(messages: Sequence[Message], table: Table) -> tuple[Message, ...
 def failing(table: Table, now: datetime) -> tuple[Handover, ...]:
     """Hand-overs that have not succeeded for 24 hours; for `health`."""
     return tuple(h for h in table.handovers if h.items and now - h.failed_at >= FAILING_AFTER)
+
+
+def _known(item: Item, route: str) -> bool:
+    """Whether people know it as it is said: a reminder that may be lost leaves no doubt what they believe."""
+    told = item.entry.told.get(route)
+    return (
+        item.moment is not Moment.RESOLVED and told is not None and told.fingerprint == item.entry.fingerprint
+    )
 
 
 def _heard(item: Item, at: datetime, message: Message) -> Heard:

@@ -22,11 +22,13 @@ class Causes:
         self._by_kind: dict[str, list[Entry]] = defaultdict(list)
         self._by_subject: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         self._by_about: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+        self._by_place: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
         for entry in entries:
             if entry.open and entry.kind in wanted:
                 self._by_kind[entry.kind].append(entry)
                 self._by_subject[entry.kind, entry.subject_id].append(entry)
                 self._by_about[entry.kind, entry.about].append(entry)
+                self._by_place[entry.kind, entry.about, entry.subject_id].append(entry)
 
     def of(self, entry: Entry) -> str:
         """The kind of the cause that explains this finding by the first row that fits; empty if none does."""
@@ -57,7 +59,16 @@ class Causes:
             case Match.SAME_ABOUT:
                 return self._by_about.get((row.cause, entry.about), ())
             case Match.BECAUSE:
-                abouts = {one.about for one in entry.because if one.kind == row.cause}
-                return (cause for about in abouts for cause in self._by_about.get((row.cause, about), ()))
+                # One product can be short in hundreds of groups, each with thousands in it.
+                return (
+                    cause
+                    for one in entry.because
+                    if one.kind == row.cause
+                    for cause in (
+                        self._by_place.get((one.kind, one.about, one.subject), ())
+                        if one.subject
+                        else self._by_about.get((one.kind, one.about), ())
+                    )
+                )
             case Match.ALL:
                 return self._by_kind.get(row.cause, ())

@@ -76,6 +76,9 @@ def told_one_by_one(
 
 def _situation(run: Run, route: str, entry: Entry) -> Situation:
     held = run.held.get(entry.id, Held.NO)
+    if held is Held.CHANGE and run.change and route in run.change.told:
+        # The card is out; what was read too late for it goes its own way.
+        held = Held.NO
     if not entry.open:
         told = Told.TOLD if entry.heard_of(route) else Told.NEVER
         return Situation(told=told, open=False, held=held)

@@ -56,7 +56,8 @@ class Brake(Facts, frozen=True):
     the most that were held. `asked_at`: when it had lasted, so that people are told and everybody read again.
     `told`: routes on which the card about the hold was handed over, and nothing since; `doubt`: where it was
     sent and no answer was seen.
-    `released_at`: when what had changed by `until` was found to be so, or let go by `by`.
+    `released_at`: when what had changed by `until` was found to be so, or let go by `by`. `over_at`: when the
+    hold ended otherwise; it is remembered only until those who heard of it know.
     """
 
     worse: bool
@@ -68,6 +69,7 @@ class Brake(Facts, frozen=True):
     doubt: Mapping[str, datetime] = {}
     released_at: datetime | None = None
     until: datetime | None = None
+    over_at: datetime | None = None
 
     @property
     def heard_on(self) -> frozenset[str]:
@@ -78,16 +80,19 @@ class Brake(Facts, frozen=True):
 class Declared(Facts, frozen=True):
     """A change that somebody made: what it brings about is held, then told as one card.
 
-    `at`: the last run before it was noticed; what changed since then may come of it. `noticed_at`: that run.
-    `settings`, `skus` as in `Change`. `settled_at`: when everybody was judged under it, None before. `told`:
-    routes that have had the card.
+    `at`: the last run before it was noticed; what changed since then may come of it. `noticed_at`: that run,
+    or that of the last change that joined it; `begun_at`: that of the first. `settings`, `skus` as in
+    `Change`. `settled_at`: when everybody was judged under it, None before. `due_at`: when it was first to be
+    told; what comes later does not come of it. `told`: routes that have had the card.
     """
 
     at: datetime
     noticed_at: datetime
     settings: Mapping[str, tuple[str, str]] = {}
     skus: tuple[str, ...] = ()
+    begun_at: datetime | None = None
     settled_at: datetime | None = None
+    due_at: datetime | None = None
     told: Mapping[str, datetime] = {}
 
 

@@ -1,10 +1,12 @@
 """Declared changes: what comes of another edition, scope, writeback or product state is one card."""
 
+from datetime import datetime
 from typing import Any
 
 from shared.model import Because, Severity
-from shared.notify.messages import DECLARED, Change
+from shared.notify.messages import DECLARED, Change, Message
 from shared.notify.routes import Delivered, Failed
+from shared.notify.routing import RouteRule
 from tests.notify.story import TENANT, Story, second
 
 DAY = 86_400.0
@@ -172,3 +174,62 @@ def test_at_the_first_reading_there_is_no_change() -> None:
     story.baseline_ended_at = second(100)
     story.settled = True
     story.plays(7200, since=120).expect((120, "baseline: nothing"))
+
+
+TWO_ROUTES = (RouteRule(), RouteRule(name="desk", copy=True))
+
+
+def desk_is_dead(message: Message, at: datetime) -> Delivered | Failed:
+    """The second route takes nothing, ever."""
+    return Failed(status="http-410") if message.route == "desk" else Delivered()
+
+
+def test_a_route_that_takes_nothing_does_not_make_a_change_swallow_what_others_are_to_hear() -> None:
+    story = Story(routes=TWO_ROUTES, route=desk_is_dead)
+    story.plays(60)
+    declares(story, writeback="on")
+    story.opens(200, "of-it")
+    story.settled = True
+    story.opens(4000, "later")
+    story.plays(7200, since=120).expect(
+        (1080, "since your change: 1 opened"), (4980, "opened later uncovered")
+    )
+
+
+def test_a_mass_change_after_a_change_was_told_is_held_though_one_route_takes_nothing() -> None:
+    story = Story(routes=TWO_ROUTES, route=desk_is_dead, users=100)
+    story.plays(60)
+    declares(story, writeback="on")
+    story.settled = True
+    for number in range(11):
+        story.opens(4000, f"n{number:02}")
+    story.plays(7200, since=120).expect((1080, "since your change: nothing"), (4920, "held: 11 worse"))
+
+
+def test_a_second_change_does_not_repeat_the_first_where_its_card_is_out() -> None:
+    story = Story(routes=TWO_ROUTES, route=desk_is_dead)
+    story.plays(60)
+    declares(story, writeback="on")
+    story.settled = True
+    story.plays(3600, since=120)
+    declares(story, edition="2025-03-04")
+    story.settled = True
+    told = []
+    for at in range(3660, 7200, 60):
+        story.runs(at)
+        told += [one.about for one in story.decision.messages if one.form == DECLARED and one.route != "desk"]
+    (about,) = told
+    assert isinstance(about, Change)
+    assert about.settings == {"edition": ("2017-10-24", "2025-03-04")}
+
+
+def test_a_setting_that_goes_to_and_fro_holds_nobody_for_ever() -> None:
+    story = Story()
+    story.plays(60)
+    story.opens(200, "a")
+    for number in range(6):
+        declares(story, writeback="on" if number % 2 else "off")
+        story.plays((number + 1) * 20 * 3600, every=600, since=number * 20 * 3600 + 120)
+    at, words = story.collector.heard[0]
+    assert words == "since your change: 1 opened"
+    assert at <= 25 * 3600

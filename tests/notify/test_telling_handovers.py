@@ -9,7 +9,7 @@ from shared.notify import handover
 from shared.notify.decide import decide
 from shared.notify.messages import Message
 from shared.notify.routes import Delivered, Failed
-from shared.notify.routing import DEFAULT
+from shared.notify.routing import DEFAULT, RouteRule
 from tests.notify.story import Route, Story, second
 
 
@@ -223,3 +223,20 @@ def test_the_key_of_a_message_is_the_same_after_a_restart(crash: bool) -> None:
     (first,) = story.decision.messages
     again = decide(story.table, story.mutes, story.telling, story.scene(second(1080)))
     assert [message.key for message in again.messages] == [first.key]
+
+
+def test_a_route_that_takes_nothing_for_weeks_does_not_fill_the_memory_with_what_is_over() -> None:
+    story = Story(
+        routes=(RouteRule(), RouteRule(name="desk", copy=True)),
+        route=lambda message, at: Failed(status="http-410") if message.route == "desk" else Delivered(),
+    )
+    for number in range(50):
+        story.opens(number * 7200, f"f{number}")
+        story.resolves(number * 7200 + 3600, f"f{number}")
+    story.plays(50 * 7200, every=300)
+    (left,) = story.table.handovers
+    assert (left.route, left.items) == ("desk", ())
+    assert left.failed_at < second(7200), "the next that gets through says since when"
+    story.routes = (RouteRule(),)
+    story.runs(51 * 7200)
+    assert not story.table.handovers, "a route that was removed is forgotten"

@@ -1,12 +1,15 @@
 """The brake: many users at once are held, told once it is sure, and not at all if the facts return."""
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.notify.brake import limit
-from shared.notify.messages import RELEASED, Mass
+from shared.notify.messages import RELEASED, Mass, Message
 from shared.notify.routes import Delivered, Failed
+from shared.notify.routing import RouteRule
 from shared.notify.scene import Reading
 from tests.notify.story import TENANT, Story, second
 
@@ -237,3 +240,96 @@ def test_no_more_than_the_limit_is_ever_told_of_at_once_without_a_second_reading
         for message in story.decision.messages:
             told.update(item.entry.id for item in message.items)
     assert len(told) <= 10
+
+
+TWO_ROUTES = (RouteRule(), RouteRule(name="desk", copy=True))
+
+
+def desk_is_dead(message: Message, at: datetime) -> Delivered | Failed:
+    """The second route takes nothing, ever."""
+    return Failed(status="http-410") if message.route == "desk" else Delivered()
+
+
+def many(story: Story, at: float, name: str = "n", until: float | None = None) -> None:
+    """Eleven users break, in a tenant of a hundred too many at once."""
+    for number in range(11):
+        story.opens(at, f"{name}{number:02}")
+        if until is not None:
+            story.resolves(until, f"{name}{number:02}")
+
+
+def test_a_route_that_takes_nothing_does_not_keep_the_next_mass_change_from_being_held() -> None:
+    story = Story(users=100, routes=TWO_ROUTES, route=desk_is_dead)
+    many(story, 0)
+    many(story, DAY, "m")
+    story.plays(960)
+    reading(story, 1000, 1100)
+    story.plays(DAY + 7200, every=300, since=1200).expect(
+        (900, "held: 11 worse"), (1200, "released: 11 opened"), (DAY + 900, "held: 11 worse")
+    )
+    assert story.why("m00") == "held-by-brake"
+
+
+def test_a_route_that_was_removed_does_not_keep_the_next_mass_change_from_being_held() -> None:
+    story = Story(users=100, routes=TWO_ROUTES)
+    many(story, 0, until=1500)
+    many(story, DAY, "m")
+    story.plays(1440)
+    story.routes = (RouteRule(),)
+    reading(story, 1450, 1490)
+    story.runs(1500).runs(1560)
+    assert not story.table.brakes
+    story.plays(DAY + 7200, every=300, since=1800)
+    assert story.collector.heard[2:] == [(1500, "returned: 11 worse, 0 left"), (DAY + 900, "held: 11 worse")]
+
+
+def test_what_breaks_again_right_after_it_went_back_is_held_anew() -> None:
+    story = Story(users=100)
+    many(story, 0, until=1500)
+    many(story, 1530, "m")
+    reading(story, 1000, 1520)
+    story.plays(1440).plays(7200, since=1500).expect(
+        (900, "held: 11 worse"), (1500, "returned: 11 worse, 0 left"), (2460, "held: 11 worse")
+    )
+
+
+def test_a_route_that_heard_of_a_hold_and_not_of_its_end_hears_of_the_end_of_the_next() -> None:
+    down = [True]
+
+    def route(message: Message, at: datetime) -> Delivered | Failed:
+        late = message.route == "desk" and at > second(1000) and down[0]
+        return Failed(status="http-503") if late else Delivered()
+
+    story = Story(users=100, routes=TWO_ROUTES, route=route)
+    many(story, 0, until=1500)
+    many(story, 3000, "m", until=3600)
+    story.plays(3540)
+    down[0] = False
+    story.plays(DAY, every=300, since=3600)
+    assert [words for _, words in story.collector.heard] == [
+        "held: 11 worse",
+        "desk: held: 11 worse",
+        "returned: 11 worse, 0 left",
+        "desk: returned: 11 worse, 0 left",
+    ]
+
+
+def test_a_new_route_that_was_told_how_things_stand_hears_of_no_hold_and_no_return() -> None:
+    story = Story(users=100)
+    many(story, 0)
+    story.plays(1000)
+    story.routes = TWO_ROUTES
+    story.plays(1200, since=1020)
+    reading(story, 1250, 1290)
+    story.plays(7200, since=1320).expect(
+        (900, "held: 11 worse"), (1020, "desk: baseline: 11 opened"), (1320, "released: 11 opened")
+    )
+
+
+def test_users_whose_cause_is_found_while_they_are_held_are_not_said_to_have_gone_back() -> None:
+    story = Story(users=100)
+    many(story, 0)
+    story.opens(1100, "cause", kind="no-licence", state="missing", subject_type="tenant", subject=TENANT)
+    story.plays(7200).expect(
+        (900, "held: 11 worse"), (1140, "returned: 11 worse, 11 left"), (1140, "opened cause missing")
+    )

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from shared.model import Severity
 from shared.notify.digest import next_due
 from shared.notify.exemptions import Exemption
-from shared.notify.messages import DIGEST, Digest
+from shared.notify.messages import DIGEST, REMINDER, Digest, Message
 from shared.notify.routes import Delivered, Failed
 from shared.notify.scene import Reading, Telling
 from tests.notify.story import TENANT, Story, second
+
+DAY = 86_400.0
 
 HOUR, DAY = 3600.0, 86_400.0
 WITH_DIGEST = Telling()
@@ -247,3 +249,36 @@ def test_a_crash_repeats_at_most_and_loses_nothing(crash_at: float) -> None:
     assert {words for _, words in story.collector.heard} >= {"digest", "reminder: 1"}
     assert any(words.endswith("a uncovered") for _, words in story.collector.heard)
     assert DIGEST in [words for _, words in story.collector.heard]
+
+
+def test_a_reminder_whose_answer_was_lost_comes_again_as_a_reminder_and_not_as_a_change() -> None:
+    def route(message: Message, at: datetime) -> Delivered | Failed:
+        lost = message.form == REMINDER and at < second(7 * DAY + 1000)
+        return Failed(status="timeout", certain=False) if lost else Delivered()
+
+    story = Story(route=route)
+    story.opens(0, "a")
+    story.plays(8 * DAY, every=60).expect((960, "opened a uncovered"), (7 * DAY + 1020, "reminder: 1"))
+
+
+def test_a_reminder_that_was_sent_before_a_crash_comes_again_as_a_reminder() -> None:
+    story = Story()
+    story.opens(0, "a")
+    story.plays(7 * DAY + 900).runs(7 * DAY + 960, crash=True)
+    story.plays(8 * DAY, since=7 * DAY + 1020).expect(
+        (960, "opened a uncovered"), (7 * DAY + 960, "reminder: 1"), (7 * DAY + 1020, "reminder: 1")
+    )
+
+
+def test_what_was_discarded_is_reminded_of_a_week_later_however_long_it_was_muted_before() -> None:
+    """The clock stood still before the order; what counts as told by order is told then."""
+    story = Story(users=100)
+    story.opens(-1, "cause", kind="no-licence", state="missing", subject_type="tenant", subject=TENANT)
+    for number in range(11):
+        story.opens(0, f"n{number:02}")
+    story.resolves(3 * DAY, "cause", cause="fixed")
+    for number in range(11):
+        story.changes(3 * DAY, f"n{number:02}", fingerprint="otherwise")
+    story.release_at(3 * DAY + 600, discard=True)
+    story.plays(11 * DAY, every=600)
+    assert story.collector.heard[2:] == [(10 * DAY + 600, "reminder: 11")]
