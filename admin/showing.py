@@ -50,7 +50,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             id=one.id,
             kind_code=one.kind,
-            kind=texts().find("cli", "kinds", one.kind or "any") or one.kind,
+            kind=_kind(one),
             subject_type=one.subject_type,
             subject_id=one.subject_id,
             subject=_subject(one, users, groups),
@@ -61,6 +61,13 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
             ended_at=one.ended_at,
             state=_state(one, now),
         )
+
+
+def _kind(one: Exemption) -> str:
+    """What is excepted, in the words of the cards."""
+    if not one.kind:
+        return texts().text("exception", "any_kind")
+    return texts().find("exception", "kinds", one.kind) or one.kind
 
 
 def _subject(one: Exemption, users: Mapping[str, Person], groups: Mapping[str, str]) -> str:

@@ -128,11 +128,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     platform_signs_in: bool
 
     @property
-    def teams_workflow_url(self) -> str:
-        """The address of the default route."""
-        return self.routes[0].url
-
-    @property
     def client_states(self) -> tuple[str, ...]:
         """The secrets that an authentic call may carry: the current and, while it rotates, the previous."""
         return tuple(state for state in (self.client_state, self.client_state_previous) if state)

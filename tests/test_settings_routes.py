@@ -38,7 +38,7 @@ def faults(*routes: Any, **more: str) -> tuple[str, ...]:
 def test_without_the_setting_there_is_the_default_route_alone() -> None:
     [route] = load(GOOD).routes
     assert route.rule == RouteRule(name="teams", type="teams")
-    assert route.url == load(GOOD).teams_workflow_url == GOOD["TEAMS_WORKFLOW_URL"]
+    assert route.url == GOOD["TEAMS_WORKFLOW_URL"]
     assert loaded().routes == (route,)
 
 
@@ -55,8 +55,8 @@ def test_routes_are_read_with_their_conditions_addresses_and_secret() -> None:
 
 def test_an_address_is_kept_as_it_is_with_the_slash_at_its_end() -> None:
     assert loaded(TICKETS).routes[1].url.endswith("/watch/")
-    settings = loaded(TEAMS_WORKFLOW_URL="https://prod-1.westeurope.logic.azure.com/x/")
-    assert settings.teams_workflow_url.endswith("/x/")
+    [teams] = loaded(TEAMS_WORKFLOW_URL="https://prod-1.westeurope.logic.azure.com/x/").routes
+    assert teams.url.endswith("/x/")
 
 
 def test_two_secrets_are_accepted_while_one_is_changed() -> None:

@@ -82,7 +82,7 @@ def test_exceptions_are_agreed_listed_and_ended_in_every_language(shell: Shell, 
     given = ("--kind", "seats-low", "--until", "20d", "--owner", "Grace", "--reason", "Agreed")
     agreed = run("exception", "add", "--tenant", *given)
     made = shell.stored()[0]
-    kind, tenant = texts.text("cli", "kinds", "seats-low"), texts.text("cli", "whom", "tenant")
+    kind, tenant = texts.text("exception", "kinds", "seats-low"), texts.text("cli", "whom", "tenant")
     until = texts.day(made.until.date())
     assert agreed == texts.text("cli", "agreed", id=made.id, subject=tenant, kind=kind, until=until)
     table = run("exception", "list")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from admin.words import say
 from shared.notify import proposals
-from shared.rules.kinds import KINDS
 from shared.texts.catalogue import Catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,10 +30,6 @@ def test_every_fault_ends_with_its_remedy(texts: Catalogue) -> None:
         sentences = texts.find("cli", "faults", code)
         assert sentences is not None
         assert re.search(r"[.:] [A-Z\\'].*\.$", sentences), code
-
-
-def test_every_kind_has_a_short_name(texts: Catalogue) -> None:
-    assert texts.codes("cli", "kinds") == {*KINDS, "any"}
 
 
 def test_an_example_is_the_same_command_in_every_language(texts: Catalogue) -> None:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.real
 
 GROUP = "5f000000-0000-4000-8000-00000000000a"
 ADD = ("exception", "add", "--until", "9d", "--owner", "Grace", "--reason", "Agreed")
+COVERAGE = "users without the licence for password reset"
 HEADER = "user,group,tenant,kind,until,owner,reason"
 
 
@@ -26,11 +27,9 @@ def test_an_exception_is_agreed_listed_and_ended(shell: Shell) -> None:
     [one] = shell.stored()
     assert (one.subject_type, one.subject_id, one.kind) == ("user", user_id(1), "coverage")
     assert timedelta(days=29, hours=23) < one.until - datetime.now(UTC) <= timedelta(days=30)
-    assert added.out.startswith(
-        f"Agreed as {one.id}: Ada Lovelace (ada@contoso.example), a missing licence, until "
-    )
-    table = shell.run("exception", "list").out
-    for shown in (one.id, "a missing licence", "Ada Lovelace (ada@contoso.example)", "Grace Hopper"):
+    assert added.out.startswith(f"Agreed as {one.id}: Ada Lovelace (ada@contoso.example), {COVERAGE}, until ")
+    table = shell.run("exception", "list", COLUMNS="200").out
+    for shown in (one.id, COVERAGE, "Ada Lovelace (ada@contoso.example)", "Grace Hopper"):
         assert shown in table
     assert "in force, ends in 29 days" in table
     narrow = shell.run("exception", "list", COLUMNS="90").out

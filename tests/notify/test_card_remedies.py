@@ -129,11 +129,16 @@ ADVICE = {
             "Two plans of different products",
             "turn one of the conflicting plans off",
             "remove one of the licences",
+            "What a group assigns is changed for the group: Billing › Licenses › (the product) › Groups",
         ),
     ),
     "DependencyViolation": (
         "keep-required-plan",
-        ("keep the required plan by another licence", "turn the dependent plan off"),
+        (
+            "keep the required plan by another licence",
+            "turn the dependent plan off",
+            "What a group assigns is changed for the group: Billing › Licenses › (the product) › Groups",
+        ),
     ),
     "ProhibitedInUsageLocationViolation": (
         "fix-usage-location",
@@ -207,6 +212,7 @@ def test_a_setting_is_told_with_what_it_can_be_and_where_to_look(setting: str, w
     [
         ("coverage", "uncovered", f"admin.microsoft.com/Adminportal/Home#/users/:/UserDetails/{USER_ID}"),
         ("nested-members-unlicensed", "nested", f"GroupDetailsMenuBlade/~/Members/groupId/{GROUP_ID}"),
+        ("directory-location-missing", "missing", "UserManagementMenuBlade/~/AllUsers"),
         ("setting-needed", "unknown", "PasswordResetMenuBlade/~/OnPremisesIntegration"),
         ("evidence-missing", "forbidden", "StartboardApplicationsMenuBlade"),
         ("evidence-missing", "absent", "AuthenticationMethodsMenuBlade/~/UserRegistrationDetails"),

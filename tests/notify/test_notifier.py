@@ -248,6 +248,27 @@ async def test_a_failed_hand_over_is_kept_shown_in_health_and_told_later(bench: 
     assert (await bench.notifier.health(after(1300))).problems == ()
 
 
+async def test_health_says_of_each_route_when_it_last_took_a_card_and_when_a_digest(bench: Bench) -> None:
+    """By this docs/operate.md tells a flow that died silently from a watch that did not send."""
+
+    async def shown(at: float) -> tuple[object, object]:
+        [(name, times)] = (await bench.notifier.health(after(at))).detail["routes"].items()
+        assert name == "teams"
+        return times["last_handover_at"], times["digest_at"]
+
+    assert await shown(0) == (None, None)
+    await bench.ends_baseline(0)
+    await bench.tells(10)
+    assert await shown(20) == (after(10), None)
+    a_week_later = 8 * 86_400
+    bench.teams.answer = Failed(status="http-503")
+    await bench.tells(a_week_later)
+    assert await shown(a_week_later) == (after(10), None)
+    bench.teams.answer = Delivered()
+    await bench.tells(a_week_later + 60)
+    assert await shown(a_week_later + 90) == (after(a_week_later + 60), after(a_week_later + 60))
+
+
 async def test_after_a_failure_that_hits_all_the_rest_is_not_sent_and_not_in_doubt(bench: Bench) -> None:
     await bench.ends_baseline(0)
     await bench.tells(10)
