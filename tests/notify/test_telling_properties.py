@@ -134,9 +134,9 @@ class History:
         self.now += 1
         self.story.runs(self.now, crash=self._crash)
         decision = self.story.decision
-        if not self._crash:
-            self.discarded.update(decision.discarded)
-        else:
+        # The story remembers what was decided whatever crashed after that.
+        self.discarded.update(decision.discarded)
+        if self._crash:
             # It was noted that they may hear of it; nobody is left to note that they did not.
             self.unknowable.update(item.entry.id for one in decision.messages for item in one.items)
         spoken = [
@@ -211,6 +211,7 @@ def test_every_finding_is_told_or_has_a_named_reason(script: list[Action]) -> No
 @settings(max_examples=300, deadline=None)
 @given(actions)
 @example([("toggle", "cause"), ("run", "offered"), ("toggle", "cause")])
+@example([("crowd", "toggle"), ("run", ""), ("brake", "discard"), ("run", "sent")])
 def test_an_end_or_a_reminder_is_told_only_of_what_people_may_have_heard(script: list[Action]) -> None:
     history = History(script)
     history.comes_to_rest()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from shared.model import Because, Moment
 from shared.notify.decide import Decision, decide
@@ -56,7 +57,7 @@ def groups(many: int) -> tuple[list[Entry], list[Because]]:
     """Groups that are all short of the same product, and what points to each."""
     found = []
     for number in range(many):
-        place = {"subject_type": "group", "subject": f"group-{number}", "about": "sku-e5"}
+        place: dict[str, Any] = {"subject_type": "group", "subject": f"group-{number}", "about": "sku-e5"}
         entry = after(
             None, line(1, -80_000, Moment.OPENED, f"g{number}", kind="licence-errors", state="error", **place)
         )
