@@ -159,6 +159,8 @@ class Notifier:
         table, lines = trail.of_decision(decision.table, decision, now)
         sent = Sent(table)
         if decision.messages:
+            # What it is about is remembered from here on, so that no later run would write it.
+            await self._leave_trail(lines, now)
             offered = handover.offered(table, decision.messages, now)
             memory = await memory_room.commit(self._storage.ledger, memory, offered)
             sent = await self._sender.send(memory.table, decision.messages, record, now, lease)
@@ -181,7 +183,7 @@ class Notifier:
         return await surroundings.scene(self._storage, self._settings, self._rules, table, record, now)
 
     async def _leave_trail(self, lines: Iterable[trail.TrailLine], now: datetime) -> None:
-        """Before the table: a crash in between leaves a line twice and none out."""
+        """Before the table: a crash in between leaves a line twice, none out. The last writing counts."""
         written = trail.written(lines)
         if written:
             await self._storage.evidence.put(trail_path(self._settings.tenant_id, now), written)

@@ -18,6 +18,7 @@ from shared.notify.memory import TableUnreadable, packed
 from shared.notify.notifier import Notifier, Told
 from shared.notify.routes import Delivered, Failed
 from shared.notify.table import Table
+from shared.notify.trail import TrailLine
 from shared.settings import Settings, load
 from shared.storage import Stale, Storage, StorageSettings
 from tests.ledger.readings import START, TENANT_ID, UNCOVERED, after, reading, user_id
@@ -226,6 +227,28 @@ async def test_the_end_of_a_finding_whose_card_was_sent_before_a_crash_is_told(b
     await bench.commits(1, seen=990)
     await bench.tells(1100)
     assert bench.teams.titles[2:] == ["Fixed: A user is licensed for password reset again"]
+
+
+async def test_a_crash_leaves_no_line_out_of_the_trail(bench: Bench) -> None:
+    await bench.ends_baseline(0)
+    await bench.tells(10)
+    await bench.commits(1, UNCOVERED, seen=20)
+    await bench.commits(2, UNCOVERED, seen=30)
+    await bench.tells(40)
+    await bench.commits(2, seen=970)
+    bench.teams.dies = True
+    with pytest.raises(Killed):
+        await bench.tells(20 + 960)
+    bench.teams.dies = False
+    bench.restarted()
+    await bench.tells(1100)
+    evidence = bench.storage.evidence
+    blobs = [await evidence.read(one.name) async for one in evidence.names(f"{TENANT_ID}/told/")]
+    lines = [
+        msgspec.json.decode(line, type=TrailLine) for blob in blobs if blob for line in blob.data.splitlines()
+    ]
+    assert [line.event for line in lines].count("netted") == 1
+    assert [line.event for line in lines].count("sent") == 2
 
 
 async def test_a_failed_hand_over_is_kept_shown_in_health_and_told_later(bench: Bench) -> None:

@@ -134,6 +134,7 @@ class History:
         self.now += 1
         self.story.runs(self.now, crash=self._crash)
         decision = self.story.decision
+        # The story remembers what was decided whatever crashed after that.
         self.discarded.update(decision.discarded)
         if self._crash:
             # It was noted that they may hear of it; nobody is left to note that they did not.
