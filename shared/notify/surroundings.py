@@ -11,6 +11,7 @@ from shared.ledger.records import TenantRecord
 from shared.model import SubjectType, TenantFacts
 from shared.notify import agreed
 from shared.notify.exemptions import Exemption
+from shared.notify.routing import RouteRule
 from shared.notify.scene import RULES, Reading, Release, Scene, Telling
 from shared.notify.table import Table
 from shared.rules.loader import Rules
@@ -70,6 +71,7 @@ async def scene(
         routes=routes,
         exemptions=exemptions,
         memberships=await memberships(storage, tenant_id, named, users) if named else {},
+        untried=_untried(routes, record),
         users=record.totals.users if record.totals else None,
         reading=Reading(started_at=complete[0], ended_at=complete[1]) if complete else None,
         reading_began=sweep.started_at if sweep else None,
@@ -78,6 +80,11 @@ async def scene(
         read_as=record.read_as,
         settled=bool(sweep and sweep.ended_at and sweep.policy == fingerprint and not record.owed),
     )
+
+
+def _untried(routes: tuple[RouteRule, ...], record: TenantRecord) -> frozenset[str]:
+    tried = {group for group, named in record.named.items() if named.evidence.tried_at}
+    return frozenset(group for route in routes for group in route.groups if group not in tried)
 
 
 def _named(exemptions: tuple[Exemption, ...]) -> frozenset[str]:

@@ -168,6 +168,7 @@ class Story:
         self.holds: frozenset[str] = frozenset()
         self.exemptions: tuple[Exemption, ...] = ()
         self.memberships: dict[str, frozenset[str]] = {}
+        self.untried: frozenset[str] = frozenset()
         self.reading: Reading | None = None
         self.release: Release | None = None
         self.choices: dict[str, str] = {"edition": "2017-10-24", "writeback": "unknown"}
@@ -249,6 +250,7 @@ class Story:
             routes=self.routes,
             exemptions=self.exemptions,
             memberships=self.memberships,
+            untried=self.untried,
             users=self.users,
             reading=self.reading if self.reading and self.reading.ended_at <= now else None,
             reading_began=self.reading.started_at

@@ -6,6 +6,7 @@ from shared.model import Severity
 from shared.notify.messages import Message
 from shared.notify.routes import Delivered, Failed
 from shared.notify.routing import DEFAULT, RouteRule
+from shared.notify.table import RouteMemory, Table
 from tests.notify.story import TENANT, Story, second
 
 DAY = 86_400.0
@@ -128,3 +129,21 @@ def test_the_worst_of_the_tenant_goes_to_its_route_at_once() -> None:
     story = Story(routes=(TEAMS, RouteRule(name="boss", kinds=("no-licence",), copy=True)))
     story.opens(0, "s", kind="no-licence", state="missing", subject_type="tenant", subject=TENANT)
     story.runs(0).expect((0, "opened s missing"), (0, "boss: opened s missing"))
+
+
+def test_a_new_route_for_a_group_begins_once_its_members_were_asked_for() -> None:
+    story = Story()
+    for name in "abcdef":
+        story.opens(0, name)
+    story.plays(1200)
+    story.routes, story.untried = (TEAMS, RouteRule(name="desk", groups=("g",))), frozenset({"g"})
+    story.plays(1500, since=1260)
+    story.memberships = {f"user-{name}": frozenset({"g"}) for name in "abcd"}
+    story.untried = frozenset()
+    story.plays(3600, since=1560).expect((960, "one card: 6 opened"), (1560, "desk: baseline: 4 opened"))
+
+
+def test_a_group_of_a_new_route_that_cannot_be_read_does_not_keep_it_silent() -> None:
+    story = Story(routes=(TEAMS, RouteRule(name="desk", groups=("g",), kinds=("coverage",))))
+    story.table = Table(routes={DEFAULT: RouteMemory(baseline_told_at=second(-3600))})
+    story.plays(600).expect((0, "desk: baseline: nothing"))
