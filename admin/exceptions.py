@@ -86,7 +86,7 @@ def read(file: Path) -> str:
 def _refuse(written: Sequence[Written], faults: Sequence[Sequence[Fault]]) -> None:
     """Raise `WrongInput` if there is any fault, each with its line."""
     lines = [
-        say("at_line", n=one.place, fault=fault(each)) if one.place else fault(each)
+        texts().text("cli", "at_line", n=one.place, fault=fault(each)) if one.place else fault(each)
         for one, own in zip(written, faults, strict=True)
         for each in own
     ]

@@ -109,6 +109,7 @@ async def _up(users: int, seed: int, base_port: int) -> None:
         print(f"graph    {stage.graph.graph_url}")
         print(f"control  POST {stage.graph.url}/control/do (operations: sandbox/graph/*operations.py)")
         print(f"teams    {stage.teams.base}/")
+        print(f"tenant   {world.organization.id}")
         print(f"storage  {stage.storage}")
         print(f"log      {log.relative_to(APP)}", flush=True)
         await asyncio.Event().wait()

@@ -107,7 +107,8 @@ def test_a_release_is_written_with_who_ordered_it_and_says_what_comes_of_it(shel
     answer = shell.run("release", "--by", " Grace\nHopper ")
     assert (answer.code, answer.err) == (0, "")
     assert (
-        answer.out == "Ordered by Grace Hopper: what is held now will be told as one card, within a minute.\n"
+        answer.out == "Ordered by Grace Hopper: what is held now will be told as one card, within a minute. "
+        "If nothing is held, nothing happens.\n"
     )
     order = shell.order()
     assert order is not None

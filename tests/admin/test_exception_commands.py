@@ -184,19 +184,25 @@ def test_a_list_with_faults_names_every_line_and_writes_nothing(shell: Shell, tm
     assert shell.stored() == ()
 
 
+def test_a_fault_in_a_list_is_never_cut(shell: Shell) -> None:
+    line = b"user,kind,until,owner,reason\n,over-assigned,300d,Grace,r"
+    answer = shell.run("exception", "import", "-", stdin=line)
+    assert "For longer, name a user, a group or the tenant." in answer.err
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         (b"", "Columns are missing: until, owner, reason."),
         (b"user,group\nada@contoso.example,\n", "Columns are missing: until, owner, reason."),
         (b"user,until,owner,reason\n", "There is no exception in it."),
-        (b"user,until,owner,reason,why\n", "There are names that mean nothing at 1: why."),
+        (b"user,until,owner,reason,why\n", "In line or object 1 there are names that mean nothing: why."),
         (b"user,until,owner,reason\na,b,c,d,e\n", "Line 2 has more cells than the header."),
         (b"[", "This is not JSON"),
         (b"[]", "There is no exception in it."),
         (b'{"user": "x"}', "The JSON is not an array of objects"),
         (b'[{"user": 5}]', "The JSON is not an array of objects"),
-        (b'[{"who": "x"}]', "There are names that mean nothing at 1: who."),
+        (b'[{"who": "x"}]', "In line or object 1 there are names that mean nothing: who."),
         (b"\xff\xfe", "is not UTF-8"),
     ],
 )

@@ -5,6 +5,7 @@ from shared.notify import commands
 from shared.notify.cards.frame import Backdrop, Body, Element, Line, block, facts, section, told_how
 from shared.notify.entries import Entry
 from shared.notify.messages import Item, Message
+from shared.notify.proposals import NEVER
 from shared.notify.wording import FAULT, Wording, is_fixed
 from shared.texts.plain import plain
 
@@ -17,7 +18,7 @@ def single(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
     item = message.items[0]
     entry = item.entry
     lines = _standing(item, wording, message.route) if entry.open else _over(entry, wording, message.route)
-    if entry.open and entry.kind != FAULT:
+    if entry.open and entry.kind not in NEVER:
         lines += _except(entry, wording, backdrop)
     reference = wording.texts.text(
         "card", "reference", id=plain(entry.id), kind=plain(entry.kind), state=plain(entry.state)
