@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from shared.graph.ids import as_guid
 from shared.model.base import utc
 from shared.notify.proposals import Fault, Proposal, end_of_day
 
@@ -19,6 +18,7 @@ _NEEDED = ("until", "owner", "reason")
 _LENGTH = re.compile(r"(\d{1,4})d")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NO = ("", "no", "false", "0")
+_YES = ("yes", "true", "1")
 
 
 class Unreadable(Exception):
@@ -128,7 +128,7 @@ def understood(
         subjects.append(("group", group))
     if (tenant := written.tenant.strip().lower()) not in _NO:
         subjects.append(("tenant", ""))
-        if as_guid(tenant) and tenant != tenant_id:
+        if tenant not in (*_YES, tenant_id):
             faults.append(Fault("other-tenant", {"tenant": tenant}))
     if len(subjects) > 1:
         faults.append(Fault("several-subjects"))
@@ -162,9 +162,9 @@ def _user(written: Written, users: Mapping[str, tuple[str, ...]], faults: list[F
 
 
 def _until(text: str, now: datetime) -> datetime | None:
-    """A length from now, or the end of that day; None for anything else."""
+    """The end of that day, or of the day that so many days lead to; None for anything else."""
     if length := _LENGTH.fullmatch(text.lower()):
-        return now + timedelta(days=int(length[1]))
+        return end_of_day(now + timedelta(days=int(length[1])))
     if not _DAY.fullmatch(text):
         return None
     try:

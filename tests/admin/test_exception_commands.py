@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.ledger.manifest import exceptions_path
+from shared.notify.proposals import end_of_day
 from tests.admin.shell import Shell
 from tests.ledger.readings import TENANT_ID, user_id
 
@@ -26,12 +27,12 @@ def test_an_exception_is_agreed_listed_and_ended(shell: Shell) -> None:
     assert (added.code, added.err) == (0, "")
     [one] = shell.stored()
     assert (one.subject_type, one.subject_id, one.kind) == ("user", user_id(1), "coverage")
-    assert timedelta(days=29, hours=23) < one.until - datetime.now(UTC) <= timedelta(days=30)
+    assert one.until == end_of_day(datetime.now(UTC) + timedelta(days=30))
     assert added.out.startswith(f"Agreed as {one.id}: Ada Lovelace (ada@contoso.example), {COVERAGE}, until ")
     table = shell.run("exception", "list", COLUMNS="200").out
     for shown in (one.id, COVERAGE, "Ada Lovelace (ada@contoso.example)", "Grace Hopper"):
         assert shown in table
-    assert "in force, ends in 29 days" in table
+    assert "in force, ends in 30 days" in table
     narrow = shell.run("exception", "list", COLUMNS="90").out
     assert max(map(len, narrow.splitlines())) <= 90
     assert one.id in narrow
@@ -245,3 +246,21 @@ def test_the_list_for_programs_and_for_spreadsheets_says_the_same(shell: Shell) 
         assert f'"{value}"' in text
     both = shell.run("exception", "list", "--csv", "--json")
     assert (both.code, both.err) == (2, "Both --json and --csv are given. Keep one of them.\n")
+
+
+def test_a_word_that_is_neither_yes_nor_no_nor_the_tenant_excepts_nothing(shell: Shell) -> None:
+    line = b"tenant,kind,until,owner,reason\nmaybe,seats-short,30d,Grace,r"
+    answer = shell.run("exception", "import", "-", stdin=line)
+    assert answer.code == 2
+    assert "maybe" in answer.err
+    assert shell.stored() == ()
+
+
+def test_the_same_length_again_on_one_day_is_agreed_already(shell: Shell) -> None:
+    shell.agree("--user", user_id(1), "--kind", "coverage", "--until", "30d")
+    again = shell.run(
+        *("exception", "add", "--user", user_id(1), "--kind", "coverage", "--until", "30d"),
+        *("--owner", "Grace", "--reason", "Again"),
+    )
+    assert again.code == 2
+    assert len(shell.stored()) == 1

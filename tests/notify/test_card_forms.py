@@ -261,7 +261,7 @@ def test_a_returned_card_says_how_many_went_back(left: int, title: str, words: s
 
 def test_a_declared_card_of_a_new_release_says_so_in_words_and_shows_no_digest() -> None:
     text = text_of(card_of(every_form()["declared-rules"]))
-    assert "Since your change of the rules of the watch" in text
+    assert "Since the watch judges by new rules" in text
     assert "judges by other rules" in text
     assert "a1" not in text
 

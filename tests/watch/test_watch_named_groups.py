@@ -299,6 +299,19 @@ async def test_groups_of_routes_are_named_as_well(known: Scene) -> None:
     assert await named_groups.named_groups(watch) == {outer, inner}
 
 
+async def test_a_group_that_could_never_be_read_is_given_up_with_its_exception(known: Scene) -> None:
+    watch = known.watch
+    mistyped = "99999999-9999-4999-8999-999999999999"
+    [given] = await excepted(known, mistyped)
+    await named_groups.refresh_if_due(watch)
+    assert mistyped in (await watch.tenant()).named
+    await agreed.end(watch.storage.ledger, watch.settings.tenant_id, given, known.clock.now())
+    known.clock.pass_by(minutes=1)
+    assert mistyped not in await named_groups.named_groups(watch)
+    await named_groups.refresh_if_due(watch)
+    assert mistyped not in (await watch.tenant()).named
+
+
 async def test_exceptions_that_cannot_be_read_leave_every_list_as_it_is(known: Scene) -> None:
     watch = known.watch
     outer, _ = await outer_and_inner(known)

@@ -55,8 +55,10 @@ def _title(change: Change, wording: Wording) -> str:
     counts = (("opened", change.opened), ("changed", change.changed), ("resolved", change.resolved))
     parts = ", ".join(text("declared", name, n=number(n)) for name, n in counts if n)
     parts = parts or text("declared", "none")
-    if change.settings:
-        names = list(dict.fromkeys(_setting(field, wording) for field in change.settings))
+    names = list(dict.fromkeys(_setting(field) for field in change.settings if field != RULES))
+    if change.settings and not names:
+        return text("declared", "title_rules", parts=parts)
+    if names:
         what = (
             wording.texts.text("format", "and", first=names[0], last=names[1])
             if len(names) == 2
@@ -80,7 +82,7 @@ def _settings(change: Change, wording: Wording) -> list[str]:
         else text(
             "declared",
             "setting",
-            name=_setting(field, wording),
+            name=_setting(field),
             before=_value(field, before, wording),
             after=_value(field, after, wording),
         )
@@ -88,8 +90,8 @@ def _settings(change: Change, wording: Wording) -> list[str]:
     ]
 
 
-def _setting(field: str, wording: Wording) -> str:
-    return wording.texts.text("declared", "rules") if field == RULES else plain(SETTING_OF.get(field, field))
+def _setting(field: str) -> str:
+    return plain(SETTING_OF.get(field, field))
 
 
 def _value(field: str, value: str, wording: Wording) -> str:

@@ -74,7 +74,7 @@ def reason_in_words(reason: str, wording: Wording) -> str:
 def _counts(about: Digest, wording: Wording) -> str:
     number = wording.texts.number
     values = {
-        "open": number(sum(about.open.values())),
+        "open": number(sum(about.open.values()) + sum(about.quiet.values())),
         "opened": number(sum(about.opened.values())),
         "resolved": number(sum(about.resolved.values())),
     }

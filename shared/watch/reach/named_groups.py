@@ -44,12 +44,20 @@ async def named_groups(watch: Watch) -> frozenset[str]:
     """
     now = watch.now()
     agreements = await agreed.recall(watch.storage.ledger, watch.settings.tenant_id)
+    known = (await watch.ledger.read_tenant()).record.named
     excepted = {
         one.subject_id
         for one in agreements
-        if one.subject_type == SubjectType.GROUP and now - one.end <= STILL_NAMED
+        if one.subject_type == SubjectType.GROUP
+        and now - one.end <= (STILL_NAMED if _was_read(known, one.subject_id) else timedelta(0))
     }
     return frozenset(excepted.union(*(route.rule.groups for route in watch.settings.routes)))
+
+
+def _was_read(known: Mapping[str, NamedGroup], group_id: str) -> bool:
+    """A group that could never be read, of a mistyped id, say, has nobody to whom the end could be told."""
+    group = known.get(group_id)
+    return group is not None and group.evidence.read_at is not None
 
 
 async def refresh_if_due(watch: Watch) -> bool:
