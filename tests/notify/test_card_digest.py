@@ -45,8 +45,8 @@ def chart_of(payload: dict[str, Any]) -> list[tuple[str, str, str]]:
     return rows
 
 
-def test_the_title_says_how_things_stand() -> None:
-    assert title_of(card_of_digest(digest())) == "Digest: 157 findings open, 15 new, 11 ended"
+def test_the_title_counts_what_stands_told_or_not() -> None:
+    assert title_of(card_of_digest(digest())) == "Digest: 209 findings open, 15 new, 11 ended"
 
 
 def test_what_is_open_is_a_chart_with_its_numbers_the_largest_first() -> None:
