@@ -121,7 +121,8 @@ def test_up_keeps_the_sandbox_running_until_interrupted() -> None:
         assert graph[0] == "graph"
         assert set_loss_rate(control[2]) == 1.0
         os.kill(running.pid, signal.SIGINT)
-        assert running.wait(30) == 0
+        # Azurite and the host end one after the other, each in its own time on a busy machine.
+        assert running.wait(90) == 0
 
 
 def set_loss_rate(address: str) -> float:
