@@ -67,6 +67,23 @@ def test_a_missing_package_is_said_with_how_to_get_it(
         pass
 
 
+@pytest.mark.parametrize(("option", "collects"), [("--inMemoryPersistence", False), ("--location", True)])
+def test_in_memory_it_never_stops_to_collect_what_was_overwritten(option: str, collects: bool) -> None:
+    intervals = ", ".join(
+        f"require('{module.HERE}/node_modules/azurite/dist/src/{service}/utils/constants').DEFAULT_GC_INTERVAL_MS"
+        for service in ("blob", "queue")
+    )
+    with subprocess.Popen(
+        ["node", "--require", module.GUARD, "-p", f"[{intervals}].join()", "--", option],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as node:
+        assert node.stdout is not None
+        days = [int(interval) / 86_400_000 for interval in node.stdout.readline().split(",")]
+    assert [day > 20 for day in days] == [not collects] * 2
+
+
 def test_it_ends_with_whoever_started_it_even_when_that_is_killed() -> None:
     starter = (
         "import time\nfrom sandbox.azurite import Azurite\n"
