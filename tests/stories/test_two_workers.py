@@ -100,7 +100,9 @@ async def test_an_older_reading_never_overwrites_a_newer_verdict(storage_account
         await play.until("the first worker was refused", lambda: _overtaken(play))
         await play.until("its message is done", lambda: _done(two))
         after = await play.record(user)
-        assert (after.verdict.state, after.observed_at) == ("covered", newer.observed_at)
+        assert after.verdict.state == "covered"
+        # A slow machine may hand the second worker the first one's message as well: a look later still.
+        assert after.observed_at >= newer.observed_at
         assert await play.lines(user) == []
 
 
