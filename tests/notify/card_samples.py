@@ -38,6 +38,7 @@ from tests.notify.card_reading import all_texts as all_texts
 from tests.notify.card_reading import commands_of as commands_of
 from tests.notify.card_reading import facts_of as facts_of
 from tests.notify.card_reading import kinds_of as kinds_of
+from tests.notify.card_reading import remedy_of as remedy_of
 from tests.notify.card_reading import schema_faults as schema_faults
 from tests.notify.card_reading import size as size
 from tests.notify.card_reading import text_of as text_of
