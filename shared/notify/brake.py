@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from shared.findings.losses import FACT as LOST
 from shared.model import Moment, SubjectType
 from shared.notify.entries import Entry
 from shared.notify.messages import Item, Mass
@@ -181,6 +182,7 @@ def _mass(worse: bool, items: list[Item], users: int, limit: int, since: datetim
         groups=_common((entry.groups for entry in entries), len(entries)),
         kinds=dict(Counter(f"{entry.kind}: {entry.state}" for entry in entries).most_common()),
         by=by,
+        lost=_common((lost(entry) for entry in entries), len(entries)) if worse else (),
     )
 
 
@@ -190,8 +192,13 @@ def _cause(entry: Entry) -> str:
 
 def _skus(entry: Entry) -> tuple[str, ...]:
     """What the user lost, where that is known; else what the finding names."""
-    lost = entry.facts.get("lost")
-    return tuple(map(str, lost)) if isinstance(lost, list | tuple) and lost else entry.skus
+    return lost(entry) or entry.skus
+
+
+def lost(entry: Entry) -> tuple[str, ...]:
+    """SKUs that the user held before the finding opened or grew worse, and holds no more."""
+    found = entry.facts.get(LOST)
+    return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
 
 
 def _common(values: Iterable[Iterable[str]], total: int) -> tuple[str, ...]:

@@ -76,11 +76,12 @@ def text_of(payload: Mapping[str, Any]) -> str:
 
 
 def remedy_of(payload: Mapping[str, Any], heading: str = "What to do") -> list[str]:
-    """The paragraphs of what to do, as they stand: up to the remarks in small print after them."""
+    """The paragraphs of what to do, as they stand: up to the next heading, or the remarks in small print."""
     body = payload["attachments"][0]["content"]["body"]
     begins = next(number for number, one in enumerate(body) if one.get("text") == heading)
     paragraphs = itertools.takewhile(
-        lambda one: one["type"] == "TextBlock" and not one.get("isSubtle"), body[begins + 1 :]
+        lambda one: one["type"] == "TextBlock" and not (one.get("isSubtle") or one.get("weight")),
+        body[begins + 1 :],
     )
     return [one["text"] for one in paragraphs]
 

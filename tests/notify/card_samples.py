@@ -355,7 +355,10 @@ def every_form() -> dict[str, Message]:
         "reminder": Message(form=REMINDER, items=(group, *many(30))),
         "held-worse": Message(form=HELD, about=mass()),
         "held-better": Message(form=HELD, about=mass(worse=False)),
-        "released-worse": Message(form=RELEASED, items=many(200), about=mass()),
+        "released-worse": Message(
+            form=RELEASED, items=many(200, facts={"lost": [EMS_E3]}), about=mass(lost=(EMS_E3,))
+        ),
+        "released-nothing-lost": Message(form=RELEASED, items=many(200), about=mass()),
         "released-better": Message(
             form=RELEASED, items=over(many(200)), about=mass(worse=False, by="Ada Example")
         ),

@@ -64,7 +64,7 @@ def test_the_cards_say_what_they_have_in_common() -> None:
     (mass,) = seen
     assert isinstance(mass, Mass)
     assert (mass.users, mass.worse, mass.limit) == (5000, True, 500)
-    assert mass.skus == ("sku-e5",)
+    assert mass.skus == mass.lost == ("sku-e5",)
     assert mass.groups == ("group-all",)
     assert mass.causes == ("nothing-held",)
     assert mass.kinds == {"coverage: uncovered": 5000}
