@@ -79,11 +79,12 @@ def remedy_of(payload: Mapping[str, Any], heading: str = "What to do") -> list[s
     """The paragraphs of what to do, as they stand: up to the next heading, or the remarks in small print."""
     body = payload["attachments"][0]["content"]["body"]
     begins = next(number for number, one in enumerate(body) if one.get("text") == heading)
-    paragraphs = itertools.takewhile(
-        lambda one: one["type"] == "TextBlock" and not (one.get("isSubtle") or one.get("weight")),
-        body[begins + 1 :],
-    )
+    paragraphs = itertools.takewhile(_is_paragraph, body[begins + 1 :])
     return [one["text"] for one in paragraphs]
+
+
+def _is_paragraph(one: Mapping[str, Any]) -> bool:
+    return one["type"] == "TextBlock" and not one.get("isSubtle") and not one.get("weight")
 
 
 def title_of(payload: Mapping[str, Any]) -> str:

@@ -74,6 +74,8 @@ VALUES: Mapping[str, Any] = {
     "code": "CountViolation",
     "users": 12,
     "problem": "registration",
+    "exception": "e-1a2b3c4d",
+    "route": "helpdesk",
 }
 """A value for each name that a step's text can fill in."""
 

@@ -139,6 +139,22 @@ def test_after_the_seats_there_are_the_fewest_are_bought_of_any_product_that_doe
     ]
 
 
+def test_a_group_that_nobody_could_read_is_named_by_its_id_with_where_to_correct_it() -> None:
+    unknown = "5f000000-0000-4000-8000-00000000dead"
+    ways = (
+        Step(step="end-exception", values={"group": unknown, "exception": "e-1a2b3c4d"}),
+        Step(step="correct-route", values={"group": unknown, "route": "helpdesk"}),
+    )
+    one = entry("evidence-missing", "failed", about="named-groups", groups=(unknown,), remedy=ways)
+    assert unknown in facts_of(single(one))["Groups"]
+    ending, correcting = remedy_of(single(one))
+    assert ending.startswith("Step 1: Exception e-1a2b3c4d names ")
+    assert unknown in ending
+    assert "(python -m admin exception end e-1a2b3c4d)" in ending
+    assert correcting.startswith("Step 2: Route helpdesk names ")
+    assert "correct it in the setting ROUTES" in correcting
+
+
 # --- licence errors -------------------------------------------------------------------------------------
 
 # What Microsoft's page on group licence problems says to do: the step of each code, and words of it.
