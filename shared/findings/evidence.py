@@ -1,5 +1,6 @@
 """Evidence that is missing: never read, or older than its age in force allows (judgement.md §4)."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -8,6 +9,9 @@ from shared.findings.making import Circumstances, make
 from shared.model import Because, Evidence, EvidenceStatus, Finding, Tier, Totals
 
 _KIND = "evidence-missing"
+
+GROUPS = 5
+"""Of so many groups that could not be read a remedy says where they are named."""
 
 BEHIND: Mapping[str, tuple[str, ...]] = {
     "skus": ("organization", "skus", "subscriptions"),
@@ -66,13 +70,24 @@ def _piece(licences: Licences, totals: Totals, name: str, at: datetime) -> Itera
         _KIND,
         state,
         about=name,
+        groups=evidence.unread,
         facts={
             "read_at": evidence.read_at.isoformat() if evidence.read_at else None,
             "users": totals.hanging.get(f"{_KIND}|{name}"),
         },
-        so=so.get(state, {"unread": [{"problem": name}]}),
+        so={**so.get(state, {"unread": [{"problem": name}]}), **_named_by(evidence)},
         because=_explained(licences, name, state),
     )
+
+
+def _named_by(evidence: Evidence) -> Circumstances:
+    """Where to correct the ids of the first groups that could not be read."""
+    so: dict[str, list[dict[str, str]]] = {}
+    for group_id, names in itertools.islice(sorted(evidence.unread.items()), GROUPS):
+        for name in names:
+            what, _, which = name.partition(":")
+            so.setdefault(f"named-by-{what}", []).append({"group": group_id, what: which})
+    return so
 
 
 def _explained(licences: Licences, name: str, state: str) -> tuple[Because, ...]:

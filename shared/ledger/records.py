@@ -201,7 +201,7 @@ class NamedGroup(Facts, frozen=True):
     `begun_at`: when the last reading began; `evidence`: how the last that ended did. `nested`: ids of the
     groups in it, and of those in them; `users`: how many users there are in all of them. `changed_at`: when
     somebody last told that one of these groups changed. `put_off_until`: before then Graph does not want to
-    be asked again.
+    be asked again. `named_by`: what named it when the last reading began: `exception:<id>`, `route:<name>`.
     """
 
     begun_at: datetime | None = None
@@ -210,6 +210,7 @@ class NamedGroup(Facts, frozen=True):
     users: int = 0
     changed_at: datetime | None = None
     put_off_until: datetime | None = None
+    named_by: tuple[str, ...] = ()
 
 
 class TenantRecord(Book, frozen=True):

@@ -99,7 +99,8 @@ class Evidence(Facts, frozen=True):
 
     `permission` names the Graph permission that a 403 asked for; `problem` is the code of another failure.
     `oldest_row_at`, `median_row_at`: of a report whose rows say when they were last brought up to date (the
-    median to the day).
+    median to the day). `unread`: of a piece that is several groups, the ids of those that could not be read,
+    each with what names it: `exception:<id>`, `route:<name>`.
     """
 
     status: EvidenceStatus = EvidenceStatus.NEVER
@@ -109,6 +110,7 @@ class Evidence(Facts, frozen=True):
     problem: str = ""
     oldest_row_at: datetime | None = None
     median_row_at: datetime | None = None
+    unread: Mapping[str, tuple[str, ...]] = {}
 
 
 EVIDENCE = (

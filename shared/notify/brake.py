@@ -7,14 +7,15 @@ what is so. If the facts return, nothing but the card about the hold is ever tol
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.findings.losses import FACT as LOST
 from shared.model import Moment, SubjectType
 from shared.notify.entries import Entry
 from shared.notify.messages import Item, Mass
-from shared.notify.scene import Scene, Telling, came_about
+from shared.notify.scene import Scene, Telling, came_about, came_to_light
 from shared.notify.table import Brake
 
 AT_MOST, AT_LEAST, PERCENT = 500, 10, 5
@@ -113,16 +114,40 @@ def _side(
 def _watched(
     worse: bool, items: list[Item], telling: Telling, scene: Scene, heard_on: Iterable[str] = ()
 ) -> Braked:
-    """Off, or on from now. `heard_on`: routes that know of a hold before it, and not of its end."""
-    recent = [item for item in items if scene.now - came_about(item.entry) <= telling.mass_window]
-    users = len({item.entry.subject_id for item in recent})
-    if users <= limit(scene.users):
+    """Off, or on from now. `heard_on`: routes that know of a hold before it, and not of its end.
+
+    What came to light lately counts, by when it came about: a mass loss while the notifier stood still is
+    one, and what trickled in meanwhile is none.
+    """
+    most = limit(scene.users)
+    news = [item for item in items if scene.now - came_to_light(item.entry) <= telling.mass_window]
+    since = _begins(news, telling.mass_window, most)
+    if since is None:
         return Braked()
-    since = min(came_about(item.entry) for item in recent)
-    mass = _mass(worse, recent, users, limit(scene.users), since)
+    recent = [item for item in news if came_about(item.entry) >= since]
+    users = len({item.entry.subject_id for item in recent})
+    mass = _mass(worse, recent, users, most, since)
     doubt = dict.fromkeys(heard_on, scene.now)
     new = Brake(worse=worse, since=since, at=scene.now, mass=mass, doubt=doubt)
     return Braked(held=(Held(new, {item.entry.id: item for item in recent}),))
+
+
+def _begins(items: list[Item], window: timedelta, most: int) -> datetime | None:
+    """When the first of more than so many users within such a window changed; None if there never were."""
+    ordered = sorted((came_about(item.entry), item.entry.subject_id) for item in items)
+    within: Counter[str] = Counter()
+    first = 0
+    for at, subject in ordered:
+        within[subject] += 1
+        while at - ordered[first][0] > window:
+            gone = ordered[first][1]
+            within[gone] -= 1
+            if not within[gone]:
+                del within[gone]
+            first += 1
+        if len(within) > most:
+            return ordered[first][0]
+    return None
 
 
 def _still(known: Brake, items: list[Item], users: int, telling: Telling, scene: Scene) -> Held:
@@ -181,6 +206,7 @@ def _mass(worse: bool, items: list[Item], users: int, limit: int, since: datetim
         groups=_common((entry.groups for entry in entries), len(entries)),
         kinds=dict(Counter(f"{entry.kind}: {entry.state}" for entry in entries).most_common()),
         by=by,
+        lost=_common((lost(entry) for entry in entries), len(entries)) if worse else (),
     )
 
 
@@ -190,8 +216,13 @@ def _cause(entry: Entry) -> str:
 
 def _skus(entry: Entry) -> tuple[str, ...]:
     """What the user lost, where that is known; else what the finding names."""
-    lost = entry.facts.get("lost")
-    return tuple(map(str, lost)) if isinstance(lost, list | tuple) and lost else entry.skus
+    return lost(entry) or entry.skus
+
+
+def lost(entry: Entry) -> tuple[str, ...]:
+    """SKUs that the user held before the finding opened or grew worse, and holds no more."""
+    found = entry.facts.get(LOST)
+    return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
 
 
 def _common(values: Iterable[Iterable[str]], total: int) -> tuple[str, ...]:

@@ -41,9 +41,10 @@ class Entry(Facts, frozen=True):
     `quiet_since`: from when on. `released_at`: when such a reason last went away; the confirm time starts
     anew there, so that symptoms end with their cause. `paused`: for how long, since it was last told, the
     clock of the reminders stood still. `reason`: why it was last not told, of the reasons that may last, as
-    the trail of the telling has it. `evidence`: when the facts were read that it rests on.
-    Of a user's finding that was told, `facts`, `remedy`, `skus`, `groups` and `evidence` are not kept: a
-    large tenant has many, and the journal line that changes or resolves one brings them again.
+    the trail of the telling has it. `evidence`: when the facts were read that it rests on. `read_at`: when
+    the notifier read the last journal line of it, which may be long after `at` of that line.
+    Of a user's finding that was told, `facts`, `remedy`, `skus`, `groups`, `evidence` and `read_at` are not
+    kept: a large tenant has many, and the journal line that changes or resolves one brings them again.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Entry(Facts, frozen=True):
     released_at: datetime | None = None
     paused: timedelta = _NEVER
     reason: str = ""
+    read_at: datetime | None = None
 
     @property
     def open(self) -> bool:
@@ -105,15 +107,15 @@ def without_details(entry: Entry) -> Entry:
     """A finding that was told, as it is kept: a user's without what the card said of it."""
     if entry.subject_type is not SubjectType.USER:
         return entry
-    return msgspec.structs.replace(entry, **msgspec.structs.asdict(_Said()))
+    return msgspec.structs.replace(entry, read_at=None, **msgspec.structs.asdict(_Said()))
 
 
-def after(before: Entry | None, line: JournalLine) -> Entry | None:
+def after(before: Entry | None, line: JournalLine, read_at: datetime) -> Entry | None:
     """The finding as this line leaves it; what people were told of it stays. None: it never was there."""
     said = msgspec.structs.asdict(_said(line))
     if line.transition is Moment.RESOLVED:
         ended = Ended(at=line.at, cause=line.cause)
-        return msgspec.structs.replace(before, ended=ended, **said) if before else None
+        return msgspec.structs.replace(before, ended=ended, read_at=read_at, **said) if before else None
     entry = Entry(
         id=line.finding,
         subject_type=SubjectType(line.subject.type),
@@ -131,6 +133,7 @@ def after(before: Entry | None, line: JournalLine) -> Entry | None:
         edition=line.edition,
         reopened=line.reopened,
         baseline=line.baseline,
+        read_at=read_at,
         **said,
     )
     if before is None:

@@ -55,8 +55,9 @@ class Mass(Facts, frozen=True, tag="mass"):
 
     `users`: how many; of a `RETURNED` message how many had been held, and `left` how many of them still are
     as they became. `limit`: from how many on they are held. `since`: the first of the changes. `causes`,
-    `skus`, `groups`: codes and ids that at least nine in ten of them have in common. `by`: who released them,
-    empty if the second reading of all users did. `kinds`: a count for each `kind: state`.
+    `skus`, `groups`: codes and ids that at least nine in ten of them have in common; `lost`: the SKUs that
+    they held before, if they got worse. `by`: who released them, empty if the second reading of all users
+    did. `kinds`: a count for each `kind: state`.
     """
 
     worse: bool
@@ -69,6 +70,7 @@ class Mass(Facts, frozen=True, tag="mass"):
     groups: tuple[str, ...] = ()
     kinds: Mapping[str, int] = {}
     by: str = ""
+    lost: tuple[str, ...] = ()
 
 
 class Change(Facts, frozen=True, tag="change"):

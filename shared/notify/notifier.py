@@ -219,7 +219,7 @@ class Notifier:
         for book in (*(one for one in known if one != TENANT and (read_all or one in named)), TENANT):
             cursor = table.cursors.get(book, 0)
             read = [blob async for blob in self._ledger.read_journal(book, cursor)]
-            table = apply(table, book, read)
+            table = apply(table, book, read, now)
             blobs += len(read)
         return table, blobs
 

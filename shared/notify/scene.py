@@ -80,6 +80,11 @@ def came_about(entry: Entry) -> datetime:
     return entry.ended.at if entry.ended is not None else max(entry.since, entry.changed_at)
 
 
+def came_to_light(entry: Entry) -> datetime:
+    """When the notifier learned of it: it may have stood still, or the journal come late."""
+    return entry.read_at or came_about(entry)
+
+
 def came_up(entry: Entry) -> datetime:
     """When it came about, or what muted or held it until then went away."""
     at = came_about(entry)

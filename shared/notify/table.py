@@ -131,8 +131,10 @@ class Table(Facts, frozen=True):
 _NOTHING = RouteMemory()
 
 
-def apply(table: Table, book: str, blobs: Iterable[tuple[int, Sequence[JournalLine]]]) -> Table:
-    """Take the journal of one book in: each number with its lines, in order.
+def apply(
+    table: Table, book: str, blobs: Iterable[tuple[int, Sequence[JournalLine]]], read_at: datetime
+) -> Table:
+    """Take the journal of one book in, as read at that time: each number with its lines, in order.
 
     A number that the cursor has passed changes nothing, so reading twice is the same as reading once. Nothing
     is judged here: what opened and closed since the last telling is still in the table, for `decide` to net.
@@ -144,7 +146,7 @@ def apply(table: Table, book: str, blobs: Iterable[tuple[int, Sequence[JournalLi
     entries = dict(table.entries)
     for seq, lines in news:
         for line in lines:
-            entry = after(entries.get(line.finding), line)
+            entry = after(entries.get(line.finding), line, read_at)
             if entry is not None:
                 entries[entry.id] = entry
         cursor = seq

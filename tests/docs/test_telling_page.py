@@ -51,6 +51,7 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
         ("A week before the end", timedelta(days=7), exemptions.WARNED_BEFORE),
         ("up to five as a card each", 5, Telling().single_cards),
         ("From the second time on", 2, one_route.FLAPS),
+        ("until it has lasted 7 days", timedelta(days=7), one_route.STAYS),
     ):
         assert text in said
         assert value == of_code

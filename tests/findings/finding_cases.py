@@ -145,6 +145,7 @@ class Case:
                 status=EvidenceStatus(one.get("status", "ok")),
                 read_at=when(one["read"]) if "read" in one else None,
                 permission=one.get("permission", ""),
+                unread={group: tuple(names) for group, names in one.get("unread", {}).items()},
             )
         return TenantFacts(
             tenant_id=TENANT_ID,

@@ -50,7 +50,7 @@ MOVES = {
     "setting-contradicted": {"state", "severity", "cause"},
     "scope-mismatch": {"state", "severity", "rule", "groups"},
     "directory-location-missing": {"state", "severity", "rule"},
-    "evidence-missing": {"state", "severity"},
+    "evidence-missing": {"state", "severity", "groups"},
     "watch-unwell": {"state", "cause", "severity"},
 }
 

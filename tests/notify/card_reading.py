@@ -1,6 +1,7 @@
 """What a card says, read back from its payload, and what Microsoft's schema says of it."""
 
 import functools
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -72,6 +73,18 @@ def facts_of(payload: Mapping[str, Any]) -> dict[str, str]:
 def text_of(payload: Mapping[str, Any]) -> str:
     """Everything that people may see, a line each."""
     return "\n".join(all_texts(payload))
+
+
+def remedy_of(payload: Mapping[str, Any], heading: str = "What to do") -> list[str]:
+    """The paragraphs of what to do, as they stand: up to the next heading, or the remarks in small print."""
+    body = payload["attachments"][0]["content"]["body"]
+    begins = next(number for number, one in enumerate(body) if one.get("text") == heading)
+    paragraphs = itertools.takewhile(_is_paragraph, body[begins + 1 :])
+    return [one["text"] for one in paragraphs]
+
+
+def _is_paragraph(one: Mapping[str, Any]) -> bool:
+    return one["type"] == "TextBlock" and not one.get("isSubtle") and not one.get("weight")
 
 
 def title_of(payload: Mapping[str, Any]) -> str:

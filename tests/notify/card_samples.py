@@ -38,6 +38,7 @@ from tests.notify.card_reading import all_texts as all_texts
 from tests.notify.card_reading import commands_of as commands_of
 from tests.notify.card_reading import facts_of as facts_of
 from tests.notify.card_reading import kinds_of as kinds_of
+from tests.notify.card_reading import remedy_of as remedy_of
 from tests.notify.card_reading import schema_faults as schema_faults
 from tests.notify.card_reading import size as size
 from tests.notify.card_reading import text_of as text_of
@@ -73,6 +74,8 @@ VALUES: Mapping[str, Any] = {
     "code": "CountViolation",
     "users": 12,
     "problem": "registration",
+    "exception": "e-1a2b3c4d",
+    "route": "helpdesk",
 }
 """A value for each name that a step's text can fill in."""
 
@@ -354,7 +357,10 @@ def every_form() -> dict[str, Message]:
         "reminder": Message(form=REMINDER, items=(group, *many(30))),
         "held-worse": Message(form=HELD, about=mass()),
         "held-better": Message(form=HELD, about=mass(worse=False)),
-        "released-worse": Message(form=RELEASED, items=many(200), about=mass()),
+        "released-worse": Message(
+            form=RELEASED, items=many(200, facts={"lost": [EMS_E3]}), about=mass(lost=(EMS_E3,))
+        ),
+        "released-nothing-lost": Message(form=RELEASED, items=many(200), about=mass()),
         "released-better": Message(
             form=RELEASED, items=over(many(200)), about=mass(worse=False, by="Ada Example")
         ),

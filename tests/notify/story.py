@@ -184,6 +184,10 @@ class Story:
         """A line in the journal from that second on."""
         self._add(at, Moment.OPENED, finding, **fields)
 
+    def opens_unread(self, at: float, finding: str, until: float) -> None:
+        """A line of that second that is in the journal only from a later one on."""
+        self._pending.append((until, line(0, at, Moment.OPENED, finding)))
+
     def changes(self, at: float, finding: str, **fields: Any) -> None:
         """A line in the journal from that second on."""
         self._add(at, Moment.CHANGED, finding, **fields)
@@ -211,7 +215,7 @@ class Story:
             self._seq[book] = self._seq.get(book, 0) + 1
             by_book.setdefault(book, []).append((self._seq[book], [one]))
         for book, blobs in by_book.items():
-            self.table = apply(self.table, book, blobs)
+            self.table = apply(self.table, book, blobs, second(at))
         now = self.now = second(at)
         self.decision = decide(self.table, self.mutes, self.telling, self.scene(now))
         table = self.table = handover.offered(self.decision.table, self.decision.messages, now)

@@ -5,7 +5,7 @@ import re
 import msgspec
 import pytest
 
-from shared.model import Moment
+from shared.model import Moment, Step
 from shared.notify import commands
 from shared.notify.cards import LIMIT, NAMED, card, users_named
 from shared.notify.exemptions import Exemption
@@ -52,6 +52,7 @@ from tests.notify.card_samples import (
     names,
     over,
     quiet_digest,
+    remedy_of,
     schema_faults,
     size,
     text_of,
@@ -230,6 +231,35 @@ def test_a_released_card_says_who_released_it(by: str, words: str) -> None:
     assert words in text
     assert "u-000002: not covered" in text
     assert "3 users: " in text
+
+
+def test_what_many_lost_is_first_to_be_given_back_and_only_then_comes_what_else_would_do() -> None:
+    small = Step(step="assign-free-seat", values={"sku": OFFICE_E3, "free": 900, "groups": []})
+    losers = many(11, facts={"lost": [EMS_E3]}, remedy=(small,))
+    message = Message(form=RELEASED, items=(*losers, *many(1, name="other")), about=mass(lost=(EMS_E3,)))
+    back, instead, *others = remedy_of(card_of(message), TEXTS.text("summary", "next"))
+    assert back.startswith("11 users: Give back what they lost: Enterprise Mobility + Security E3.")
+    assert instead == "If it was taken on purpose, this would do instead:"
+    assert others[0].startswith("11 users: Assign Office 365 E3")
+
+
+def test_where_they_lost_nothing_in_common_the_steps_stand_alone() -> None:
+    for items, about in (
+        (many(11), mass()),
+        (many(11, facts={"lost": [OFFICE_E3]}), mass(lost=(EMS_E3,))),
+        (over(many(11, facts={"lost": [EMS_E3]})), mass(worse=False)),
+    ):
+        text = text_of(card_of(Message(form=RELEASED, items=items, about=about)))
+        assert "Give back" not in text
+        assert "taken on purpose" not in text
+
+
+def test_what_they_lost_is_named_also_where_nothing_else_is_known_to_do() -> None:
+    message = Message(
+        form=RELEASED, items=many(11, facts={"lost": [EMS_E3]}, remedy=()), about=mass(lost=(EMS_E3,))
+    )
+    [back] = remedy_of(card_of(message), TEXTS.text("summary", "next"))
+    assert "Give back what they lost: Enterprise Mobility" in back
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,16 @@ import pytest
 
 from shared.findings.failures import CODES
 from shared.model import Step
-from tests.notify.card_samples import EMS_E3, GROUP_ID, OFFICE_E3, USER_ID, entry, facts_of, single, text_of
+from tests.notify.card_samples import (
+    EMS_E3,
+    GROUP_ID,
+    OFFICE_E3,
+    USER_ID,
+    entry,
+    facts_of,
+    remedy_of,
+    single,
+)
 
 EMS, OFFICE = "Enterprise Mobility + Security E3", "Office 365 E3"
 LICENCES = "Microsoft 365 admin center: Billing › Licenses › (the product)"
@@ -12,9 +21,21 @@ LOCATION = "Entra admin center: Users › All users › (the user) › Propertie
 
 
 def steps_of(*steps: Step, kind: str = "coverage", state: str = "uncovered") -> list[str]:
-    """The remedy as the card numbers it."""
-    text = text_of(single(entry(kind, state, remedy=steps)))
-    return [line.partition(": ")[2] for line in text.splitlines() if line.startswith("Step ")]
+    """The remedy as the card shows it, without its numbers."""
+    shown = remedy_of(single(entry(kind, state, remedy=steps)))
+    if len(shown) == 1:
+        return shown
+    assert [line.partition(": ")[0] for line in shown] == [f"Step {n}" for n in range(1, len(shown) + 1)]
+    return [line.partition(": ")[2] for line in shown]
+
+
+def test_steps_are_numbered_only_where_there_are_several() -> None:
+    one, two = Step(step="turn-plan-on", values={"sku": EMS_E3}), Step(step="remove-registration")
+    alone = remedy_of(single(entry(remedy=(one,))))
+    both = remedy_of(single(entry(remedy=(one, two))))
+    assert [len(alone), len(both)] == [1, 2]
+    assert both[0] == f"Step 1: {alone[0]}"
+    assert both[1].startswith("Step 2: ")
 
 
 def of(sku: str, step: str, **values: object) -> Step:
@@ -116,6 +137,22 @@ def test_after_the_seats_there_are_the_fewest_are_bought_of_any_product_that_doe
         "admin center: Billing › Your products). Seats to buy: 6; that is the fewest that will do, with "
         "every seat named before this one used."
     ]
+
+
+def test_a_group_that_nobody_could_read_is_named_by_its_id_with_where_to_correct_it() -> None:
+    unknown = "5f000000-0000-4000-8000-00000000dead"
+    ways = (
+        Step(step="end-exception", values={"group": unknown, "exception": "e-1a2b3c4d"}),
+        Step(step="correct-route", values={"group": unknown, "route": "helpdesk"}),
+    )
+    one = entry("evidence-missing", "failed", about="named-groups", groups=(unknown,), remedy=ways)
+    assert unknown in facts_of(single(one))["Groups"]
+    ending, correcting = remedy_of(single(one))
+    assert ending.startswith("Step 1: Exception e-1a2b3c4d names ")
+    assert unknown in ending
+    assert "(python -m admin exception end e-1a2b3c4d)" in ending
+    assert correcting.startswith("Step 2: Route helpdesk names ")
+    assert "correct it in the setting ROUTES" in correcting
 
 
 # --- licence errors -------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def test_a_synced_user_with_office_only_gets_both_rules_the_cause_and_the_free_s
     assert "Rule\nS5: a synchronised user needs Entra ID P1" in text
     assert "State\nNot covered: the new password of a synchronised user is written back" in text
     assert "writing the password back needs Entra ID P1 or better" in text
-    assert "Step 1: Assign Enterprise Mobility + Security E3 (Microsoft 365 admin center: Billing" in text
+    assert "\nAssign Enterprise Mobility + Security E3 (Microsoft 365 admin center: Billing" in text
 
 
 def test_a_synced_administrator_who_holds_nothing_is_not_told_of_licences_held() -> None:

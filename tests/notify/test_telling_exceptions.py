@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from shared.notify.exemptions import Exemption
-from shared.notify.messages import ENDED, ENDING
+from shared.notify.messages import DIGEST, ENDED, ENDING, Digest
 from shared.notify.routes import Delivered, Failed
+from shared.notify.scene import Telling
 from tests.notify.story import TENANT, Story, second
 
 DAY = 86_400.0
@@ -150,6 +151,21 @@ def test_a_cause_comes_before_an_exception() -> None:
     story.opens(0, "a")
     story.runs(60)
     assert story.why("a") == "muted-by:no-licence"
+
+
+def test_an_excepted_cause_still_mutes_what_it_explains_and_the_digest_counts_both() -> None:
+    """Who agreed to leave the cause did not ask for a card about each of its symptoms."""
+    story = Story(Telling())
+    story.exemptions = (agreed(subject_type="tenant", subject_id=TENANT, kind="no-licence", until=10 * DAY),)
+    story.opens(0, "cause", kind="no-licence", state="missing", subject_type="tenant", subject=TENANT)
+    for number in range(40):
+        story.opens(0, f"n{number:02}")
+    story.plays(7 * DAY - 7200, every=3600)
+    [about] = [one.about for one in story.runs(7 * DAY - 3600).decision.messages if one.form == DIGEST]
+    assert isinstance(about, Digest)
+    assert about.quiet == {"excepted": 1, "muted-by:no-licence": 40}
+    assert [one.id for one in about.exceptions] == ["x"]
+    story.expect((3 * DAY, "exception ends soon: 1"), (7 * DAY - 3600, "digest"))
 
 
 def test_many_who_are_no_longer_covered_are_one_card() -> None:

@@ -64,7 +64,7 @@ def test_the_cards_say_what_they_have_in_common() -> None:
     (mass,) = seen
     assert isinstance(mass, Mass)
     assert (mass.users, mass.worse, mass.limit) == (5000, True, 500)
-    assert mass.skus == ("sku-e5",)
+    assert mass.skus == mass.lost == ("sku-e5",)
     assert mass.groups == ("group-all",)
     assert mass.causes == ("nothing-held",)
     assert mass.kinds == {"coverage: uncovered": 5000}
@@ -172,6 +172,52 @@ def test_a_trickle_is_no_mass_change() -> None:
         story.opens(number * 200, f"n{number:02}")
     story.plays(4 * 3600)
     assert not [words for _, words in story.collector.heard if words.startswith("held")]
+
+
+def test_a_mass_loss_while_the_notifier_stood_still_is_held_as_any_other() -> None:
+    story = Story(users=20_000)
+    five_thousand(story, at=60)
+    story.runs(0)
+    back = 3 * 3600
+    story.plays(back + 900, since=back)
+    assert story.decision.wants_reading
+    reading(story, back + 1000, back + 1830)
+    story.plays(back + 7200, since=back + 960).expect(
+        (back + 900, "held: 5000 worse"), (back + 1860, "released: 5000 opened")
+    )
+
+
+def test_of_one_that_went_back_while_it_stood_still_nothing_is_told() -> None:
+    story = Story(users=20_000)
+    five_thousand(story, at=60)
+    for number in range(5000):
+        story.resolves(3600, f"u{number:04}")
+    story.runs(0).plays(4 * 3600, since=3 * 3600).expect()
+
+
+def test_one_whose_journal_comes_late_is_held_too() -> None:
+    story = Story(users=100)
+    for number in range(11):
+        story.opens_unread(0, f"n{number:02}", until=3000)
+    story.plays(7200).expect((3900, "held: 11 worse"))
+
+
+def test_what_trickled_in_while_the_notifier_stood_still_is_no_mass_change() -> None:
+    story = Story(users=100)
+    for number in range(40):
+        story.opens(number * 200, f"n{number:02}")
+    story.runs(0).plays(4 * 3600, since=3 * 3600).expect((3 * 3600, "one card: 40 opened"))
+
+
+def test_what_was_hindered_for_long_and_is_let_go_at_once_is_no_mass_change() -> None:
+    story = Story(users=100)
+    story.opens(0, "cause", kind="no-licence", state="missing", subject_type="tenant", subject=TENANT)
+    for number in range(40):
+        story.opens(10, f"n{number:02}")
+    story.resolves(7200, "cause", cause="fixed")
+    story.plays(4 * 3600).expect(
+        (0, "opened cause missing"), (7260, "fixed cause"), (8160, "one card: 40 opened")
+    )
 
 
 def test_what_a_cause_explains_or_an_exception_covers_does_not_count() -> None:

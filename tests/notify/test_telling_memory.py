@@ -84,7 +84,7 @@ def test_the_card_that_ends_or_changes_a_finding_has_what_its_journal_line_says(
 def test_users_of_whom_the_same_is_said_share_it() -> None:
     lines = [line(1, 0, Moment.OPENED, str(number), **SAID) for number in range(2)]
     other = line(1, 0, Moment.OPENED, "2", **{**SAID, "skus": ("sku-9",)})
-    entries = apply(Table(), "0000", [(1, [*lines, other])]).entries
+    entries = apply(Table(), "0000", [(1, [*lines, other])], second(0)).entries
     assert entries["0"].remedy is entries["1"].remedy
     assert said(entries["0"]) == said(entries["1"]) == SAID
     assert entries["2"].skus == ("sku-9",)

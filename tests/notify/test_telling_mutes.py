@@ -1,10 +1,13 @@
 """The mute table at work: every row by hand, so that a lost row is missed, and what muting does in time."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from shared.model import Because, Severity
+from shared.notify.messages import DIGEST, Digest
+from shared.notify.scene import Telling
 from shared.rules.kinds import MuteRow
 from tests.notify.story import RULES, TENANT, Story
 
@@ -320,6 +323,20 @@ def test_one_card_names_the_group_and_none_its_members() -> None:
         story.opens(0, f"m{number}", **user("coverage", "uncovered", "", because, subject=f"m{number}"))
     story.opens(60, "g", **group("licence-errors", "error", SKU))
     story.plays(7200).expect((1020, "opened g error"))
+
+
+def test_a_cause_that_comes_and_goes_still_mutes_its_members_and_the_digest_names_it() -> None:
+    story = Story(Telling(digest_every=timedelta(days=1)))
+    because = Because(kind="licence-errors", about=SKU, subject=GROUP)
+    story.opens(0, "g", **group("licence-errors", "error", SKU), reopened=2)
+    for number in range(40):
+        story.opens(0, f"m{number}", **user("coverage", "uncovered", "", because, subject=f"m{number}"))
+    story.plays(DAY - 7200, every=600)
+    [about] = [one.about for one in story.runs(DAY - 3600).decision.messages if one.form == DIGEST]
+    assert isinstance(about, Digest)
+    assert [one.id for one in about.flapping] == ["g"]
+    assert about.quiet == {"flapping": 1, "muted-by:licence-errors": 40}
+    story.expect((DAY - 3600, "digest"))
 
 
 @pytest.mark.parametrize("told", [False, True], ids=["cause not told", "cause told"])

@@ -16,7 +16,7 @@ from shared.notify.routes import Delivered, Failed
 from shared.notify.routing import DEFAULT
 from shared.notify.scene import Reading, Telling
 from shared.notify.table import Table, apply
-from tests.notify.story import TENANT, Story, line, second
+from tests.notify.story import START, TENANT, Story, line, second
 
 USERS = ("a", "b", "c", "d", "e", "f", "g")
 CROWD = tuple(f"n{number:02}" for number in range(12))
@@ -303,15 +303,15 @@ def test_reading_a_journal_in_parts_or_twice_is_reading_it_once(
         (number, [line(number, number, Moment(moment), "x", fingerprint=str(number % 3))])
         for number, moment in enumerate(moments, start=1)
     ]
-    once = apply(Table(), "0000", blobs)
+    once = apply(Table(), "0000", blobs, START)
     table, done = Table(), 0
     while done < len(blobs):
         back = data.draw(st.integers(0, done))
         done = data.draw(st.integers(done + 1, len(blobs)))
-        table = apply(table, "0000", blobs[back:done])
+        table = apply(table, "0000", blobs[back:done], START)
     assert table == once
     start = data.draw(st.integers(0, len(blobs)))
-    assert apply(once, "0000", blobs[start : data.draw(st.integers(start, len(blobs)))]) is once
+    assert apply(once, "0000", blobs[start : data.draw(st.integers(start, len(blobs)))], START) is once
 
 
 def test_deciding_twice_without_sending_decides_the_same() -> None:

@@ -31,6 +31,7 @@ def users(*because: Because) -> list[Entry]:
                     f"u{number}",
                     because=because[number % len(because) :][:1] if because else (),
                 ),
+                second(-80_000),
             )
         )
     ]
@@ -59,7 +60,9 @@ def groups(many: int) -> tuple[list[Entry], list[Because]]:
     for number in range(many):
         place: dict[str, Any] = {"subject_type": "group", "subject": f"group-{number}", "about": "sku-e5"}
         entry = after(
-            None, line(1, -80_000, Moment.OPENED, f"g{number}", kind="licence-errors", state="error", **place)
+            None,
+            line(1, -80_000, Moment.OPENED, f"g{number}", kind="licence-errors", state="error", **place),
+            second(-80_000),
         )
         if entry:
             found.append(entry)

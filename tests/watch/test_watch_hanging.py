@@ -59,7 +59,7 @@ async def test_the_first_user_who_hangs_on_a_setting_opens_its_finding_with_the_
     told = RouteMemory(baseline_told_at=(await watch.tenant()).baseline_ended_at)
     table = Table(routes={DEFAULT: told})
     for book in await watch.ledger.books():
-        table = apply(table, book, [one async for one in watch.ledger.read_journal(book)])
+        table = apply(table, book, [one async for one in watch.ledger.read_journal(book)], watch.now())
     scene.clock.pass_by(hours=1)
     ended = (await watch.tenant()).baseline_ended_at
     seen = Surroundings(now=scene.clock.now(), baseline_ended_at=ended)

@@ -17,7 +17,7 @@ from shared.ledger import members
 from shared.ledger.manifest import exceptions_path, watched_path
 from shared.ledger.memberships import memberships
 from shared.ledger.records import NamedGroup
-from shared.model import EvidenceStatus
+from shared.model import EvidenceStatus, Step
 from shared.notify import agreed
 from shared.notify.agreed import AgreedUnreadable
 from shared.notify.proposals import Proposal
@@ -237,7 +237,9 @@ async def test_an_id_that_is_no_group_is_told_at_once_and_the_finding_goes_with_
     [key] = await excepted(known, unknown)
     assert await named_groups.refresh_if_due(watch)
     missing = "evidence-missing|named-groups"
-    assert (await watch.tenant()).subjects["tenant"].open[missing].finding.state == "failed"
+    finding = (await watch.tenant()).subjects["tenant"].open[missing].finding
+    assert (finding.state, finding.groups) == ("failed", (unknown,))
+    assert finding.remedy[0] == Step(step="end-exception", values={"group": unknown, "exception": key})
     assert await memberships(watch.storage, watch.settings.tenant_id, [unknown], ["x"]) == {}
     await agreed.end(watch.storage.ledger, watch.settings.tenant_id, key, known.clock.now())
     known.clock.pass_by(days=8)
@@ -292,11 +294,14 @@ async def test_what_nobody_names_any_more_is_forgotten_a_week_later(known: Scene
 async def test_groups_of_routes_are_named_as_well(known: Scene) -> None:
     outer, inner = await outer_and_inner(known)
     watch = known.watch
-    assert await named_groups.named_groups(watch) == {outer}
+    assert set(await named_groups.named_groups(watch)) == {outer}
     sales = RouteSettings(rule=RouteRule(name="sales", groups=(inner,)), url="https://example.com/hook")
     routes = (*watch.settings.routes, sales)
     watch.settings = msgspec.structs.replace(watch.settings, routes=routes)
-    assert await named_groups.named_groups(watch) == {outer, inner}
+    named_by = await named_groups.named_groups(watch)
+    assert named_by.keys() == {outer, inner}
+    assert named_by[inner] == ("route:sales",)
+    assert named_by[outer][0].startswith("exception:")
 
 
 async def test_a_group_that_could_never_be_read_is_given_up_with_its_exception(known: Scene) -> None:
@@ -310,6 +315,25 @@ async def test_a_group_that_could_never_be_read_is_given_up_with_its_exception(k
     assert mistyped not in await named_groups.named_groups(watch)
     await named_groups.refresh_if_due(watch)
     assert mistyped not in (await watch.tenant()).named
+
+
+async def test_another_group_that_nobody_can_read_is_news_and_one_that_can_is_not_named(known: Scene) -> None:
+    watch = known.watch
+    outer, first, second = (
+        known.world.cast["group_sspr"],
+        "99999999-9999-4999-8999-999999999991",
+        "99999999-9999-4999-8999-999999999992",
+    )
+    for group in (outer, first, second):
+        await excepted(known, group)
+        known.clock.pass_by(minutes=1)
+        await named_groups.refresh_if_due(watch)
+    news = [
+        (str(line.transition), line.groups)
+        for line in await watch.lines(watch.settings.tenant_id)
+        if line.subject.about == "named-groups"
+    ]
+    assert news == [("opened", (first,)), ("changed", (first, second))]
 
 
 async def test_exceptions_that_cannot_be_read_leave_every_list_as_it_is(known: Scene) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from shared.notify import commands
+from shared.notify.brake import lost
 from shared.notify.cards.frame import Backdrop, Body, Line, block, command, counts, facts, heading, section
 from shared.notify.cards.many import news, standing
 from shared.notify.cards.parts import labelled, next_steps, plural
@@ -46,12 +47,25 @@ def released(message: Message, mass: Mass, wording: Wording, backdrop: Backdrop)
         Line(block(by)),
         Line(facts(_common(mass, wording))),
         *news(message.items, wording),
-        *next_steps(standing(message.items), wording, text("summary", "next")),
+        *_remedy(message, mass, wording),
         *section(text("card", "why"), [text("released", "why", limit=wording.texts.number(mass.limit))]),
     ]
     title = text("released", f"title_{_way(mass)}", n=wording.texts.number(mass.users))
     tone = "attention" if mass.worse else "good"
     return Body(title=title, lines=tuple(lines), tone=tone, edition=backdrop.edition)
+
+
+def _remedy(message: Message, mass: Mass, wording: Wording) -> list[Line]:
+    """First to give back what they lost: the steps of the findings only know what would do, however small."""
+    text = wording.texts.text
+    steps = next_steps(standing(message.items), wording, text("summary", "next"))
+    losers = {one.entry.subject_id for one in message.items if not set(lost(one.entry)).isdisjoint(mass.lost)}
+    if not losers:
+        return steps
+    back = text("released", "give_back", products=wording.value("lost", mass.lost))
+    said = text("summary", "step", whom=plural(wording, "summary", "for_users", n=len(losers)), text=back)
+    first = [Line(heading(text("summary", "next"))), Line(block(said))]
+    return [*first, Line(block(text("released", "instead"))), *steps[1:]] if steps else first
 
 
 def returned(mass: Mass, wording: Wording) -> Body:

@@ -60,9 +60,15 @@ def _standing(item: Item, wording: Wording, route: str) -> list[Line]:
         again = text("card", "again", n=entry.reopened) if entry.reopened > 1 else text("card", "again_one")
         lines.append(Line(block(again, subtle=True), 1))
     lines += section(text("card", "why"), [wording.why(entry)])
-    steps = wording.steps(entry)
-    numbered = [text("card", "numbered", n=number, text=step) for number, step in enumerate(steps, 1)]
-    return lines + section(text("card", "remedy"), numbered or [text("card", "nothing_to_do")])
+    return lines + section(text("card", "remedy"), _remedy(entry, wording))
+
+
+def _remedy(entry: Entry, wording: Wording) -> list[str]:
+    """The steps, numbered where there are several: a number alone promises a second."""
+    text, steps = wording.texts.text, wording.steps(entry)
+    if len(steps) > 1:
+        return [text("card", "numbered", n=number, text=step) for number, step in enumerate(steps, 1)]
+    return steps or [text("card", "nothing_to_do")]
 
 
 def _over(entry: Entry, wording: Wording, route: str) -> list[Line]:

@@ -37,21 +37,24 @@ _AT_MOST = timedelta(minutes=2)
 """After that no other group is begun: the host ends an invocation after ten minutes. The next goes on."""
 
 
-async def named_groups(watch: Watch) -> frozenset[str]:
-    """The ids of all groups whose members decide what is told, and where.
+async def named_groups(watch: Watch) -> Mapping[str, tuple[str, ...]]:
+    """The ids of all groups whose members decide what is told, and where; each with what names it:
+    `exception:<id>` and `route:<name>`.
 
     Raises `AgreedUnreadable`: then nothing is known of what is named, and nothing may be forgotten.
     """
     now = watch.now()
     agreements = await agreed.recall(watch.storage.ledger, watch.settings.tenant_id)
     known = (await watch.ledger.read_tenant()).record.named
-    excepted = {
-        one.subject_id
-        for one in agreements
-        if one.subject_type == SubjectType.GROUP
-        and now - one.end <= (STILL_NAMED if _was_read(known, one.subject_id) else timedelta(0))
-    }
-    return frozenset(excepted.union(*(route.rule.groups for route in watch.settings.routes)))
+    found: dict[str, list[str]] = {}
+    for one in agreements:
+        still = STILL_NAMED if _was_read(known, one.subject_id) else timedelta(0)
+        if one.subject_type == SubjectType.GROUP and now - one.end <= still:
+            found.setdefault(one.subject_id, []).append(f"exception:{one.id}")
+    for route in watch.settings.routes:
+        for group_id in route.rule.groups:
+            found.setdefault(group_id, []).append(f"route:{route.rule.name}")
+    return {group_id: tuple(sorted(names)) for group_id, names in found.items()}
 
 
 def _was_read(known: Mapping[str, NamedGroup], group_id: str) -> bool:
@@ -68,18 +71,18 @@ async def refresh_if_due(watch: Watch) -> bool:
     """
     wanted = await named_groups(watch)
     record = (await watch.ledger.read_tenant()).record
-    if record.facts is None or not (_due(watch, record, wanted) or record.named.keys() - wanted):
+    if record.facts is None or not (_due(watch, record, wanted) or record.named.keys() - wanted.keys()):
         return False
     async with watch.ledger.lock(EVIDENCE, _LOCK_SECONDS) as held:
         if not held:
             return False
         record = (await watch.ledger.read_tenant()).record
-        await _forget(watch, frozenset(record.named.keys() - wanted))
+        await _forget(watch, frozenset(record.named.keys() - wanted.keys()))
         began = watch.now()
         for group_id in _due(watch, record, wanted):
             if not held or watch.now() - began >= _AT_MOST:
                 break
-            await _read(watch, group_id, held)
+            await _read(watch, group_id, wanted[group_id], held)
     return True
 
 
@@ -128,7 +131,7 @@ def _has_changed(one: NamedGroup) -> bool:
     return one.changed_at is not None and (tried is None or tried <= one.changed_at)
 
 
-def _due(watch: Watch, record: TenantRecord, wanted: frozenset[str]) -> list[str]:
+def _due(watch: Watch, record: TenantRecord, wanted: Iterable[str]) -> list[str]:
     """Which to read now, those first that were never tried, then by the age of the last attempt."""
     tried = {key: record.named.get(key, NamedGroup()) for key in wanted}
     due = [key for key, one in tried.items() if _is_due(watch, one)]
@@ -149,14 +152,14 @@ def _is_due(watch: Watch, one: NamedGroup) -> bool:
     return watch.is_time(tried, every)
 
 
-async def _read(watch: Watch, group_id: str, held: Lease) -> None:
+async def _read(watch: Watch, group_id: str, named_by: tuple[str, ...], held: Lease) -> None:
     """Read one group whole, keep its list, note how that went.
 
     That it begins is noted first: a word that comes meanwhile is then seen to ask for another reading.
     """
     at = watch.now()
     known = (await watch.ledger.read_tenant()).record.named.get(group_id, NamedGroup())
-    before = msgspec.structs.replace(known, begun_at=at, put_off_until=None)
+    before = msgspec.structs.replace(known, begun_at=at, put_off_until=None, named_by=named_by)
     await watch.ledger.commit_tenant(_with(watch, group_id, before, at), at)
     try:
         packed, nested = await _members(watch, group_id)
@@ -183,6 +186,7 @@ async def _read(watch: Watch, group_id: str, held: Lease) -> None:
         evidence=after_attempt(EVIDENCE, before.evidence, None, at),
         nested=tuple(sorted(nested)),
         users=len(packed) // 16,
+        named_by=named_by,
     )
     await watch.ledger.commit_tenant(_with(watch, group_id, read, at), at)
 
@@ -238,21 +242,25 @@ def _judged(
     if record.facts is None:
         return record, ()
     others = {name: piece for name, piece in record.facts.evidence.items() if name != EVIDENCE}
-    together = _together([one.evidence for _, one in sorted(named.items()) if one.evidence.tried_at])
+    together = _together({key: one for key, one in sorted(named.items()) if one.evidence.tried_at})
     evidence = {**others, EVIDENCE: together} if together else others
     facts = msgspec.structs.replace(record.facts, evidence=evidence)
     changed = msgspec.structs.replace(record, facts=facts, named=named)
     return judge_tenant(changed, watch.rules, watch.settings.policy, at)
 
 
-def _together(pieces: list[Evidence]) -> Evidence | None:
+def _together(tried: Mapping[str, NamedGroup]) -> Evidence | None:
     """One piece of evidence for all: as old as the oldest list, as bad as the worst attempt."""
-    if not pieces:
+    if not tried:
         return None
+    pieces = [one.evidence for one in tried.values()]
     times = [one.read_at for one in pieces]
     worst = next((one for one in pieces if one.status is not EvidenceStatus.OK), pieces[0])
     return msgspec.structs.replace(
         worst,
         read_at=None if None in times else min(time for time in times if time),
         tried_at=max((one.tried_at for one in pieces if one.tried_at), default=None),
+        unread={
+            key: one.named_by for key, one in tried.items() if one.evidence.status is not EvidenceStatus.OK
+        },
     )
