@@ -16,8 +16,8 @@ from shared.graph.notifications import COUNTS, lifecycle_messages, messages, par
 from shared.watch import health
 from shared.watch.hearing import calls
 from shared.watch.hearing.calls import CLASSES, REFUSED, UNKNOWN, Tally
-from shared.watch.hearing.subscription_memory import recall
 from shared.watch.messages import CallCounts, Seen, read_changed, read_step, write_calls
+from shared.watch.subscription_memory import recall
 from tests.watch.scene import Scene
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

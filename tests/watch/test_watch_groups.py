@@ -14,7 +14,8 @@ from shared.model import LicensingGroup
 from shared.watch.licensing import groups, members
 from shared.watch.licensing.groups import evaluate_groups
 from shared.watch.messages import AGAIN, DELTA, HEARD, Changed, read_changed
-from shared.watch.tenant_facts import facts, rejudge
+from shared.watch.tenant_facts import facts
+from shared.watch.users import rejudge
 from tests.watch.scene import Scene, looked_at
 
 MEMBERS = "GET /groups/{id}/members"

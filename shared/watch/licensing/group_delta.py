@@ -14,10 +14,10 @@ from shared.model import Facts
 from shared.watch import unwell
 from shared.watch.asking import ask
 from shared.watch.fault_codes import Code
-from shared.watch.hearing.subscription_memory import recall
 from shared.watch.licensing.groups import that_matter
 from shared.watch.messages import AGAIN, DELTA
 from shared.watch.parts import Watch
+from shared.watch.subscription_memory import recall
 from shared.watch.tenant_facts import facts as facts_room
 
 _LOCK_SECONDS = 60

@@ -32,7 +32,7 @@ from shared.watch.parts import Watch
 from shared.watch.reach import named_groups, registration
 from shared.watch.tenant import judge_tenant, with_group
 from shared.watch.tenant_facts import facts as facts_room
-from shared.watch.tenant_facts import rejudge
+from shared.watch.users import rejudge
 
 log = logging.getLogger("watch.groups")
 

@@ -21,8 +21,8 @@ from shared.model import LicensingGroup, TenantFacts
 from shared.storage import Lease
 from shared.watch.asking import ask
 from shared.watch.licensing import errors
-from shared.watch.licensing.nesting import Rows
 from shared.watch.messages import LAST_LOOK, STANDING
+from shared.watch.nesting import Rows
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant
 from shared.watch.users.spill import Section, Spill

@@ -20,7 +20,7 @@ from shared.watch.messages import IDS_A_MESSAGE, LAST_LOOK, STANDING
 from shared.watch.parts import Busy, Watch
 from shared.watch.reach.registration_rows import differing, standings
 from shared.watch.reach.registration_state import AUDIT, REPORT, SCOPE, Reading, groups_of, still_ours
-from shared.watch.reach.standing import absent
+from shared.watch.standing import absent
 from shared.watch.tenant import judge_tenant, with_evidence
 from shared.watch.users import sweep
 from shared.watch.users.spill import Spill

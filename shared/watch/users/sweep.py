@@ -19,9 +19,9 @@ from shared.graph.users import count_users
 from shared.ledger.records import Posting, Sweep, TenantRecord
 from shared.watch import unwell
 from shared.watch.asking import ask
-from shared.watch.hearing.subscription_memory import recall
 from shared.watch.messages import GONE, SWEEP, ReadingStep, write_step
 from shared.watch.parts import Watch
+from shared.watch.subscription_memory import recall
 from shared.watch.tenant import judge_tenant
 from shared.watch.users import delta_state
 from shared.watch.users.sweep_phases import judge_bucket, put_aside, spill_of

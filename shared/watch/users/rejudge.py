@@ -14,12 +14,12 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from shared.findings.owed import EVERYBODY
 from shared.ledger.manifest import USERS_PER_SHARD
 from shared.ledger.records import Debt, Posting, TenantRecord
 from shared.watch.asking import ask
 from shared.watch.messages import FACTS, LAST_LOOK
 from shared.watch.parts import Watch
-from shared.watch.tenant_facts.owed import EVERYBODY
 from shared.watch.users import sweep
 
 log = logging.getLogger("watch.rejudge")
