@@ -42,7 +42,7 @@ real: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m real
 
 mutate-rules: setup
-	$(BIN)/python tools/mutate_rules.py
+	$(BIN)/python -m tools.mutate_rules
 
 soak: setup
 	$(BIN)/python -m tests.oracle --histories $(or $(HISTORIES),5000)

@@ -13,8 +13,7 @@ SCHEDULE = "%RECONCILE_SCHEDULE%"
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 async def tenant_facts(timer: func.TimerRequest) -> None:
     """SKUs, subscriptions, organization, licensing groups with their nested ones: at start and hourly."""
-    from shared.watch import parts
-    from shared.watch.tenant_facts import upkeep
+    from shared.watch import parts, upkeep
 
     await upkeep.keep_up(await parts.ready())
 

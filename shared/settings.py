@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from shared.guids import GUID
 from shared.rules.policy import Policy
-from shared.settings_reader import GUID, LOOPBACK, TEAMS_HOSTS, Reader, shown
+from shared.settings_reader import LOOPBACK, TEAMS_HOSTS, Reader, shown
 from shared.settings_routes import RouteRule, RouteSettings, read_routes
 from shared.texts import catalogue
 

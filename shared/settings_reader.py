@@ -1,6 +1,7 @@
 """Reading single settings, each with its own check; what is wrong is collected, not raised.
 
-Imports stay within the standard library: this lies on the path of every notification (design §7).
+Imports stay within the standard library and the GUIDs: this lies on the path of every notification
+(design §7).
 """
 
 import re
@@ -8,7 +9,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+from shared.guids import GUID
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TEAMS_HOSTS = (".logic.azure.com", ".environment.api.powerplatform.com")
 """How hosts of Teams Workflows URLs end, the older and the newer form."""

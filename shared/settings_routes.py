@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from shared.settings_reader import GUID, TEAMS_HOSTS, Reader, url_problem
+from shared.guids import GUID
+from shared.settings_reader import TEAMS_HOSTS, Reader, url_problem
 
 DEFAULT = "teams"
 """The name of the route of `TEAMS_WORKFLOW_URL`."""

@@ -1,7 +1,13 @@
-"""How ids are spread over the ledger's shards. Standard library only: the notification path reads this."""
+"""How ids are spread over messages and over the ledger's shards.
+
+Standard library only: the notification path reads this.
+"""
 
 import hashlib
 from collections.abc import Iterable
+
+IDS_A_MESSAGE = 400
+"""Ids in one message of a queue, which holds 48 KB before base64: 400 take a third of that."""
 
 _BITS = 20
 """Enough for a million shards."""

@@ -1,14 +1,16 @@
 """Fixtures that every room's tests may use, and what holds for all of them."""
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 
 from sandbox.azurite import Azurite
 from sandbox.cards.browser import BrowserMissing
 from sandbox.cards.drawing import CardBrowser
+from sandbox.storage_proxy import StorageProxy
 from shared.ledger import outbox
+from shared.storage import Storage, StorageSettings
 from shared.texts.catalogue import Catalogue, catalogue, languages
 from tests.journal_contract import Inspector
 
@@ -27,6 +29,22 @@ def azurite() -> Iterator[Azurite]:
 def storage_account(azurite: Azurite) -> str:
     """Connection string of a storage account that is empty and this test's own."""
     return azurite.new_account()
+
+
+@pytest.fixture
+async def proxy(storage_account: str) -> AsyncIterator[StorageProxy]:
+    """The same account behind a proxy that a test can tell to delay, fail or lose a request."""
+    async with StorageProxy(storage_account) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def storage(storage_account: str) -> AsyncIterator[Storage]:
+    """That account with its containers and queues, not through the proxy."""
+    storage = Storage.connect(StorageSettings(connection_string=storage_account))
+    await storage.ensure()
+    yield storage
+    await storage.close()
 
 
 @pytest.fixture(params=languages())

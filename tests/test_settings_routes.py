@@ -223,6 +223,7 @@ def test_settings_without_routes_load_nothing_beyond_msgspec_and_the_standard_li
     outside = {name for name in json.loads(done.stdout) if name.split(".")[0] not in sys.stdlib_module_names}
     assert {name for name in outside if not name.startswith("msgspec")} == {
         "shared",
+        "shared.guids",
         "shared.rules",
         "shared.rules.policy",
         "shared.settings",

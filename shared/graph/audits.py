@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from shared.graph.errors import LinkError, Unavailable
-from shared.graph.ids import as_guid
 from shared.graph.pages import Rows, Wire, read_page
 from shared.graph.session import GraphSession, Query, asking
+from shared.guids import as_guid
+from shared.model import zulu
 
 SERVICE = "Self-service Password Management"
 ACTIVITIES = frozenset({"reset password (self-service)", "unlock user account (self-service)"})
@@ -66,8 +67,7 @@ async def use_page(session: GraphSession, since: datetime, link: str | None = No
 async def _page(session: GraphSession, since: datetime, link: str | None) -> Rows[_Audit]:
     if link is None:
         builder: Any = session.client.audit_logs.directory_audits
-        first = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        wanted = Query(filter=f"loggedByService eq '{SERVICE}' and activityDateTime ge {first}")
+        wanted = Query(filter=f"loggedByService eq '{SERVICE}' and activityDateTime ge {zulu(since)}")
         request = builder.to_get_request_information(asking(wanted))
     else:
         request = session.follow(link)

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from shared.graph.errors import LinkError, Unavailable
-from shared.graph.ids import as_guid
 from shared.graph.pages import read_object, read_row
 from shared.graph.session import Answer, GraphSession, unhurried
+from shared.guids import as_guid
 from shared.model import USER_SELECT
 
 log = logging.getLogger("graph.delta")

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 from shared.graph.errors import GraphError, LinkError, NotFound, Unavailable
-from shared.graph.ids import guid
 from shared.graph.pages import Rows, Wire, all_pages, all_rows, read_object, read_page
 from shared.graph.parallel import few_at_a_time
 from shared.graph.session import GraphSession, Query, asking
+from shared.guids import guid
 from shared.model import AssignedLicense, GroupError, LicenseAssignmentState, LicensingGroup
 
 SAMPLE = 20

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from shared.graph.ids import IDS_A_MESSAGE, as_guid
-from shared.spread import neighbours
+from shared.guids import as_guid
+from shared.spread import IDS_A_MESSAGE, neighbours
 
 MAX_BODY = 1 << 20
 MAX_TOKEN = 4 << 10

@@ -12,8 +12,8 @@ import msgspec
 from kiota_abstractions.request_information import RequestInformation
 
 from shared.graph.errors import LinkError, Unavailable
-from shared.graph.ids import as_guid
 from shared.graph.session import Answer, GraphSession
+from shared.guids import as_guid
 
 _COLLECTIONS = ("identities", "assignedLicenses", "licenseAssignmentStates", "disabledPlans")
 

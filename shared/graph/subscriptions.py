@@ -5,14 +5,13 @@ What Graph may have done already is never asked for twice: after a time-out the 
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from kiota_abstractions.method import Method
 
 from shared.graph.errors import Conflict, Forbidden, GraphError, NotFound
-from shared.graph.ids import guid
 from shared.graph.pages import all_rows, read_object
 from shared.graph.session import GraphSession, asking, with_body
 from shared.graph.subscription_plan import (
@@ -36,6 +35,8 @@ from shared.graph.subscription_plan import (
     seen_as,
     strays,
 )
+from shared.guids import guid
+from shared.model import zulu
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -277,10 +278,3 @@ class _Run:
         await delete(self._session, subscription_id)
         if self.remote is not None:
             self.remote = [one for one in self.remote if one.id != subscription_id]
-
-
-def zulu(at: datetime) -> str:
-    """A time as Graph wants it: UTC with `Z`. Raises ValueError for one without time zone."""
-    if at.tzinfo is None:
-        raise ValueError("a time for Graph needs a time zone")
-    return at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"

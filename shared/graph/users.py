@@ -11,11 +11,11 @@ from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 
 from shared.graph.errors import Forbidden, GraphError, LinkError, Throttled, Unauthorized, Unavailable
-from shared.graph.ids import guid
 from shared.graph.pages import RawRows, read_object, read_raw_page, read_row, read_rows
 from shared.graph.parallel import few_at_a_time
 from shared.graph.retry import retry_after
 from shared.graph.session import GraphSession, Query, asking, code_of, unhurried
+from shared.guids import guid
 from shared.model import USER_SELECT, User
 
 BATCH = 20

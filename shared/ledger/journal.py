@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from shared.ledger.records import OutboxEntry, Posting
-from shared.model import Because, Moment, Severity, Step
+from shared.model import Because, Moment, Severity, Step, ndjson
 from shared.rules.loader import Rules
 
 SCHEMA = 1
@@ -124,7 +124,7 @@ def _source(rules: Rules, edition: str, rule_id: str) -> str:
 
 def write_lines(lines: Iterable[JournalLine]) -> bytes:
     """Newline-delimited JSON."""
-    return b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+    return ndjson(lines)
 
 
 def read_lines(data: bytes, path: str) -> list[JournalLine]:

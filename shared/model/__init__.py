@@ -5,7 +5,7 @@ what we make of it (`Verdict`, `Finding`), and what changed (`OpenFinding`, `Tra
 Times are timezone-aware UTC. Ids are Graph's object ids, lower case. Shapes: learn.microsoft.com/graph/api.
 """
 
-from shared.model.base import Facts, utc
+from shared.model.base import Facts, ndjson, utc, zulu
 from shared.model.findings import (
     ClosedFinding,
     Finding,
@@ -87,5 +87,7 @@ __all__ = [
     "User",
     "Verdict",
     "Warning",
+    "ndjson",
     "utc",
+    "zulu",
 ]

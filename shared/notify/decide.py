@@ -21,7 +21,7 @@ from shared.notify.quiet import Quiet, marked
 from shared.notify.run import Run, moment_of
 from shared.notify.scene import Scene, Telling
 from shared.notify.states import Held, Reason, Silence
-from shared.notify.table import Table
+from shared.notify.table import Declared, Table
 from shared.rules.kinds import MuteRow
 
 _DELAYED = Silence(Reason.HANDOVER_DELAYED)
@@ -53,35 +53,16 @@ def decide(table: Table, mutes: Sequence[MuteRow], telling: Telling, scene: Scen
     Every finding of the table ends up, on each of its routes, in one message or in `standing`; or in
     `netted` or `discarded`.
     """
-    names = frozenset(rule.name for rule in scene.routes)
-    netted = tuple(
-        one.id
-        for one in table.entries.values()
-        if not one.open and names.isdisjoint(one.told) and names.isdisjoint(one.doubt)
-    )
-    entries = dict(table.entries)
-    for finding in netted:
-        del entries[finding]
+    netted = _netted(table, scene)
+    entries = {finding: one for finding, one in table.entries.items() if finding not in netted}
     first = scene.baseline_ended_at is None or not table.routes
     change = None if first else declared.declared_since(table, scene)
     quiet = marked(entries, mutes, scene, table.exemptions.keys())
     table = msgspec.structs.replace(
         table, entries=quiet.entries, choices=scene.choices, read_as=scene.read_as, ran_at=scene.now
     )
-    heard = frozenset(name for name, memory in table.routes.items() if memory.baseline_told_at)
-    uncovered = {finding for findings in quiet.uncovered.values() for finding in findings}
-    free = [
-        item
-        for one in quiet.entries.values()
-        if not first and one.id not in uncovered and (item := _news(one, quiet, heard))
-    ]
-    change = declared.settled(change, telling, scene) if change else None
-    coming = {item.entry.id for item in free if change and declared.holds(change, item)}
-    change_due = bool(
-        change and declared.due(change, (one for one in free if one.entry.id in coming), telling, scene)
-    )
-    if change and change_due and change.due_at is None:
-        change = msgspec.structs.replace(change, due_at=scene.now)
+    free = [] if first else _free(table, quiet)
+    change, coming, change_due = _of_the_change(change, free, telling, scene)
     quieted = [one for one in quiet.entries.values() if one.open and one.quiet and not one.told]
     uncoming = (one for one in free if one.entry.id not in coming)
     braked = brake(table.brakes, uncoming, telling, scene, quieted if table.brakes else ())
@@ -102,7 +83,42 @@ def decide(table: Table, mutes: Sequence[MuteRow], telling: Telling, scene: Scen
         change=change,
         change_due=change_due,
     )
-    return _over_routes(run, netted)
+    return _over_routes(run, tuple(netted))
+
+
+def _netted(table: Table, scene: Scene) -> dict[str, None]:
+    """Findings that are over, and that nobody on any route has heard of or may have; in the table's order."""
+    names = frozenset(rule.name for rule in scene.routes)
+    return {
+        one.id: None
+        for one in table.entries.values()
+        if not one.open and names.isdisjoint(one.told) and names.isdisjoint(one.doubt)
+    }
+
+
+def _free(table: Table, quiet: Quiet) -> list[Item]:
+    """What there is to say that nothing but brake or change may hold."""
+    heard = frozenset(name for name, memory in table.routes.items() if memory.baseline_told_at)
+    uncovered = {finding for findings in quiet.uncovered.values() for finding in findings}
+    return [
+        item
+        for one in quiet.entries.values()
+        if one.id not in uncovered and (item := _news(one, quiet, heard))
+    ]
+
+
+def _of_the_change(
+    change: Declared | None, free: Sequence[Item], telling: Telling, scene: Scene
+) -> tuple[Declared | None, frozenset[str], bool]:
+    """The change as it stands now, the findings that come of it, and whether they are told in this run."""
+    if change is None:
+        return None, frozenset(), False
+    change = declared.settled(change, telling, scene)
+    coming = [one for one in free if declared.holds(change, one)]
+    due = declared.due(change, coming, telling, scene)
+    if due and change.due_at is None:
+        change = msgspec.structs.replace(change, due_at=scene.now)
+    return change, frozenset(one.entry.id for one in coming), due
 
 
 def _news(entry: Entry, quiet: Quiet, heard: frozenset[str]) -> Item | None:

@@ -7,13 +7,13 @@ than `LIMIT`: what had to go is counted.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 import msgspec
 
-from shared.model import Moment, SubjectType
+from shared.model import Moment, SubjectType, zulu
 from shared.notify import messages
 from shared.notify.entries import Entry
 from shared.notify.exemptions import Exemption
@@ -64,8 +64,8 @@ def event(message: Message, wording: Wording, *, tenant_id: str, at: datetime) -
     if message.about is not None:
         data["about"] = _about(message.about, wording)
     if message.late_since is not None:
-        data["late_since"] = _time(message.late_since)
-    made = {"type": event_type(message), "timestamp": _time(_happened(message, at)), "data": data}
+        data["late_since"] = zulu(message.late_since)
+    made = {"type": event_type(message), "timestamp": zulu(_happened(message, at)), "data": data}
     room = LIMIT - len(msgspec.json.encode(made))
     told = (_told(item, message.route, wording) for item in message.items)
     data["findings"] = _fitting(told, FINDINGS, room)
@@ -87,10 +87,10 @@ def event_id(message: Message) -> str:
     digest = hashlib.blake2b(message.key.encode(), digest_size=16)
     for item in sorted(message.items, key=lambda item: item.key):
         heard = item.entry.told.get(message.route) if message.form == messages.REMINDER else None
-        digest.update(_time(heard.at if heard else _moment(item)).encode())
+        digest.update(zulu(heard.at if heard else _moment(item)).encode())
     match message.about:
         case Mass(since=when) | Change(at=when) | Exemption(until=when) | Digest(next_due=when):
-            digest.update(_time(when).encode())
+            digest.update(zulu(when).encode())
     return digest.hexdigest()
 
 
@@ -144,7 +144,7 @@ def _finding(entry: Entry, wording: Wording) -> Json:
         "severity": str(entry.severity),
         "subject": _subject(str(entry.subject_type), entry.subject_id, wording),
         "about": entry.about,
-        "since": _time(entry.since),
+        "since": zulu(entry.since),
         "cause": entry.cause,
         "rule": {"id": entry.rule, "source": _source(entry, wording)},
         "edition": entry.edition,
@@ -155,7 +155,7 @@ def _finding(entry: Entry, wording: Wording) -> Json:
         "link": wording.portal(entry),
     }
     if entry.ended is not None:
-        row["ended"] = {"at": _time(entry.ended.at), "cause": entry.ended.cause}
+        row["ended"] = {"at": zulu(entry.ended.at), "cause": entry.ended.cause}
     details: Json = {
         "facts": msgspec.to_builtins(entry.facts),
         "evidence": dict(entry.evidence),
@@ -201,7 +201,7 @@ def _mass(mass: Mass, wording: Wording) -> Json:
         "users": mass.users,
         "left": mass.left,
         "limit": mass.limit,
-        "since": _time(mass.since),
+        "since": zulu(mass.since),
         "causes": list(mass.causes[:LISTED]),
         "skus": list(mass.skus[:LISTED]),
         "groups": list(mass.groups[:LISTED]),
@@ -213,7 +213,7 @@ def _mass(mass: Mass, wording: Wording) -> Json:
 def _change(change: Change) -> Json:
     return {
         "type": "change",
-        "at": _time(change.at),
+        "at": zulu(change.at),
         "settings": {
             name: {"before": _note(before), "after": _note(after)}
             for name, (before, after) in change.settings.items()
@@ -230,13 +230,13 @@ def _exemption(exemption: Exemption, wording: Wording) -> Json:
         "id": exemption.id,
         "kind": exemption.kind,
         "reason": _note(exemption.reason),
-        "created_at": _time(exemption.created_at),
-        "until": _time(exemption.until),
+        "created_at": zulu(exemption.created_at),
+        "until": zulu(exemption.until),
     }
     if exemption.subject_type:
         row["subject"] = _subject(exemption.subject_type, exemption.subject_id, wording)
     if exemption.ended_at is not None:
-        row["ended_at"] = _time(exemption.ended_at)
+        row["ended_at"] = zulu(exemption.ended_at)
     return row | _person("owner", exemption.owner, wording)
 
 
@@ -247,7 +247,7 @@ def _digest(digest: Digest, wording: Wording) -> Json:
     exceptions = (_exemption(one, wording) for one in digest.exceptions)
     row: Json = {
         "type": "digest",
-        "next_due": _time(digest.next_due),
+        "next_due": zulu(digest.next_due),
         "opened": dict(digest.opened),
         "resolved": dict(digest.resolved),
         "open": dict(digest.open),
@@ -263,7 +263,7 @@ def _digest(digest: Digest, wording: Wording) -> Json:
     if digest.users is not None:
         row["users"] = digest.users
     times = {"since": digest.since, "swept_at": digest.swept_at}
-    return row | {name: _time(when) for name, when in times.items() if when is not None}
+    return row | {name: zulu(when) for name, when in times.items() if when is not None}
 
 
 def _person(field: str, text: str, wording: Wording) -> Json:
@@ -284,8 +284,3 @@ def _fitting(rows: Iterator[Json], most: int, room: int) -> list[Json]:
             break
         kept.append(row)
     return kept
-
-
-def _time(when: datetime) -> str:
-    """ISO 8601 in UTC, to the second: `2026-03-02T09:00:00Z`."""
-    return f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -17,6 +17,7 @@ import msgspec
 from shared.ledger.ledger import Ledger
 from shared.ledger.manifest import TENANT, trail_path
 from shared.ledger.records import TenantRecord
+from shared.model import ndjson
 from shared.notify import handover, surroundings, trail
 from shared.notify import memory as memory_room
 from shared.notify.decide import Decision, decide
@@ -184,7 +185,7 @@ class Notifier:
 
     async def _leave_trail(self, lines: Iterable[trail.TrailLine], now: datetime) -> None:
         """Before the table: a crash in between leaves a line twice, none out. The last writing counts."""
-        written = trail.written(lines)
+        written = ndjson(lines)
         if written:
             await self._storage.evidence.put(trail_path(self._settings.tenant_id, now), written)
 

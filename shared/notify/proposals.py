@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 
 import msgspec
 
-from shared.graph.ids import as_guid
+from shared.guids import as_guid
 from shared.model import Facts, Severity, SubjectType
 from shared.notify.exemptions import LONGEST, LONGEST_OF_A_KIND, Exemption
 from shared.rules.kinds import KindRow

@@ -91,23 +91,8 @@ class Sender:
                 cards += 1
                 continue
             failures += 1
+            table = _kept(table, message, result, now)
             lines.append(trail.of_message(message, now, result.status))
-            _log.warning(
-                "telling: a %s message of %d findings failed on route %s: %s",
-                message.form,
-                len(message.items),
-                message.route,
-                result.status,
-            )
-            table = handover.failed(
-                table,
-                message,
-                now,
-                result.retry_after,
-                status=result.status,
-                certain=result.certain,
-                offered_at=now,
-            )
             if result.route:
                 barred.add(message.route)
         return Sent(table, tuple(lines), cards, failures)
@@ -157,6 +142,26 @@ class Sender:
 
 DETAILED = 25
 """So many findings of users get their details from the ledger; a card names fewer."""
+
+
+def _kept(table: Table, message: Message, result: Failed, now: datetime) -> Table:
+    """The message goes again after its own delay."""
+    _log.warning(
+        "telling: a %s message of %d findings failed on route %s: %s",
+        message.form,
+        len(message.items),
+        message.route,
+        result.status,
+    )
+    return handover.failed(
+        table,
+        message,
+        now,
+        result.retry_after,
+        status=result.status,
+        certain=result.certain,
+        offered_at=now,
+    )
 
 
 def _first_users(message: Message) -> frozenset[str]:

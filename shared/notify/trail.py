@@ -4,7 +4,6 @@ One JSON object a line, ids only. A line is written when something happens, not 
 or fails, a lasting reason begins or ends, what opened and closed untold cancels out.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -64,11 +63,6 @@ def _lasting(decision: Decision) -> dict[str, str]:
             if silence.reason in LASTING:
                 found.setdefault(finding, str(silence))
     return found
-
-
-def written(lines: Iterable[TrailLine]) -> bytes:
-    """Newline-delimited JSON."""
-    return b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
 
 
 def of_message(message: Message, at: datetime, status: str = "") -> TrailLine:

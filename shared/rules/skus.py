@@ -1,12 +1,12 @@
 """What SKUs are: our own table of facts, read from `skus.toml` (judgement.md §2). The key is the SKU's id."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from shared.guids import GUID
 from shared.rules.errors import RulesError
 from shared.rules.rows import all_of, one_of, only, read_toml, row, table
 
@@ -15,8 +15,6 @@ PLANS = ("p2", "p1", "basic", "basic-edu")
 
 STEPS = ("not-a-person", "developer", "paid", "never")
 """A class counts: never for a person; by setting; as a cloud level by the edition; only by its plans."""
-
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class SkuClass(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,6 +172,6 @@ def _sku(raw: object, sku_class: SkuClass, file: str, key: str) -> SkuEntry:
 
 
 def _guid(value: str, file: str, key: str) -> None:
-    if not _GUID.fullmatch(value):
+    if not GUID.fullmatch(value):
         fix = "write 8-4-4-4-12 hex digits in lower case, nothing around them"
         raise RulesError(file, key, f"not an id: {value!r}", fix)

@@ -5,16 +5,7 @@ from typing import Literal, get_args
 
 from shared.graph.subscription_plan import Reason
 
-Code = Literal[
-    "sweep",
-    "delta",
-    "groups-delta",
-    "skus",
-    "groups",
-    "registration",
-    "subscription-users",
-    "subscription-groups",
-    "poison",
+Overdue = Literal[
     "facts-overdue",
     "registration-overdue",
     "delta-overdue",
@@ -26,25 +17,27 @@ Code = Literal[
     "readings-refused",
     "outbox-stranded",
 ]
+"""What nobody notes who does the work, since it is the work that is not done; `overdue.py` finds these."""
+
+Code = Literal[
+    "sweep",
+    "delta",
+    "groups-delta",
+    "skus",
+    "groups",
+    "registration",
+    "subscription-users",
+    "subscription-groups",
+    "poison",
+    Overdue,
+]
 """What is wrong: the reading of all users, the delta query on users or groups, the list of products (or what
 else tells of them), the groups that assign licences, the registration report, the notifications of users or
-groups; work that failed again and again. From `facts-overdue` on: what nobody notes who does the work, since
-it is the work that is not done; `overdue.py` finds these."""
+groups; work that failed again and again; what is overdue."""
 
 CODES: frozenset[str] = frozenset(get_args(Code))
 
-OVERDUE: tuple[Code, ...] = (
-    "facts-overdue",
-    "registration-overdue",
-    "delta-overdue",
-    "sweep-overdue",
-    "errors-overdue",
-    "subscriptions-overdue",
-    "subscription-missing",
-    "notifications-silent",
-    "readings-refused",
-    "outbox-stranded",
-)
+OVERDUE: tuple[Overdue, ...] = get_args(Overdue)
 """The codes that `overdue.py` finds, and that are over when it finds them no more."""
 
 PERMISSION, EMPTY = str(Reason.PERMISSION), "empty-list"

@@ -12,11 +12,11 @@ import msgspec
 from shared.ledger.records import Sweep, TenantRecord
 from shared.settings import Settings
 from shared.watch.hearing.calls import Sums
-from shared.watch.hearing.subscription_memory import Kept
 from shared.watch.hearing.subscriptions import CODES, RESOURCES, secrets_of
 from shared.watch.overdue import SelfLook, Traces, never_read, refused, stamp, unheard
 from shared.watch.reach.registration import Progress
 from shared.watch.reach.registration_state import REPORT
+from shared.watch.subscription_memory import Kept
 from shared.watch.users.delta_state import Delta
 
 DELIVERED_WITHIN = timedelta(hours=4)

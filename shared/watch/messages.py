@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from shared.graph.ids import IDS_A_MESSAGE as IDS_A_MESSAGE
+from shared.spread import IDS_A_MESSAGE as IDS_A_MESSAGE
 from shared.spread import neighbours
 
 HEARD = ""

@@ -15,9 +15,9 @@ from shared.model import EvidenceStatus
 from shared.settings import Settings
 from shared.watch.fault_codes import Code
 from shared.watch.hearing.calls import Sums
-from shared.watch.hearing.subscription_memory import Kept
 from shared.watch.hearing.subscriptions import CODES, RESOURCES
 from shared.watch.reach.registration_state import PIECES, REPORT, Reading, wanted
+from shared.watch.subscription_memory import Kept
 from shared.watch.users.delta_state import Delta
 
 BEGUN_WITHIN = timedelta(minutes=30)

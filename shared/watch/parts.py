@@ -16,7 +16,7 @@ from shared.rules.loader import Rules, load_rules
 from shared.settings import Settings
 from shared.storage import Storage
 from shared.watch import heap
-from shared.watch.reach.standing import Standings
+from shared.watch.standing import Standings
 
 
 class Busy(Exception):

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared.watch import unwell
+from shared.watch import subscription_memory, unwell
 from shared.watch.fault_codes import OVERDUE
-from shared.watch.hearing import calls, subscription_memory
+from shared.watch.hearing import calls
 from shared.watch.licensing import errors
 from shared.watch.overdue import SelfLook, Stranded, Traces, overdue
 from shared.watch.parts import Watch

@@ -5,12 +5,12 @@ from datetime import datetime
 import msgspec
 
 from shared import findings
+from shared.findings.owed import owed, read_as
 from shared.ledger.records import Debt, Posting, SubjectRecord, TenantRecord
 from shared.model import Evidence, Finding, LicensingGroup, SubjectType, TenantFacts, Totals
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy
 from shared.watch.fault_codes import problems
-from shared.watch.tenant_facts.owed import owed, read_as
 
 TENANT = "tenant"
 """The key of the tenant's own findings in `TenantRecord.subjects`."""

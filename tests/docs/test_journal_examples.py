@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from sandbox.host.runtime import IndexedApp
 from shared.ledger.journal import JournalLine, replay
 from shared.ledger.ledger import Ledger
 from shared.rules.loader import load_rules
-from shared.storage import Storage, StorageSettings
+from shared.storage import Storage
 from tests.ledger.readings import (
     CANNOT_WRITE_BACK,
     FAILED,
@@ -34,14 +33,6 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 REPLAY = DOCS / "examples" / "replay_journal.py"
 ON_BLOB = DOCS / "examples" / "on_journal_blob.py"
 SHARD = "0000"
-
-
-@pytest.fixture
-async def storage(storage_account: str) -> AsyncIterator[Storage]:
-    storage = Storage.connect(StorageSettings(connection_string=storage_account))
-    await storage.ensure()
-    yield storage
-    await storage.close()
 
 
 async def lived(storage: Storage, day: float = 0) -> Ledger:

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import msgspec
 
-from shared.model import JOB_AT_MOST
+from shared.model import JOB_AT_MOST, ndjson
 from shared.notify import brake, declared, exemptions, one_route
 from shared.notify.scene import Telling
 from shared.notify.states import LASTING, ROWS, Reason
-from shared.notify.trail import TrailLine, written
+from shared.notify.trail import TrailLine
 from tests.docs.test_admin_examples import OPERATE
 
 SECTION = OPERATE.read_text().partition("## What you are told, and what not")[2].partition("\n## ")[0]
@@ -38,7 +38,7 @@ def test_the_lines_of_the_trail_are_shown_as_they_are_written() -> None:
     [shown] = re.findall(r"```json\n(.*?)```", SECTION, re.DOTALL)
     lines = [msgspec.json.decode(line, type=TrailLine) for line in shown.splitlines()]
     assert {line.event for line in lines} == {"sent", "silent"}
-    assert written(lines).decode() == shown
+    assert ndjson(lines).decode() == shown
 
 
 def test_the_numbers_of_the_page_are_those_of_the_code() -> None:

@@ -90,7 +90,7 @@ def test_the_notification_path_loads_nothing_beyond_msgspec_and_the_standard_lib
         for name in loaded
         if name.split(".")[0] not in sys.stdlib_module_names and not name.startswith("msgspec")
     }
-    rooms = {"shared", "shared.graph", "shared.graph.ids", "shared.graph.notifications", "shared.spread"}
+    rooms = {"shared", "shared.graph", "shared.graph.notifications", "shared.guids", "shared.spread"}
     assert outside == rooms
     assert not {"asyncio", "urllib.request", "http.client", "ssl"} & set(loaded)
 

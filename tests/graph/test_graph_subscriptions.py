@@ -17,8 +17,8 @@ from shared.graph.subscriptions import (
     list_subscriptions,
     renew,
     settle,
-    zulu,
 )
+from shared.model import zulu
 from tests.graph.stub_graph import AT, Bench, Reply, Seen, error, oid
 
 OURS, THEIRS = "https://watch.example/api/graph/notifications", "https://other.example/hook"

@@ -13,12 +13,6 @@ from tests.ledger.readings import TENANT_ID, after, one_user
 
 
 @pytest.fixture
-async def proxy(storage_account: str) -> AsyncIterator[StorageProxy]:
-    async with StorageProxy(storage_account) as proxy:
-        yield proxy
-
-
-@pytest.fixture
 async def worker(proxy: StorageProxy) -> AsyncIterator[Callable[[], Ledger]]:
     """Makes ledgers that share nothing but storage, as workers in processes of their own do."""
     async with AsyncExitStack() as stack:
@@ -33,14 +27,6 @@ async def worker(proxy: StorageProxy) -> AsyncIterator[Callable[[], Ledger]]:
         make()
         await storages[0].ensure()
         yield make
-
-
-@pytest.fixture
-async def storage(storage_account: str) -> AsyncIterator[Storage]:
-    """The same account without the proxy: what is in storage, whatever a worker believes."""
-    storage = Storage.connect(StorageSettings(connection_string=storage_account))
-    yield storage
-    await storage.close()
 
 
 @pytest.fixture

@@ -43,12 +43,6 @@ def of_user(number: int = 1, days: float = 90, kind: str = "") -> Proposal:
 
 
 @pytest.fixture
-async def proxy(storage_account: str) -> AsyncIterator[StorageProxy]:
-    async with StorageProxy(storage_account) as proxy:
-        yield proxy
-
-
-@pytest.fixture
 async def storage(proxy: StorageProxy) -> AsyncIterator[Storage]:
     storage = Storage.connect(StorageSettings(connection_string=proxy.connection_string))
     await storage.ensure()

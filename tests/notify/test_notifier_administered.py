@@ -1,6 +1,5 @@
 """What administrators store reaches the telling: exceptions, release orders, settings. On real storage."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +14,9 @@ from shared.notify.agreed import ReleaseOrder, add, order_release
 from shared.notify.proposals import Proposal
 from shared.notify.surroundings import patience
 from shared.settings import TellingSettings, load
-from shared.storage import Storage, StorageSettings
 from tests.ledger.readings import START, TENANT_ID, UNCOVERED, after, user_id
+from tests.notify.bench import SETTINGS, Bench
 from tests.notify.story import RULES
-from tests.notify.test_notifier import SETTINGS, Bench, one_user
 from tests.test_settings import GOOD
 
 GROUP = "5f000000-0000-4000-8000-00000000000a"
@@ -26,17 +24,12 @@ MANY = brake.AT_LEAST + 1
 
 
 @pytest.fixture
-async def begun(storage_account: str) -> AsyncIterator[Bench]:
+async def begun(bench: Bench) -> Bench:
     """A tenant whose first card is told."""
-    storage = Storage.connect(StorageSettings(connection_string=storage_account))
-    await storage.ensure()
-    bench = Bench(storage)
-    await bench.ledger.manifest(one_user)
     await bench.ends_baseline(0)
     await bench.tells(10)
     bench.teams.titles.clear()
-    yield bench
-    await storage.close()
+    return bench
 
 
 async def agree(bench: Bench, **about: Any) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -15,8 +14,8 @@ from shared.notify.posting import Delivered, Failed
 from shared.notify.routes import WorkflowsRoute, route_of
 from shared.notify.webhook import WebhookRoute, signed
 from shared.settings_routes import RouteRule, RouteSettings, signing_keys
-from tests.notify.test_workflows_route import NOW, Answer, answers, nobody, receiver
-from tests.notify.test_workflows_route import SECRET as IN_URL
+from tests.notify.receivers import CASES, NOW, Answer, all_that_is_said, answers, receiver
+from tests.notify.receivers import SECRET as IN_URL
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 NEW = "whsec_" + base64.b64encode(b"n" * 32).decode()
@@ -133,34 +132,15 @@ def test_an_unusable_secret_is_refused_without_quoting_it() -> None:
     assert "bm90" not in str(caught.value)
 
 
-@pytest.mark.parametrize("case", ["ok", "refused", "breaks", "unreachable", "slow", "bad"])
+@pytest.mark.parametrize("case", CASES)
 async def test_url_and_secret_are_in_no_result_and_no_log(
     case: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        if case == "breaks":
-            assert request.transport is not None
-            request.transport.abort()
-        if case == "slow":
-            await asyncio.sleep(1)
-        return web.Response(status=204 if case == "ok" else 403)
-
-    async with receiver(answer) as url:
-        if case == "unreachable":
-            url = nobody()
-        elif case == "bad":
-            url = f"http://[{IN_URL}"
-        route = WebhookRoute(url, SECRET, total_seconds=0.3)
-        try:
-            result = await route.post("an-id", PAYLOAD, NOW)
-        finally:
-            await route.close()
+    result, said = await all_that_is_said(
+        case, lambda url: WebhookRoute(url, SECRET, total_seconds=0.3), caplog
+    )
     assert isinstance(result, Delivered) == (case == "ok")
-    records = [record for record in caplog.records if record.name != "aiohttp.access"]
-    logged = " ".join(f"{record.getMessage()} {record.exc_info}" for record in records)
-    for text in (str(result), repr(result), repr(route), str(route), logged):
+    for text in said:
         for secret in (IN_URL, "workflows/invoke", SECRET, SECRET.removeprefix("whsec_"), repr(b"k" * 32)):
             assert secret not in text
 

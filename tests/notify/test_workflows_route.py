@@ -1,38 +1,14 @@
 """Handing over to a Workflows webhook: what counts as handed over, what is asked, and a URL kept secret."""
 
 import asyncio
-import logging
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from aiohttp import web
 
 from shared.notify.posting import Delivered, Failed, parse_retry_after
 from shared.notify.routes import WorkflowsRoute
-
-NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-SECRET = "sig-of-the-webhook"
-
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@asynccontextmanager
-async def receiver(answer: Answer) -> AsyncIterator[str]:
-    """A webhook on loopback; yields its URL with a secret in it."""
-    app = web.Application()
-    app.router.add_post("/workflows/invoke", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}/workflows/invoke?api-version=1&sig={SECRET}"
-    finally:
-        await runner.cleanup()
+from tests.notify.receivers import CASES, NOW, SECRET, all_that_is_said, answers, nobody, receiver
 
 
 async def posted(url: str, *, seconds: float = 5.0) -> Delivered | Failed:
@@ -41,15 +17,6 @@ async def posted(url: str, *, seconds: float = 5.0) -> Delivered | Failed:
         return await route.post("id", {"type": "message", "text": "naïve ✓"}, NOW)
     finally:
         await route.close()
-
-
-def answers(status: int, **headers: str) -> Answer:
-    async def answer(request: web.Request) -> web.StreamResponse:
-        return web.Response(
-            status=status, headers={key.replace("_", "-"): value for key, value in headers.items()}
-        )
-
-    return answer
 
 
 @pytest.mark.parametrize("status", [200, 202])
@@ -119,13 +86,6 @@ async def test_a_connection_that_breaks_is_a_failure_that_may_have_arrived() -> 
         assert await posted(url) == Failed(status="reset", certain=False)
 
 
-def nobody() -> str:
-    """A URL at which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}/workflows/invoke?sig={SECRET}"
-
-
 async def test_nobody_listening_is_a_failure_that_surely_did_not_arrive() -> None:
     assert await posted(nobody()) == Failed(status="unreachable", certain=True)
 
@@ -137,31 +97,11 @@ async def test_an_address_that_is_none_is_a_failure(url: str) -> None:
     assert SECRET not in str(result)
 
 
-@pytest.mark.parametrize("case", ["ok", "refused", "breaks", "unreachable", "slow", "bad"])
+@pytest.mark.parametrize("case", CASES)
 async def test_the_url_is_in_no_result_and_no_log(case: str, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        if case == "breaks":
-            assert request.transport is not None
-            request.transport.abort()
-        if case == "slow":
-            await asyncio.sleep(1)
-        return web.Response(status=202 if case == "ok" else 403)
-
-    async with receiver(answer) as url:
-        if case == "unreachable":
-            url = nobody()
-        elif case == "bad":
-            url = f"http://[{SECRET}"
-        route = WorkflowsRoute(url, total_seconds=0.3)
-        try:
-            result = await route.post("id", {"type": "message"}, NOW)
-        finally:
-            await route.close()
-    records = [record for record in caplog.records if record.name != "aiohttp.access"]
-    logged = " ".join(f"{record.getMessage()} {record.exc_info}" for record in records)
-    for text in (str(result), repr(result), repr(route), str(route), logged):
+    result, said = await all_that_is_said(case, lambda url: WorkflowsRoute(url, total_seconds=0.3), caplog)
+    assert isinstance(result, Delivered) == (case == "ok")
+    for text in said:
         assert SECRET not in text
         assert "workflows/invoke" not in text
 

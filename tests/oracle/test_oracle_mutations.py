@@ -12,8 +12,7 @@ from shared.ledger import outbox
 from shared.ledger.journal import JournalLine, lines_of
 from shared.watch.licensing import errors
 from shared.watch.reach import registration_intake
-from shared.watch.tenant_facts import rejudge
-from shared.watch.users import delta, evaluation, sweep_phases
+from shared.watch.users import delta, evaluation, rejudge, sweep_phases
 from tests.oracle.run import play
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]

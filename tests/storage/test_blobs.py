@@ -5,7 +5,6 @@ import gzip
 import logging
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
@@ -15,14 +14,6 @@ from azure.storage.blob.aio import BlobLeaseClient, BlobServiceClient
 from shared.storage import NOT_MODIFIED, Listed, Stale, Storage, StorageSettings, Stored
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-async def storage(storage_account: str) -> AsyncIterator[Storage]:
-    storage = Storage.connect(StorageSettings(connection_string=storage_account))
-    await storage.ensure()
-    yield storage
-    await storage.close()
 
 
 async def test_what_is_created_is_read_back_with_its_etag_and_metadata(storage: Storage) -> None:

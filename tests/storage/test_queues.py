@@ -2,22 +2,13 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
 
 import pytest
 from azure.storage.queue.aio import QueueClient
 
-from shared.storage import Storage, StorageSettings
+from shared.storage import Storage
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-async def storage(storage_account: str) -> AsyncIterator[Storage]:
-    storage = Storage.connect(StorageSettings(connection_string=storage_account))
-    await storage.ensure()
-    yield storage
-    await storage.close()
 
 
 async def test_text_lies_in_the_queue_as_base64_as_the_functions_host_expects_it(

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.mutate_rules import as_toml, mutants_of, without
+from tools.rule_mutants import as_toml, mutants_of, without
 
-SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "mutate_rules.py"
+ROOT = Path(__file__).resolve().parents[2]
 
 TOML = """
 [fruit.apple]
@@ -72,8 +72,8 @@ def toy(place: Path, tests: str) -> Path:
 
 def run(place: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """The script on a toy project."""
-    command = [sys.executable, str(SCRIPT), "--root", str(place), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=place)
+    command = [sys.executable, "-m", "tools.mutate_rules", "--root", str(place), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=ROOT)
 
 
 def test_an_entry_that_no_test_looks_at_survives_and_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 
 from shared.notify.notifier import Notifier
-from tests.notify.test_notifier import Teams
+from tests.notify.bench import Teams
 from tests.watch.scene import Scene
 
 

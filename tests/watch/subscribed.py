@@ -1,7 +1,7 @@
 """What tests of the subscriptions ask: which there are, whether they tell, what was read for them."""
 
 from shared.model import OpenFinding
-from shared.watch.hearing.subscription_memory import Kept, recall
+from shared.watch.subscription_memory import Kept, recall
 from shared.watch.users import delta_state
 from tests.watch.postbox import Postbox
 from tests.watch.scene import Scene

@@ -16,10 +16,10 @@ from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.settings import load
 from shared.watch.fault_codes import OVERDUE
 from shared.watch.hearing.calls import Sums
-from shared.watch.hearing.subscription_memory import Held, Kept, Refused
 from shared.watch.messages import Seen
 from shared.watch.overdue import SelfLook, Stranded, Traces, overdue
 from shared.watch.reach.registration_state import Reading
+from shared.watch.subscription_memory import Held, Kept, Refused
 from shared.watch.users import delta_state
 from shared.watch.users.delta_state import Delta, Gap
 from tests.test_settings import GOOD

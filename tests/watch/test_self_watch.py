@@ -14,14 +14,13 @@ from sandbox.graph import skus
 from sandbox.storage_proxy import Match
 from shared.ledger.shards import shard_of
 from shared.notify.notifier import Told
-from shared.watch import parts, self_watch
+from shared.watch import parts, self_watch, upkeep
 from shared.watch.hearing import calls, subscriptions
 from shared.watch.licensing import errors
 from shared.watch.licensing.groups import evaluate_groups
 from shared.watch.messages import CallCounts, Seen
 from shared.watch.parts import Watch
 from shared.watch.reach import registration
-from shared.watch.tenant_facts import upkeep
 from shared.watch.users import delta, sweep
 from shared.watch.users.evaluation import evaluate_users
 from tests.watch.scene import Scene, run_reading, sweep_of

@@ -19,9 +19,11 @@ from shared.graph.session import GraphSession
 from shared.graph.tenant import read_tenant
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import Evidence, EvidenceStatus, LicensingGroup
+from shared.watch import upkeep
 from shared.watch.messages import AGAIN, FACTS
 from shared.watch.tenant import with_evidence
-from shared.watch.tenant_facts import facts, rejudge, upkeep
+from shared.watch.tenant_facts import facts
+from shared.watch.users import rejudge
 from tests.watch.cards import Cards
 from tests.watch.scene import Scene
 

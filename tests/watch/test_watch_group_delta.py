@@ -8,13 +8,13 @@ from sandbox.graph.faults import Fault
 from sandbox.graph.service_operations import ClearFaults
 from sandbox.storage_proxy import Match
 from shared.ledger.records import Posting, TenantRecord
-from shared.watch.hearing.subscription_memory import Kept, Refused, remember
 from shared.watch.licensing import group_delta
 from shared.watch.messages import AGAIN, DELTA
+from shared.watch.subscription_memory import Kept, Refused, remember
 from shared.watch.tenant import with_evidence
 from shared.watch.tenant_facts import facts
+from tests.watch.licensed import assigning, unlicensed
 from tests.watch.scene import Scene
-from tests.watch.test_watch_groups import assigning, unlicensed
 
 pytestmark = pytest.mark.real
 

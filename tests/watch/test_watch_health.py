@@ -17,10 +17,10 @@ from shared.watch import health, unwell
 from shared.watch import health_lines as lines
 from shared.watch.hearing import subscriptions
 from shared.watch.hearing.calls import Sums
-from shared.watch.hearing.subscription_memory import Held, Kept, Refused
 from shared.watch.hearing.subscriptions import wanted
 from shared.watch.messages import Seen
 from shared.watch.overdue import SelfLook, Traces
+from shared.watch.subscription_memory import Held, Kept, Refused
 from shared.watch.tenant_facts import facts
 from shared.watch.users.delta_state import Delta, Gap
 from tests.test_settings import GOOD

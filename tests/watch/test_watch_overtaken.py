@@ -7,13 +7,13 @@ import pytest
 
 from sandbox.graph import skus
 from sandbox.graph.operations import SetSku
+from shared.findings.owed import EVERYBODY
 from shared.graph.tenant import read_tenant
 from shared.model import TenantFacts
 from shared.watch.hearing import subscriptions
 from shared.watch.messages import FACTS
-from shared.watch.tenant_facts import facts, rejudge
-from shared.watch.tenant_facts.owed import EVERYBODY
-from shared.watch.users import sweep
+from shared.watch.tenant_facts import facts
+from shared.watch.users import rejudge, sweep
 from tests.watch.scene import Scene
 
 pytestmark = pytest.mark.real

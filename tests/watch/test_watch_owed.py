@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from shared.findings.owed import EVERYBODY, owed, read_as
 from shared.judgement import Judge
 from shared.ledger.records import Debt, Sweep, TenantRecord
 from shared.model import (
@@ -22,7 +23,6 @@ from shared.model import (
 from shared.rules.loader import load_rules
 from shared.rules.policy import Policy
 from shared.watch.tenant import judge_tenant
-from shared.watch.tenant_facts.owed import EVERYBODY, owed, read_as
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 RULES = load_rules()

@@ -20,7 +20,7 @@ from shared.watch.reach.registration_rows import (
     standings,
 )
 from shared.watch.reach.registration_state import AUDIT, EMERGENCY, PIECES, REPORT, SCOPE
-from shared.watch.reach.standing import absent
+from shared.watch.standing import absent
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 USERS = [f"0a0a0a0a-0000-4000-8000-{number:012d}" for number in range(5)]

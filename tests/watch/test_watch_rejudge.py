@@ -7,13 +7,14 @@ from azure.core.exceptions import HttpResponseError
 from sandbox.graph import skus
 from sandbox.graph.operations import DropSku, SetSku
 from sandbox.storage_proxy import Match
+from shared.findings.owed import EVERYBODY
 from shared.ledger.records import Debt, Posting, TenantRecord
 from shared.model import EvidenceStatus, State
+from shared.watch import upkeep
 from shared.watch.messages import FACTS
 from shared.watch.tenant import TENANT
-from shared.watch.tenant_facts import facts, rejudge, upkeep
-from shared.watch.tenant_facts.owed import EVERYBODY
-from shared.watch.users import sweep
+from shared.watch.tenant_facts import facts
+from shared.watch.users import rejudge, sweep
 from shared.watch.users.evaluation import evaluate_users
 from tests.watch.cards import Cards
 from tests.watch.conftest import Opener

@@ -10,8 +10,8 @@ from sandbox.graph.service_operations import ClearFaults, DropSubscription
 from sandbox.storage_proxy import Match
 from shared.watch import parts
 from shared.watch.hearing import subscriptions
-from shared.watch.hearing.subscription_memory import recall
 from shared.watch.messages import LifecycleEvent, read_step
+from shared.watch.subscription_memory import recall
 from shared.watch.users import delta, delta_state
 from tests.watch.scene import Scene
 from tests.watch.subscribed import kept

@@ -1,7 +1,6 @@
 """The card of a change that somebody made, and of all that came of it."""
 
-import re
-
+from shared.guids import GUID
 from shared.notify.cards.frame import Backdrop, Body, Line, block, heading, section
 from shared.notify.cards.many import news, standing
 from shared.notify.cards.parts import next_steps
@@ -33,7 +32,6 @@ SETTING_OF = {
 IN_TITLE = 2
 """So many changed things the title names; more are counted."""
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _VALUE = 200
 
 
@@ -98,6 +96,6 @@ def _value(field: str, value: str, wording: Wording) -> str:
     """As it is; an edition as the date of its page, groups by name, nothing as not set."""
     if field == "edition" and value:
         return wording.edition_day(value)
-    if field in ("scope_groups", "emergency_group") and (ids := _GUID.findall(value)):
+    if field in ("scope_groups", "emergency_group") and (ids := GUID.findall(value.lower())):
         return wording.value("groups", ids)
     return plain(value, _VALUE) or wording.texts.text("declared", "unset")

@@ -1,1 +1,1 @@
-"""Being called by Graph: subscriptions, and what came of the calls."""
+"""Being called by Graph: subscriptions, what came of the calls, what to read where some were lost."""

@@ -84,7 +84,7 @@ async def take(watch: "Watch", told: CallCounts) -> None:
     import asyncio
 
     from shared.storage import Stale
-    from shared.watch.hearing import subscription_memory
+    from shared.watch import subscription_memory
 
     kept = await subscription_memory.recall(watch)
     recorded = frozenset(record.id for record in kept.records) if kept else frozenset[str]()

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Collection
 
+from shared.watch.asking import ask
 from shared.watch.licensing.groups import that_matter
-from shared.watch.messages import AGAIN, LAST_LOOK, write_changed
+from shared.watch.messages import AGAIN, LAST_LOOK
 from shared.watch.parts import Watch
 from shared.watch.users import delta, sweep
 
@@ -25,7 +26,4 @@ async def order(watch: Watch, resources: Collection[str]) -> None:
         log.warning("notifications of users may have been lost, and the delta query can't tell: all are read")
         await sweep.start_again(watch, "notifications")
     if "groups" in resources and record.facts:
-        for text in write_changed(
-            watch.now(), groups=sorted(await that_matter(watch)), look=LAST_LOOK, why=AGAIN
-        ):
-            await watch.storage.changed_users.send(text)
+        await ask(watch, watch.now(), groups=sorted(await that_matter(watch)), look=LAST_LOOK, why=AGAIN)

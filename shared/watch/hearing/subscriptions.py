@@ -16,9 +16,9 @@ from shared.settings import Settings
 from shared.watch import unwell
 from shared.watch.fault_codes import Code
 from shared.watch.hearing import calls, catching_up
-from shared.watch.hearing.subscription_memory import OPTIONAL, Held, Kept, Refused, recall, remember
 from shared.watch.messages import LifecycleEvent, write_lifecycle
 from shared.watch.parts import Busy, Watch
+from shared.watch.subscription_memory import OPTIONAL, Held, Kept, Refused, recall, remember
 
 log = logging.getLogger("watch.subscriptions")
 

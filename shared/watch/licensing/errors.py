@@ -17,7 +17,8 @@ from shared.graph.groups import PARALLEL, Failing, failing_group_ids, read_faili
 from shared.graph.parallel import few_at_a_time
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import LicensingGroup, TenantFacts
-from shared.watch.messages import ERRORS, LAST_LOOK, write_changed
+from shared.watch.asking import ask
+from shared.watch.messages import ERRORS, LAST_LOOK
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant, with_group
 from shared.watch.tenant_facts import facts as facts_room
@@ -92,8 +93,7 @@ async def look(watch: Watch) -> None:
     after = _lists(before, found)
     users = {one for listed in (before, after) for ids in listed.values() for one in ids}
     users.update([user_id async for user_id in watch.ledger.failing_users()])
-    for text in write_changed(watch.now(), users=sorted(users), look=LAST_LOOK, why=ERRORS):
-        await watch.storage.changed_users.send(text)
+    await ask(watch, watch.now(), users=sorted(users), look=LAST_LOOK, why=ERRORS)
     if after != before:
         data = msgspec.json.encode({key: sorted(ids) for key, ids in after.items()}, order="sorted")
         await watch.storage.evidence.put(_name(watch), data)

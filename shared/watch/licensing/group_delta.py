@@ -12,11 +12,12 @@ from shared.graph.delta import delta_page, groups_latest
 from shared.graph.errors import Forbidden, Gone410, GraphError
 from shared.model import Facts
 from shared.watch import unwell
+from shared.watch.asking import ask
 from shared.watch.fault_codes import Code
-from shared.watch.hearing.subscription_memory import recall
 from shared.watch.licensing.groups import that_matter
-from shared.watch.messages import AGAIN, DELTA, write_changed
+from shared.watch.messages import AGAIN, DELTA
 from shared.watch.parts import Watch
+from shared.watch.subscription_memory import recall
 from shared.watch.tenant_facts import facts as facts_room
 
 _LOCK_SECONDS = 60
@@ -81,8 +82,7 @@ async def _follow(watch: Watch, state: State) -> State:
         except Gone410:
             return await _begin(watch, state)
         told = (await that_matter(watch)).intersection((*page.changed, *page.removed))
-        for text in write_changed(page.asked_at, groups=sorted(told), why=DELTA):
-            await watch.storage.changed_users.send(text)
+        await ask(watch, page.asked_at, groups=sorted(told), why=DELTA)
         state = msgspec.structs.replace(state, link=page.next_link or page.delta_link or "")
         await _store(watch, state)
         if page.delta_link:
@@ -93,8 +93,7 @@ async def _follow(watch: Watch, state: State) -> State:
 async def _begin(watch: Watch, state: State) -> State:
     """A chain from now on. What happened before it began is found by looking at every group that matters."""
     link = await groups_latest(watch.graph)
-    for text in write_changed(watch.now(), groups=sorted(await that_matter(watch)), why=AGAIN):
-        await watch.storage.changed_users.send(text)
+    await ask(watch, watch.now(), groups=sorted(await that_matter(watch)), why=AGAIN)
     return msgspec.structs.replace(state, link=link)
 
 

@@ -15,6 +15,7 @@ from shared.graph.groups import read_group
 from shared.ledger.members import came_or_went, either
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import LicensingGroup
+from shared.watch.asking import ask
 from shared.watch.licensing import members as member_lists
 from shared.watch.licensing import nested
 from shared.watch.licensing.members import Members, portions
@@ -26,13 +27,12 @@ from shared.watch.messages import (
     LAST_LOOK,
     STANDING,
     Changed,
-    write_changed,
 )
 from shared.watch.parts import Watch
 from shared.watch.reach import named_groups, registration
 from shared.watch.tenant import judge_tenant, with_group
 from shared.watch.tenant_facts import facts as facts_room
-from shared.watch.tenant_facts import rejudge
+from shared.watch.users import rejudge
 
 log = logging.getLogger("watch.groups")
 
@@ -55,8 +55,7 @@ async def ask_about_new_and_former(watch: Watch) -> None:
     facts = await facts_room.present(watch)
     new = {key for key, group in facts.groups.items() if group.sku_ids and group.members_at is None}
     former = await member_lists.kept(watch) - facts.groups.keys()
-    for text in write_changed(watch.now(), groups=sorted(new | former), why=AGAIN):
-        await watch.storage.changed_users.send(text)
+    await ask(watch, watch.now(), groups=sorted(new | former), why=AGAIN)
 
 
 async def evaluate_groups(watch: Watch, changed: Changed) -> None:
@@ -176,8 +175,7 @@ async def _compare(watch: Watch, group: LicensingGroup, members: Members) -> Non
         differing = came_or_went(before.ids, members.ids)
     failing = {user_id for error in group.errors for user_id in error.sample}
     await _look_at_members(watch, (one for one in differing if one not in failing))
-    for text in write_changed(watch.now(), users=sorted(failing), why=STANDING):
-        await watch.storage.changed_users.send(text)
+    await ask(watch, watch.now(), users=sorted(failing), why=STANDING)
     # Only now: after a crash in between the difference must still be there.
     if before is None or (before.ids, before.skus) != (members.ids, members.skus):
         await member_lists.keep(watch, group.id, members)
@@ -230,8 +228,12 @@ async def _refresh_nested(watch: Watch, changed: Changed) -> None:
 
 
 async def _send(watch: Watch, changed: Changed, groups: Iterable[str], delay: float) -> None:
-    texts = write_changed(
-        changed.at, groups=tuple(groups), look=changed.look, why=changed.why, since=changed.since
+    await ask(
+        watch,
+        changed.at,
+        groups=tuple(groups),
+        look=changed.look,
+        why=changed.why,
+        since=changed.since,
+        delay=delay,
     )
-    for text in texts:
-        await watch.storage.changed_users.send(text, delay=delay)

@@ -19,9 +19,10 @@ from shared.graph.parallel import few_at_a_time
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import LicensingGroup, TenantFacts
 from shared.storage import Lease
+from shared.watch.asking import ask
 from shared.watch.licensing import errors
-from shared.watch.licensing.nesting import Rows
-from shared.watch.messages import LAST_LOOK, STANDING, write_changed
+from shared.watch.messages import LAST_LOOK, STANDING
+from shared.watch.nesting import Rows
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant
 from shared.watch.users.spill import Section, Spill
@@ -192,8 +193,8 @@ def _nested(sections: list[Section], before: Rows, unread: frozenset[str]) -> Ro
 
 async def _send(watch: Watch, users: list[str]) -> None:
     """Before the index is stored, and not due until it is: a crash in between loses nobody."""
-    for text in write_changed(watch.now() + _STORED_WITHIN, users=users, look=LAST_LOOK, why=STANDING):
-        await watch.storage.changed_users.send(text, delay=_STORED_WITHIN.total_seconds())
+    due, delay = watch.now() + _STORED_WITHIN, _STORED_WITHIN.total_seconds()
+    await ask(watch, due, users=users, look=LAST_LOOK, why=STANDING, delay=delay)
 
 
 async def _without(

@@ -14,12 +14,13 @@ from shared.ledger.ledger import TenantChange
 from shared.ledger.records import Posting, TenantRecord
 from shared.model import Evidence, EvidenceStatus, Standing, TenantFacts
 from shared.storage import Lease, Stale
+from shared.watch.asking import ask
 from shared.watch.fault_codes import EMPTY, PERMISSION
-from shared.watch.messages import IDS_A_MESSAGE, LAST_LOOK, STANDING, write_changed
+from shared.watch.messages import IDS_A_MESSAGE, LAST_LOOK, STANDING
 from shared.watch.parts import Busy, Watch
 from shared.watch.reach.registration_rows import differing, standings
-from shared.watch.reach.registration_state import AUDIT, REPORT, SCOPE, Reading, groups_of
-from shared.watch.reach.standing import absent
+from shared.watch.reach.registration_state import AUDIT, REPORT, SCOPE, Reading, groups_of, still_ours
+from shared.watch.standing import absent
 from shared.watch.tenant import judge_tenant, with_evidence
 from shared.watch.users import sweep
 from shared.watch.users.spill import Spill
@@ -78,8 +79,7 @@ async def take_in(watch: Watch, reading: Reading, record: TenantRecord, lease: L
         if after != held.rows:
             changed += differing(held.rows, after)
             shards.append(_Shard(name, msgspec.json.encode(after), held.etag))
-    if not lease:
-        raise Busy("another worker may have taken over the reading of the registration report")
+    still_ours(lease)
     if record.sweep is not None and not everybody:
         await _send(watch, changed, len(shards))
     await _write(watch, epoch, shards)
@@ -114,15 +114,14 @@ async def finish(watch: Watch, reading: Reading) -> Reading:
     else:
         # Also where the report can't be read: the time they are given may be over by the last one.
         async for _, waiting in watch.ledger.waiting_for_report():
-            for text in write_changed(watch.now(), users=waiting, look=LAST_LOOK, why=STANDING):
-                await watch.storage.changed_users.send(text)
+            await ask(watch, watch.now(), users=waiting, look=LAST_LOOK, why=STANDING)
     return msgspec.structs.replace(reading, ended_at=at)
 
 
 async def _send(watch: Watch, changed: list[str], shards: int) -> None:
     within = _STORED_WITHIN + _EACH_WRITE * (shards + len(changed) // IDS_A_MESSAGE)
-    for text in write_changed(watch.now() + within, users=changed, look=LAST_LOOK, why=STANDING):
-        await watch.storage.changed_users.send(text, delay=within.total_seconds())
+    due, delay = watch.now() + within, within.total_seconds()
+    await ask(watch, due, users=changed, look=LAST_LOOK, why=STANDING, delay=delay)
 
 
 async def _write(watch: Watch, epoch: str, shards: list[_Shard]) -> None:

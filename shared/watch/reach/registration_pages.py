@@ -19,9 +19,9 @@ from shared.ledger.shards import shard_names
 from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.storage import Lease
 from shared.watch.fault_codes import EMPTY
-from shared.watch.parts import Busy, Watch
+from shared.watch.parts import Watch
 from shared.watch.reach.registration_rows import ForEmergency, InScope, Row, Used, put_aside, reported
-from shared.watch.reach.registration_state import AUDIT, REPORT, SCOPE, Reading, Source
+from shared.watch.reach.registration_state import AUDIT, REPORT, SCOPE, Reading, Source, still_ours
 from shared.watch.users.spill import Page, Spill
 
 log = logging.getLogger("watch.registration")
@@ -53,9 +53,8 @@ async def read_on(watch: Watch, reading: Reading, facts: TenantFacts, lease: Lea
 
     Raises `Busy` where the lease was lost meanwhile.
     """
-    if not lease:
-        # Before anything is dropped: what lies there may be of a reading that another worker has begun.
-        raise Busy("another worker may have taken over the reading of the registration report")
+    # Before anything is dropped: what lies there may be of a reading that another worker has begun.
+    still_ours(lease)
     spill = Spill(watch.storage, watch.manifest, "standing", reading.spill)
     if reading.piece_began_at is None and reading.place == 0:
         await spill.drop_others()
@@ -77,8 +76,7 @@ async def read_on(watch: Watch, reading: Reading, facts: TenantFacts, lease: Lea
         else:
             pages.append((page.asked_at, put_aside(page.rows)))
             now = _advanced(begun, source, page)
-    if not lease:
-        raise Busy("another worker may have taken over the reading of the registration report")
+    still_ours(lease)
     if pages:
         await spill.write(f"{reading.step:06d}", pages)
     return now, delay

@@ -12,9 +12,9 @@ import msgspec
 
 from shared.model import Evidence, EvidenceStatus, Facts, TenantFacts
 from shared.rules.policy import Policy
-from shared.storage import Stale
+from shared.storage import Lease, Stale
 from shared.watch.messages import REGISTRATION, write_step
-from shared.watch.parts import Watch
+from shared.watch.parts import Busy, Watch
 
 REPORT, SCOPE, EMERGENCY, AUDIT = "registration", "scope-groups", "emergency-group", "audit"
 PIECES = (REPORT, SCOPE, EMERGENCY, AUDIT)
@@ -199,6 +199,12 @@ async def checkpoint(
 async def ask_for(watch: Watch, reading: Reading, delay: float = 0.0) -> None:
     """Put the message for the step that is due on the queue."""
     await watch.storage.sweeps.send(write_step(REGISTRATION, reading.id, reading.step), delay=delay)
+
+
+def still_ours(lease: Lease) -> None:
+    """Raises `Busy` where the lease of the reading was lost meanwhile: another worker may go on with it."""
+    if not lease:
+        raise Busy("another worker may have taken over the reading of the registration report")
 
 
 def waits(watch: Watch, reading: Reading) -> bool:

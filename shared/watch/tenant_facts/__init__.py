@@ -1,1 +1,1 @@
-"""What is known of the tenant, and whom a change of it makes to be judged again."""
+"""What is known of the tenant: read when it is due, and kept."""

@@ -1,1 +1,1 @@
-"""Users: looked at when somebody says so, asked for by delta, read all of them by the sweep."""
+"""Users: looked at when somebody says so, when facts changed, by delta, all of them by the sweep."""

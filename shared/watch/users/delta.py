@@ -16,7 +16,8 @@ from shared.graph.errors import Gone410, GraphError, LinkError
 from shared.ledger.gap import HEARD_WITHIN
 from shared.storage import Lease, Stale
 from shared.watch import unwell
-from shared.watch.messages import DELTA, GONE, write_changed
+from shared.watch.asking import ask
+from shared.watch.messages import DELTA, GONE
 from shared.watch.parts import Watch
 from shared.watch.users import delta_state, poison, sweep
 from shared.watch.users.delta_state import Delta, Gap, HeldDelta
@@ -155,11 +156,8 @@ async def _send(watch: Watch, state: Delta, page: DeltaPage) -> None:
     """Have the page's users looked at. Whoever is said to be both there and removed may be gone."""
     changed = [one for one in page.changed if one not in page.removed]
     since = state.last_round_at
-    for text in (
-        *write_changed(page.asked_at, users=changed, why=DELTA, since=since),
-        *write_changed(page.asked_at, users=list(page.removed), why=GONE, since=since),
-    ):
-        await watch.storage.changed_users.send(text)
+    await ask(watch, page.asked_at, users=changed, why=DELTA, since=since)
+    await ask(watch, page.asked_at, users=list(page.removed), why=GONE, since=since)
 
 
 def _after(state: Delta, page: DeltaPage) -> Delta:

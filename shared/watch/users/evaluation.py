@@ -14,7 +14,8 @@ from shared.ledger.records import SubjectRecord, UserRecord
 from shared.ledger.shards import shard_of
 from shared.ledger.tombstones import Absence
 from shared.model import BROKEN, Because, Judged, TenantFacts
-from shared.watch.messages import AGAIN, GONE, HEARD, LAST_LOOK, Changed, write_changed
+from shared.watch.asking import ask
+from shared.watch.messages import AGAIN, GONE, HEARD, LAST_LOOK, Changed
 from shared.watch.parts import Watch
 from shared.watch.tenant import TENANT, evidence_times
 from shared.watch.tenant_facts import facts as facts_room
@@ -166,8 +167,7 @@ async def _commit(
 async def look_once_more(watch: Watch, outcomes: Iterable[CommitOutcome]) -> None:
     """Judged by newer facts than the record, from an older reading: only a new reading can tell."""
     outdated = [one for outcome in outcomes for one in outcome.outdated]
-    for text in write_changed(watch.now(), users=outdated, look=LAST_LOOK, why=AGAIN):
-        await watch.storage.changed_users.send(text)
+    await ask(watch, watch.now(), users=outdated, look=LAST_LOOK, why=AGAIN)
 
 
 async def ask_about_groups(
@@ -184,8 +184,7 @@ async def ask_about_groups(
         for because in finding.because
         if because.kind == "licence-errors" and not _known_to_fail(facts, because)
     }
-    for text in write_changed(watch.now(), groups=sorted(failing - (already or set())), why=AGAIN):
-        await watch.storage.changed_users.send(text)
+    await ask(watch, watch.now(), groups=sorted(failing - (already or set())), why=AGAIN)
     if already is not None:
         already |= failing
 
@@ -228,19 +227,25 @@ async def _look_again(watch: Watch, changed: Changed, looks: Mapping[str, Look],
     if changed.look < LAST_LOOK:
         after = watch.settings.second_look
         since = changed.at if changed.why == HEARD else changed.since
-        for text in write_changed(
+        await ask(
+            watch,
             watch.now() + after,
             users=[*looks, *missing],
             look=changed.look + 1,
             why=changed.why,
             since=since,
-        ):
-            await watch.storage.changed_users.send(text, delay=after.total_seconds())
+            delay=after.total_seconds(),
+        )
     elif missing and changed.why != GONE:
         log.info("%d users are not there at the second look", len(missing))
     for delay in sorted(set(answers.throttled.values())):
         late = sorted(user_id for user_id, seconds in answers.throttled.items() if seconds == delay)
-        for text in write_changed(
-            changed.at, users=late, look=changed.look, why=changed.why, since=changed.since
-        ):
-            await watch.storage.changed_users.send(text, delay=delay)
+        await ask(
+            watch,
+            changed.at,
+            users=late,
+            look=changed.look,
+            why=changed.why,
+            since=changed.since,
+            delay=delay,
+        )

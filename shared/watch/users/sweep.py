@@ -18,9 +18,10 @@ from shared.graph.errors import Gone410, GraphError, Throttled, Unauthorized, Un
 from shared.graph.users import count_users
 from shared.ledger.records import Posting, Sweep, TenantRecord
 from shared.watch import unwell
-from shared.watch.hearing.subscription_memory import recall
-from shared.watch.messages import GONE, SWEEP, ReadingStep, write_changed, write_step
+from shared.watch.asking import ask
+from shared.watch.messages import GONE, SWEEP, ReadingStep, write_step
 from shared.watch.parts import Watch
+from shared.watch.subscription_memory import recall
 from shared.watch.tenant import judge_tenant
 from shared.watch.users import delta_state
 from shared.watch.users.sweep_phases import judge_bucket, put_aside, spill_of
@@ -231,8 +232,7 @@ async def _judge(watch: Watch, sweep: Sweep) -> None:
     spill, bucket = spill_of(watch, sweep), sweep.bucket or 0
     unseen = await judge_bucket(watch, sweep, spill)
     # Before the step counts as done: sent twice, it does no harm.
-    for text in write_changed(watch.now(), users=unseen, why=GONE):
-        await watch.storage.changed_users.send(text)
+    await ask(watch, watch.now(), users=unseen, why=GONE)
     if unseen:
         log.info("%d users were not seen: they are asked for one by one", len(unseen))
     missing = sweep.unseen + len(unseen)

@@ -13,12 +13,13 @@ from itertools import chain
 import msgspec
 
 from shared.graph.errors import Throttled
-from shared.graph.ids import as_guid
 from shared.graph.parallel import few_at_a_time
 from shared.graph.users import user_pages, users_of
+from shared.guids import as_guid
 from shared.ledger.records import Sweep, UserRecord
 from shared.model import TenantFacts
-from shared.watch.messages import AGAIN, SWEEP, write_changed
+from shared.watch.asking import ask
+from shared.watch.messages import AGAIN, SWEEP
 from shared.watch.parts import Watch
 from shared.watch.tenant_facts import facts as facts_room
 from shared.watch.users.evaluation import Incomplete, ask_about_groups, look_once_more
@@ -126,8 +127,7 @@ class _Bucket:
         looks, odd = _looks(sections)
         if odd:
             log.error("%d users can't be read as they come: they are asked for by themselves", len(odd))
-            for text in write_changed(watch.now(), users=sorted(odd), why=AGAIN):
-                await watch.storage.changed_users.send(text)
+            await ask(watch, watch.now(), users=sorted(odd), why=AGAIN)
         records = (await watch.ledger.read_shard(shard)).record.users
         unseen = [
             key

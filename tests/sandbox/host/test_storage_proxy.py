@@ -19,12 +19,6 @@ pytestmark = pytest.mark.real
 
 
 @pytest_asyncio.fixture
-async def proxy(storage_account: str) -> AsyncIterator[StorageProxy]:
-    async with StorageProxy(storage_account) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
 async def container(proxy: StorageProxy) -> AsyncIterator[ContainerClient]:
     """A container reached through the proxy by a client that never repeats a request."""
     async with BlobServiceClient.from_connection_string(proxy.connection_string, retry_total=0) as service:

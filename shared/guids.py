@@ -1,11 +1,9 @@
-"""Object ids as Graph writes them. Standard library only: the notification path reads this too."""
+"""GUIDs as Graph writes them. Standard library only: settings and the notification path read this too."""
 
 import re
 
-IDS_A_MESSAGE = 400
-"""Ids in one message of a queue, which holds 48 KB before base64: 400 take a third of that."""
-
-_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""One in lower case."""
 
 
 def as_guid(value: object) -> str | None:
@@ -13,7 +11,7 @@ def as_guid(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     text = value.lower()
-    return text if _GUID.fullmatch(text) else None
+    return text if GUID.fullmatch(text) else None
 
 
 def guid(value: str) -> str:

@@ -14,11 +14,12 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from shared.findings.owed import EVERYBODY
 from shared.ledger.manifest import USERS_PER_SHARD
 from shared.ledger.records import Debt, Posting, TenantRecord
-from shared.watch.messages import FACTS, LAST_LOOK, write_changed
+from shared.watch.asking import ask
+from shared.watch.messages import FACTS, LAST_LOOK
 from shared.watch.parts import Watch
-from shared.watch.tenant_facts.owed import EVERYBODY
 from shared.watch.users import sweep
 
 log = logging.getLogger("watch.rejudge")
@@ -92,8 +93,7 @@ async def _few(watch: Watch, portions: AsyncIterator[tuple[str, ...]]) -> list[s
 
 
 async def _send(watch: Watch, ids: list[str], why: str, *, look: int) -> None:
-    for text in write_changed(watch.now(), users=ids, look=look, why=why):
-        await watch.storage.changed_users.send(text)
+    await ask(watch, watch.now(), users=ids, look=look, why=why)
 
 
 async def _owed_users(watch: Watch, record: TenantRecord) -> AsyncIterator[tuple[str, ...]]:

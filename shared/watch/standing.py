@@ -16,7 +16,7 @@ from shared.ledger.records import Manifest
 from shared.ledger.shards import shard_of
 from shared.model import Standing, TenantFacts
 from shared.storage import NOT_MODIFIED, Stale, Storage, Stored
-from shared.watch.licensing.nesting import Nesting
+from shared.watch.nesting import Nesting
 
 Rows = dict[str, Standing]
 

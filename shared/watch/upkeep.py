@@ -5,7 +5,8 @@ from shared.model import EvidenceStatus, Tier
 from shared.watch.licensing import groups, nested
 from shared.watch.parts import Watch
 from shared.watch.reach import registration
-from shared.watch.tenant_facts import facts, rejudge
+from shared.watch.tenant_facts import facts
+from shared.watch.users import rejudge
 
 
 async def keep_up(watch: Watch) -> None:
