@@ -68,7 +68,7 @@ class Reader:
     def number(self, name: str, default: int, least: int, most: int) -> int:
         value = self.text(name, str(default))
         if not value.isdecimal() or not least <= int(value) <= most:
-            of = {"value": shown(value), "least": least, "most": most}
+            of: dict[str, str | int] = {"value": shown(value), "least": least, "most": most}
             self.fault(name, Problem("not-number", of), Remedy("correct"))
             return default
         return int(value)

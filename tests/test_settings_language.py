@@ -89,7 +89,7 @@ def of_files(folder: Path) -> list[Fault]:
     form, binary = folder / "form.json", folder / "binary.json"
     form.write_text("[]")
     binary.write_bytes(b'{"Values": {"TENANT_ID": "\xff"}}')
-    faults = []
+    faults: list[Fault] = []
     for file in (folder / "none.json", folder, form, binary, folder / ("x" * 300)):
         with pytest.raises(SettingsError) as caught:
             storage_of(file)
