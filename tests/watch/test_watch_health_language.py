@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.graph.faults import Fault
 from shared.graph.errors import Forbidden, Unavailable
-from shared.graph.subscription_plan import Record
+from shared.graph.subscription_plan import Reason, Record
 from shared.ledger.records import TenantRecord
 from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.notify import notifier
@@ -20,7 +20,7 @@ from shared.watch import health_lines as lines
 from shared.watch.details import Detail, detail, noted
 from shared.watch.hearing import subscriptions
 from shared.watch.hearing.calls import Sums
-from shared.watch.hearing.subscription_memory import Kept, Refused
+from shared.watch.hearing.subscription_memory import Held, Kept, Refused
 from shared.watch.messages import Seen
 from shared.watch.overdue import SelfLook, Traces
 from shared.watch.users.delta_state import Delta
@@ -116,7 +116,7 @@ def said_by_health(texts: Catalogue) -> list[str]:
         others=("1",),
     )
     refused = Refused(permission="Some.Read.All", since=NOW, tried_at=NOW)
-    held = subscriptions.Held(reason=subscriptions.Reason.PERMISSION, since=NOW)
+    held = Held(reason=Reason.PERMISSION, since=NOW)
     forgone = Kept(at=NOW, records=(user,), refused={"groups": refused}, troubles={"groups": held})
     silent = Delta(lost_at=NOW, unheard=1, unheard_since=NOW)
     secrets = [
@@ -184,7 +184,7 @@ async def test_an_answer_is_wholly_in_the_language_that_is_set(
         monkeypatch.setattr(room, "catalogue", lambda _: DUTCH)
     marks = await health.look(watch)
     assert (len(marks.problems), len(marks.notes)) == (len(seen.problems), len(seen.notes))
-    known_words = {*CODES, "Graph", "ExtensionError", "teams", "changed-users-poison", "reading", "request"}
+    known_words = {*CODES, "Graph", "ExtensionError", "teams", "unreachable", "changed-users-poison"}
     for sentence in (*marks.problems, *marks.notes):
         left = from_elsewhere(re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "", sentence), known_words)
         assert left == set(), sentence
