@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from shared.graph.errors import GraphError
+from shared.graph.subscription_plan import Failed, failed
 from shared.ledger.records import Sweep, TenantRecord
 from shared.settings import Settings
 from shared.texts.catalogue import Catalogue
@@ -37,11 +38,13 @@ Lines = list[str]
 
 def graph_fault(fault: GraphError, texts: Catalogue) -> str:
     """What Graph answered, as the exception says it: kind, status, code and the request's id."""
-    code = "answer" if fault.status else "no_answer"
-    said = texts.text(
-        "health", code, kind=type(fault).__name__, status=fault.status, code=fault.code
-    ).rstrip()
-    return texts.text("health", "request", said=said, id=fault.request_id) if fault.request_id else said
+    return _answer(failed("", fault), texts)
+
+
+def _answer(one: Failed, texts: Catalogue) -> str:
+    code = "answer" if one.status else "no_answer"
+    said = texts.text("health", code, kind=one.kind, status=one.status, code=one.code).rstrip()
+    return texts.text("health", "request", said=said, id=one.request_id) if one.request_id else said
 
 
 def permission_problems(record: TenantRecord, settings: Settings, texts: Catalogue) -> Lines:
@@ -156,7 +159,7 @@ def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime, t
         for name in RESOURCES
         if not kept.alive(name, now) and CODES[name] not in record.unwell and not kept.forgoes(name)
     ]
-    notes += [texts.text("health", "subscription", problem=problem) for problem in kept.problems]
+    notes += [_not_done(one, texts) for one in kept.failed]
     notes += [
         texts.text("health", "lost", name=name, at=stamp(at))
         for name, at in kept.caught_up.items()
@@ -167,6 +170,17 @@ def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime, t
         ids = ", ".join(kept.others[:5])
         notes.append(texts.text("health", "others", n=len(kept.others), ids=ids))
     return notes
+
+
+def _not_done(one: Failed, texts: Catalogue) -> str:
+    """What could not be done about a subscription."""
+    if one.kind:
+        problem = _answer(one, texts)
+    else:
+        ids = ", ".join(one.ids)
+        problem = texts.text("health", "in_the_way" if ids else "somebody_in_the_way", ids=ids)
+    code = "subscriptions_list" if one.about == "list" else "subscription"
+    return texts.text("health", code, about=one.about, problem=problem)
 
 
 def subscriptions_shown(kept: Kept | None, settings: Settings) -> dict[str, Any]:

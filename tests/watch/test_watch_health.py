@@ -9,7 +9,7 @@ import pytest
 from sandbox.graph.faults import Fault
 from sandbox.graph.operations import SetTenant
 from sandbox.storage_proxy import Match
-from shared.graph.subscription_plan import Reason, Record
+from shared.graph.subscription_plan import Failed, Reason, Record
 from shared.ledger.records import Sweep, TenantRecord
 from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.settings import load
@@ -116,7 +116,9 @@ def test_a_missing_or_expired_subscription_is_a_note_and_so_is_what_failed_or_wa
     assert notes(Kept(at=NOW, records=(alive, expired)), unwell={"subscription-groups": "address:"}) == []
     both = (alive, record_of("groups", NOW + timedelta(days=1)))
     assert notes(Kept(at=NOW, records=both)) == []
-    assert notes(Kept(at=NOW, records=both, problems=("users: Busy",))) == ["subscription users: Busy"]
+    assert notes(Kept(at=NOW, records=both, failed=(Failed(about="users", kind="Busy", status=503),))) == [
+        "subscription users: Busy: Graph 503"
+    ]
     lost = Kept(at=NOW, records=both, caught_up={"users": NOW - timedelta(days=6)})
     assert notes(lost) == [], "the first reading of all users reads it all"
     [note] = notes(lost, baseline_ended_at=NOW - timedelta(days=7))
