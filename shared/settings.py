@@ -5,6 +5,7 @@ never quotes the value of a secret. Imports stay within the standard library and
 the path of every notification (design §7).
 """
 
+import errno
 import functools
 import os
 import re
@@ -18,7 +19,8 @@ import msgspec
 
 from shared.guids import GUID
 from shared.rules.policy import Policy
-from shared.settings_reader import LOOPBACK, TEAMS_HOSTS, Reader, shown
+from shared.settings_faults import Fault, Problem, Remedy, in_words
+from shared.settings_reader import LOOPBACK, MISSING, Reader, shown, unknown
 from shared.settings_routes import RouteRule, RouteSettings, read_routes
 from shared.texts import catalogue
 
@@ -26,19 +28,25 @@ GRAPH = "https://graph.microsoft.com/v1.0"
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEKDAY_AND_TIME = re.compile(rf"({'|'.join(_WEEKDAYS)}) ([01]\d|2[0-3]):([0-5]\d)")
 _PUBLIC_SCOPE = "https://graph.microsoft.com/.default"
+_FORM_OF_FILE = '{"Values": {"TENANT_ID": "…"}}'
 
-
-_TENANT_REMEDY = "Set it to your tenant's id (Entra admin center, Overview)"
-_CLIENT_REMEDY = "Set it to the client id of the app's managed identity, or leave it out"
+_GENERATE = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+_TENANT = Remedy("tenant")
+_CLIENT = Remedy("client")
 
 
 class SettingsError(Exception):
-    """One or more settings are missing or wrong. `faults` lists all of them, each with its remedy."""
+    """One or more settings are missing or wrong. `faults` lists all of them in words, each with its remedy.
 
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        self.faults = faults
-        lines = "\n".join(f"  - {fault}" for fault in faults)
-        super().__init__(f"The watch cannot start. Settings to correct: {len(faults)}.\n{lines}")
+    In the language that is set; in English where that is wrong itself. `found` has them as codes.
+    """
+
+    def __init__(self, found: tuple[Fault, ...], language: str = catalogue.DEFAULT) -> None:
+        texts = catalogue.catalogue(language)
+        self.found = found
+        self.faults = tuple(in_words(one, texts) for one in found)
+        lines = "\n".join(f"  - {fault}" for fault in self.faults)
+        super().__init__(f"{texts.text('settings', 'head', n=len(found))}\n{lines}")
 
 
 class StorageSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,8 +154,8 @@ def current() -> Settings:
 def load(environ: Mapping[str, str]) -> Settings:
     """Read the settings. Raises `SettingsError` with every fault if any is missing or wrong."""
     read = Reader(environ)
-    tenant_id = read.guid("TENANT_ID", _TENANT_REMEDY, required=True)
-    client_id = read.guid("AZURE_CLIENT_ID", _CLIENT_REMEDY)
+    tenant_id = read.guid("TENANT_ID", _TENANT, required=True)
+    client_id = read.guid("AZURE_CLIENT_ID", _CLIENT)
     values: dict[str, Any] = {
         "tenant_id": tenant_id,
         "graph_url": _graph_url(read),
@@ -156,7 +164,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         "telling": _telling(read),
         "notification_base_url": read.url(
             "NOTIFICATION_BASE_URL",
-            "Set it to the public https address of this app, e.g. https://<app>.azurewebsites.net",
+            Remedy("public-address", {"example": "https://<app>.azurewebsites.net"}),
             base=True,
         ),
         "client_state": _client_state(read, "CLIENT_STATE", required=True),
@@ -174,8 +182,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     }
     for name in ("TELLING_SCHEDULE", "RECONCILE_SCHEDULE", "SUBSCRIPTIONS_SCHEDULE"):
         _schedule(read, name)
-    if read.faults:
-        raise SettingsError(tuple(read.faults))
+    _refuse_faults(read)
     base_url = values.pop("graph_url")
     return Settings(
         graph=GraphSettings(base_url=base_url, tenant_id=tenant_id, client_id=client_id), **values
@@ -185,11 +192,10 @@ def load(environ: Mapping[str, str]) -> Settings:
 def load_storage(environ: Mapping[str, str]) -> StorageAccess:
     """Read just the tenant and its storage account. Raises `SettingsError` with every fault."""
     read = Reader(environ)
-    tenant_id = read.guid("TENANT_ID", _TENANT_REMEDY, required=True)
-    storage = _storage(read, read.guid("AZURE_CLIENT_ID", _CLIENT_REMEDY))
+    tenant_id = read.guid("TENANT_ID", _TENANT, required=True)
+    storage = _storage(read, read.guid("AZURE_CLIENT_ID", _CLIENT))
     _language(read)  # only checked: what went wrong is to be said in it before anything is read
-    if read.faults:
-        raise SettingsError(tuple(read.faults))
+    _refuse_faults(read)
     return StorageAccess(tenant_id=tenant_id, storage=storage)
 
 
@@ -216,6 +222,11 @@ def _language(read: Reader) -> str:
     return read.choice("WATCH_LANGUAGE", catalogue.DEFAULT, *catalogue.languages())
 
 
+def _refuse_faults(read: Reader) -> None:
+    if read.faults:
+        raise SettingsError(tuple(read.faults), _language(Reader(read.environ)))
+
+
 class _File(msgspec.Struct, frozen=True):
     values: dict[str, str] = msgspec.field(name="Values")
 
@@ -224,16 +235,26 @@ def _values(file: Path) -> dict[str, str]:
     try:
         return msgspec.json.decode(file.read_bytes(), type=_File).values
     except OSError as fault:
-        reason = fault.strerror or type(fault).__name__
+        problem = _unreadable(fault)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        reason = 'it is not of the form {"Values": {"TENANT_ID": "…"}}, all values being texts'
-    raise SettingsError((f"{file}: can't be read: {reason}. Give the path of a settings file",))
+        problem = Problem("file-form", {"form": _FORM_OF_FILE})
+    raise SettingsError((Fault(setting=str(file), problem=problem, remedy=Remedy("file")),))
+
+
+def _unreadable(fault: OSError) -> Problem:
+    if isinstance(fault, FileNotFoundError):
+        return Problem("file-absent")
+    if isinstance(fault, PermissionError):
+        return Problem("file-denied")
+    if isinstance(fault, IsADirectoryError):
+        return Problem("file-folder")
+    return Problem("file-unreadable", {"reason": errno.errorcode.get(fault.errno or 0, type(fault).__name__)})
 
 
 def _graph_url(read: Reader) -> str:
     return read.url(
         "GRAPH_BASE_URL",
-        f"Leave it out for {GRAPH}, or give your national cloud's address with /v1.0",
+        Remedy("graph", {"default": GRAPH}),
         default=GRAPH,
         base=True,
     )
@@ -244,53 +265,47 @@ def _storage(read: Reader, client_id: str) -> StorageSettings:
     connection = read.text("WATCH_STORAGE")
     blob, queue = read.text("WATCH_STORAGE__blobServiceUri"), read.text("WATCH_STORAGE__queueServiceUri")
     identity = read.text("WATCH_STORAGE__clientId", client_id)
-    remedy = (
-        "Set WATCH_STORAGE to a connection string, or WATCH_STORAGE__blobServiceUri and "
-        "WATCH_STORAGE__queueServiceUri (with __credential=managedidentity and __clientId)"
-    )
+    remedy = Remedy("storage", {"credential": "__credential=managedidentity", "client": "__clientId"})
     if connection and (blob or queue):
-        read.fault(
-            "WATCH_STORAGE", "is given as a connection string and as service addresses", "Keep one of them"
-        )
+        read.fault("WATCH_STORAGE", Problem("two-storages"), Remedy("keep-one"))
     elif connection and "AccountName=" not in connection and "UseDevelopmentStorage=true" not in connection:
-        read.fault("WATCH_STORAGE", "is not a storage connection string", remedy)
+        read.fault("WATCH_STORAGE", Problem("not-connection"), remedy)
     elif not connection and not (blob and queue):
-        read.fault("WATCH_STORAGE", "is missing", remedy)
+        read.fault("WATCH_STORAGE", MISSING, remedy)
     elif not connection and read.text("WATCH_STORAGE__credential", "managedidentity") != "managedidentity":
-        read.fault("WATCH_STORAGE__credential", "is not known", "Set it to managedidentity")
+        read.fault("WATCH_STORAGE__credential", Problem("credential"), Remedy("credential"))
     if not connection and blob and queue:
-        read.url("WATCH_STORAGE__blobServiceUri", "Give the account's https blob address")
-        read.url("WATCH_STORAGE__queueServiceUri", "Give the account's https queue address")
+        read.url("WATCH_STORAGE__blobServiceUri", Remedy("blob-address"))
+        read.url("WATCH_STORAGE__queueServiceUri", Remedy("queue-address"))
     return StorageSettings(connection_string=connection, blob_uri=blob, queue_uri=queue, client_id=identity)
 
 
 def _routes(read: Reader) -> tuple[RouteSettings, ...]:
     default = read.url(
         "TEAMS_WORKFLOW_URL",
-        "Create the workflow 'Send webhook alerts to a channel' in Teams and paste its URL",
-        hosts=TEAMS_HOSTS,
+        Remedy("workflow"),
+        teams=True,
     )
     return RouteSettings(rule=RouteRule(), url=default), *read_routes(read)
 
 
 def _client_state(read: Reader, name: str, *, required: bool = False) -> str:
     """The secret that authentic notifications carry; Graph allows 128 characters."""
-    remedy = "Generate one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+    remedy = Remedy("generate", {"command": _GENERATE})
     value = read.required(name, remedy) if required else read.text(name)
     if value and not (32 <= len(value) <= 128 and value.isascii() and value.isprintable()):
-        read.fault(name, "must be 32 to 128 printable ASCII characters", remedy)
+        read.fault(name, Problem("client-state"), remedy)
     return value
 
 
 def _scope(read: Reader) -> tuple[str, tuple[str, ...]]:
     value = read.text("SSPR_SCOPE", "auto")
-    remedy = "Use auto, report, all, or groups:<object id>,<object id>"
     if value in ("auto", "report", "all"):
         return value, ()
     kind, _, listed = value.partition(":")
     ids = tuple(part.strip().lower() for part in listed.split(",") if part.strip())
     if kind != "groups" or not ids or not all(map(GUID.fullmatch, ids)):
-        read.fault("SSPR_SCOPE", f"'{shown(value)}' is not known", remedy)
+        read.fault("SSPR_SCOPE", unknown(value), Remedy("scope", {"groups": "groups:<id>,<id>"}))
         return "auto", ()
     return "groups", ids
 
@@ -308,7 +323,7 @@ def _policy(read: Reader) -> Policy:
         report_grace=read.duration("REPORT_GRACE", "48h"),
         report_max_age=read.duration("REPORT_MAX_AGE", "14d"),
         resource_accounts=option("RESOURCE_ACCOUNTS", "skip", "skip", "judge"),
-        emergency_group=read.guid("EMERGENCY_GROUP", "Set it to the object id of the group, or leave it out"),
+        emergency_group=read.guid("EMERGENCY_GROUP", Remedy("group")),
         writeback=option("PASSWORD_WRITEBACK", "unknown", "on", "off", "unknown"),
         synced_without_writeback=option(
             "SYNCED_WITHOUT_WRITEBACK", "", "not_in_reach", "judge_as_cloud", "judge_as_synced"
@@ -333,7 +348,7 @@ def _telling(read: Reader) -> TellingSettings:
         language=_language(read),
     )
     if telling.group_wait_max < telling.group_wait:
-        read.fault("GROUP_WAIT_MAX", "is shorter than GROUP_WAIT", "Raise it, or leave both out")
+        read.fault("GROUP_WAIT_MAX", Problem("short-wait"), Remedy("raise"))
     return telling
 
 
@@ -343,7 +358,7 @@ def _weekday_and_time(read: Reader, name: str, default: str) -> timedelta:
     found = _WEEKDAY_AND_TIME.fullmatch(value.lower())
     if not found:
         read.fault(
-            name, f"'{shown(value)}' is not a weekday and a time", "Write it like this: mon 08:00 (UTC)"
+            name, Problem("not-weekday", {"value": shown(value)}), Remedy("weekday", {"example": default})
         )
         return timedelta(0)
     return timedelta(days=_WEEKDAYS.index(found[1]), hours=int(found[2]), minutes=int(found[3]))
@@ -351,14 +366,15 @@ def _weekday_and_time(read: Reader, name: str, default: str) -> timedelta:
 
 def _schedule(read: Reader, name: str) -> None:
     """The host expands `%NAME%` in a timer by itself, so the setting must be there when it starts."""
-    value = read.required(name, "Set it to six NCRONTAB fields, UTC, e.g. 0 */5 * * * *")
+    example = {"example": "0 */5 * * * *"}
+    value = read.required(name, Remedy("schedule", example))
     if value and len(value.split()) != 6:
-        read.fault(name, f"'{shown(value)}' has not six fields", "Start with the seconds, e.g. 0 */5 * * * *")
+        read.fault(name, Problem("not-six-fields", {"value": shown(value)}), Remedy("seconds-first", example))
 
 
 def _local_key(read: Reader) -> str:
     """Opens health's detail on a laptop, where no platform signs people in; refused on the internet."""
     value = read.text("LOCAL_KEY")
     if value and (urlsplit(read.text("NOTIFICATION_BASE_URL")).hostname or "") not in LOOPBACK:
-        read.fault("LOCAL_KEY", "is for the sandbox only", "Remove it; in Azure people sign in with Entra ID")
+        read.fault("LOCAL_KEY", Problem("sandbox-only"), Remedy("remove-key"))
     return value

@@ -1,6 +1,6 @@
 """Reading single settings, each with its own check; what is wrong is collected, not raised.
 
-Imports stay within the standard library and the GUIDs: this lies on the path of every notification
+Imports stay within the standard library, msgspec and the GUIDs: this lies on the path of every notification
 (design §7).
 """
 
@@ -10,103 +10,114 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from shared.guids import GUID
+from shared.settings_faults import Fault, Problem, Remedy
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TEAMS_HOSTS = (".logic.azure.com", ".environment.api.powerplatform.com")
 """How hosts of Teams Workflows URLs end, the older and the newer form."""
 
+MISSING = Problem("missing")
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LENGTH = Remedy("length")
 
 
 class Reader:
     """Reads single settings and collects what is wrong with them."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.faults: list[str] = []
+        self.environ = environ
+        self.faults: list[Fault] = []
 
-    def fault(self, name: str, problem: str, remedy: str) -> None:
-        self.faults.append(f"{name}: {problem}. {remedy}")
+    def fault(self, name: str, problem: Problem, remedy: Remedy) -> None:
+        self.faults.append(Fault(setting=name, problem=problem, remedy=remedy))
 
     def text(self, name: str, default: str = "") -> str:
-        return self._environ.get(name, "").strip() or default
+        return self.environ.get(name, "").strip() or default
 
-    def required(self, name: str, remedy: str) -> str:
+    def required(self, name: str, remedy: Remedy) -> str:
         value = self.text(name)
         if not value:
-            self.fault(name, "is missing", remedy)
+            self.fault(name, MISSING, remedy)
         return value
 
-    def guid(self, name: str, remedy: str, *, required: bool = False) -> str:
+    def guid(self, name: str, remedy: Remedy, *, required: bool = False) -> str:
         value = (self.required(name, remedy) if required else self.text(name)).lower()
         if value and not GUID.fullmatch(value):
-            self.fault(name, "is not a GUID", remedy)
+            self.fault(name, Problem("not-guid"), remedy)
         return value
 
     def choice(self, name: str, default: str, *allowed: str) -> str:
         value = self.text(name, default)
         if value not in allowed and not (value == "" and default == ""):
-            self.fault(name, f"'{shown(value)}' is not known", f"Use one of: {', '.join(allowed)}")
+            self.fault(name, unknown(value), Remedy("one-of", {"allowed": ", ".join(allowed)}))
             return default
         return value
 
     def duration(self, name: str, default: str) -> timedelta:
         found = _DURATION.fullmatch(self.text(name, default))
         if not found:
-            self.fault(name, "is not a length of time", "Write a number and a unit: 30s, 15m, 48h or 14d")
+            self.fault(name, Problem("not-length"), _LENGTH)
             return timedelta(0)
         seconds = float(found[1]) * _UNITS[found[2]]
         if seconds > 366 * _UNITS["d"]:
-            self.fault(name, "is longer than a year", "Write a number and a unit: 30s, 15m, 48h or 14d")
+            self.fault(name, Problem("long-length"), _LENGTH)
             return timedelta(0)
         return timedelta(seconds=seconds)
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
         value = self.text(name, str(default))
         if not value.isdecimal() or not least <= int(value) <= most:
-            self.fault(name, f"'{shown(value)}' is not a whole number from {least} to {most}", "Correct it")
+            of: dict[str, str | int] = {"value": shown(value), "least": least, "most": most}
+            self.fault(name, Problem("not-number", of), Remedy("correct"))
             return default
         return int(value)
 
     def url(
         self,
         name: str,
-        remedy: str,
+        remedy: Remedy,
         *,
         default: str = "",
-        hosts: tuple[str, ...] = (),
+        teams: bool = False,
         base: bool = False,
     ) -> str:
         """An https address (http only on loopback); the value itself is never quoted, it may be a secret.
 
-        `hosts`: how its host may end. `base`: more is put behind it: a query is a fault, a last slash is not.
+        `teams`: the address of a Teams workflow. `base`: more is put behind it: a query is a fault, a last
+        slash is not.
         """
         value = self.text(name, default)
-        problem = url_problem(value, hosts=hosts, base=base)
+        problem = url_problem(value, teams=teams, base=base)
         if problem:
             self.fault(name, problem, remedy)
         return value.rstrip("/") if base else value
 
 
-def url_problem(value: str, *, hosts: tuple[str, ...] = (), base: bool = False) -> str:
-    """What is wrong with an address, in words that don't quote it; empty if nothing is."""
+def url_problem(value: str, *, teams: bool = False, base: bool = False) -> Problem | None:
+    """What is wrong with an address, without quoting it; None if nothing is."""
     if not value:
-        return "is missing"
+        return MISSING
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        return "is not a URL"
+        return Problem("not-url")
     secure = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
     if not secure or not host or parts.username or parts.password:
-        return "is not an https URL"
+        return Problem("not-https")
     if base and (parts.query or parts.fragment):
-        return "has more than scheme, host and path"
-    if hosts and host not in LOOPBACK and not host.endswith(hosts):
-        expected = " or ".join(f"*{one}" for one in hosts)
-        return f"has a host that is not expected here (expected: {expected})"
-    return ""
+        return Problem("not-base")
+    if teams and host not in LOOPBACK and not host.endswith(TEAMS_HOSTS):
+        older, newer = (f"*{one}" for one in TEAMS_HOSTS)
+        return Problem("not-teams", {"older": older, "newer": newer})
+    return None
+
+
+def unknown(value: str) -> Problem:
+    """A value that is none of those there are; quoted, so not for what may be a secret."""
+    return Problem("unknown", {"value": shown(value)})
 
 
 def shown(value: str) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from shared.guids import GUID
-from shared.settings_reader import TEAMS_HOSTS, Reader, url_problem
+from shared.settings_faults import Fault, Place, Problem, Remedy
+from shared.settings_reader import MISSING, Reader, url_problem
 
 DEFAULT = "teams"
 """The name of the route of `TEAMS_WORKFLOW_URL`."""
@@ -31,10 +32,12 @@ SECRET_BYTES = range(24, 65)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _SETTING = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _WORD = re.compile(r"[a-z_-]{1,40}")
-_GENERATE = (
-    "Generate one: python -c 'import base64, secrets; "
+_COMMAND = (
+    "python -c 'import base64, secrets; "
     'print("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())\''
 )
+_GENERATE = Remedy("generate", {"command": _COMMAND})
+_LIST = Remedy("routes")
 
 
 class RouteRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,27 +69,35 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
         return f"RouteSettings({self.rule.name})"
 
 
+class UnusableSecret(ValueError):
+    """A `secret` setting that no receiver could use; it is not quoted. `code`: of `settings.problems`."""
+
+    def __init__(self, code: str, said: str) -> None:
+        self.code = code
+        super().__init__(said)
+
+
 def signing_keys(secret: str) -> tuple[bytes, ...]:
     """The keys of a `secret` setting: one, or while it is being changed two.
 
-    Raises ValueError, which doesn't quote it, if that is not `whsec_` and base64 of 24 to 64 bytes.
+    Raises `UnusableSecret` if that is not `whsec_` and base64 of 24 to 64 bytes.
     """
     parts = secret.split()
     if not 1 <= len(parts) <= 2:
-        raise ValueError("one secret, or two with a space between")
+        raise UnusableSecret("secret-count", "one secret, or two with a space between")
     return tuple(_key(part) for part in parts)
 
 
 def _key(text: str) -> bytes:
-    problem = f"a secret is {SECRET_PREFIX} and base64 of 24 to 64 bytes"
+    wrong = UnusableSecret("secret-form", f"a secret is {SECRET_PREFIX} and base64 of 24 to 64 bytes")
     if not text.startswith(SECRET_PREFIX):
-        raise ValueError(problem)
+        raise wrong
     try:
         key = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError(problem) from None
+        raise wrong from None
     if len(key) not in SECRET_BYTES:
-        raise ValueError(problem)
+        raise wrong
     return key
 
 
@@ -98,13 +109,13 @@ def read_routes(read: Reader) -> tuple[RouteSettings, ...]:
     try:
         rows = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError):
-        read.fault("ROUTES", "is not JSON", "Write a list of objects as docs/operate.md shows")
+        read.fault("ROUTES", Problem("not-json"), _LIST)
         return ()
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        read.fault("ROUTES", "is not a list of objects", "Write a list of objects as docs/operate.md shows")
+        read.fault("ROUTES", Problem("not-objects"), _LIST)
         return ()
     if len(rows) > MOST:
-        read.fault("ROUTES", f"has more than {MOST} routes", "Let several share one")
+        read.fault("ROUTES", Problem("many-routes", {"most": MOST}), Remedy("share-route"))
     names = {DEFAULT}
     routes = []
     for number, row in enumerate(rows, start=1):
@@ -122,7 +133,7 @@ class _Row:
         self._row = row
         name = row.get("name")
         self._named = isinstance(name, str) and _NAME.fullmatch(name) is not None
-        self._title = f"route '{name}'" if self._named else f"route {number}"
+        self._route: str | int = str(name) if self._named else number
 
     def route(self, names: set[str]) -> RouteSettings:
         """The route; `names` are taken already."""
@@ -142,59 +153,62 @@ class _Row:
         )
         return RouteSettings(rule=rule, url=self._url(kind), secret=self._secret(kind))
 
-    def _fault(self, field: str, problem: str, remedy: str) -> None:
-        self._read.fault("ROUTES", f"{self._title}, {field}: {problem}", remedy)
+    def _fault(self, field: str, problem: Problem, remedy: Remedy, through: str = "") -> None:
+        place = Place(self._route, field)
+        found = Fault(setting="ROUTES", problem=problem, remedy=remedy, place=place, through=through)
+        self._read.faults.append(found)
 
     def _unknown_fields(self) -> None:
         known = ("name", "type", "url", "secret", "kinds", "severities", "groups", "copy")
         unknown = [name for name in self._row if name not in known]
         if unknown:
-            shown = ", ".join(f"'{name}'" for name in unknown if _WORD.fullmatch(name))
-            self._fault("fields", f"{shown or 'one'} is not known", f"Use only: {', '.join(known)}")
+            quotable = [name for name in unknown if _WORD.fullmatch(name)]
+            named = Problem("unknown", {"value": "', '".join(quotable)})
+            problem = named if quotable else Problem("unknown-field")
+            self._fault("", problem, Remedy("only", {"allowed": ", ".join(known)}))
 
     def _name(self, names: set[str]) -> str:
         name = self._row.get("name")
         if not self._named or not isinstance(name, str):
-            remedy = "Give one of small letters, digits and hyphens, at most 32, that begins with a letter"
-            self._fault("name", "is missing or not a name", remedy)
+            self._fault("name", Problem("not-name"), Remedy("name"))
             return ""
         if name == DEFAULT:
-            self._fault("name", "is that of the route of TEAMS_WORKFLOW_URL", "Choose another")
+            self._fault("name", Problem("default-name"), Remedy("other-name"))
         elif name in names:
-            self._fault("name", "is given twice", "Choose another for one of them")
+            self._fault("name", Problem("name-twice"), Remedy("other-name-for-one"))
         return name
 
     def _type(self) -> str:
         kind = self._row.get("type")
         if kind in TYPES:
             return str(kind)
-        self._fault("type", f"{_quoted(kind)} is not known", f"Use one of: {', '.join(TYPES)}")
+        self._fault("type", _unknown(kind), Remedy("one-of", {"allowed": ", ".join(TYPES)}))
         return ""
 
     def _words(self, field: str, allowed: Iterable[str]) -> tuple[str, ...]:
         words, known = self._texts(field), tuple(allowed)
         for word in words:
             if word not in known:
-                self._fault(field, f"{_quoted(word)} is not known", f"Use of these: {', '.join(known)}")
+                self._fault(field, _unknown(word), Remedy("of-these", {"allowed": ", ".join(known)}))
         return words
 
     def _groups(self) -> tuple[str, ...]:
         groups = tuple(group.lower() for group in self._texts("groups"))
         if not all(GUID.fullmatch(group) for group in groups):
-            self._fault("groups", "one is not a GUID", "List object ids of groups, not their names")
+            self._fault("groups", Problem("group-not-guid"), Remedy("group-ids"))
         return groups
 
     def _texts(self, field: str) -> tuple[str, ...]:
         values = self._row.get(field, [])
         if isinstance(values, list) and all(isinstance(value, str) for value in values):
             return tuple(dict.fromkeys(values))
-        self._fault(field, "is not a list of texts", 'Write a list, e.g. ["high"], or leave it out')
+        self._fault(field, Problem("not-texts"), Remedy("list", {"example": '["high"]'}))
         return ()
 
     def _copy(self) -> bool:
         copy = self._row.get("copy", False)
         if not isinstance(copy, bool):
-            self._fault("copy", "is neither true nor false", "Write true or false without quotation marks")
+            self._fault("copy", Problem("not-boolean"), Remedy("boolean"))
         return copy is True
 
     def _setting(self, field: str, example: str) -> tuple[str, str] | None:
@@ -202,8 +216,7 @@ class _Row:
         name = self._row.get(field)
         if isinstance(name, str) and _SETTING.fullmatch(name):
             return name, self._read.text(name)
-        remedy = f"Put the value in an app setting of its own, e.g. {example}, and its name here"
-        self._fault(field, "is missing or not the name (in capitals) of another app setting", remedy)
+        self._fault(field, Problem("not-setting"), Remedy("setting", {"example": example}))
         return None
 
     def _url(self, kind: str) -> str:
@@ -211,33 +224,33 @@ class _Row:
         if found is None:
             return ""
         name, value = found
-        problem = url_problem(value, hosts=TEAMS_HOSTS if kind == TEAMS else ())
+        problem = url_problem(value, teams=kind == TEAMS)
         if problem:
-            what = "the URL of a Teams workflow" if kind == TEAMS else "the receiver's https URL"
-            self._fault("url", f"the app setting {name} {problem}", f"Set {name} to {what}")
+            of = {"setting": name}
+            remedy = Remedy("set-workflow", of) if kind == TEAMS else Remedy("set-receiver", of)
+            self._fault("url", problem, remedy, through=name)
         return value
 
     def _secret(self, kind: str) -> str:
         if kind != WEBHOOK:
             if "secret" in self._row and kind:
-                self._fault(
-                    "secret", "is for webhooks only", "Remove it: the URL of a workflow is its secret"
-                )
+                self._fault("secret", Problem("webhooks-only"), Remedy("remove-secret"))
             return ""
         found = self._setting("secret", "TICKETS_SECRET")
         if found is None:
             return ""
         name, value = found
         if not value:
-            self._fault("secret", f"the app setting {name} is missing", _GENERATE)
+            self._fault("secret", MISSING, _GENERATE, through=name)
             return ""
         try:
             signing_keys(value)
-        except ValueError as fault:
-            self._fault("secret", f"the app setting {name} is not usable: {fault}", _GENERATE)
+        except UnusableSecret as fault:
+            self._fault("secret", Problem(fault.code, {"prefix": SECRET_PREFIX}), _GENERATE, through=name)
         return value
 
 
-def _quoted(value: object) -> str:
-    """A word in quotation marks, if it surely is no secret."""
-    return f"'{value}'" if isinstance(value, str) and _WORD.fullmatch(value) else "what it says"
+def _unknown(value: object) -> Problem:
+    """A word that is none of those there are; quoted if it surely is no secret."""
+    quotable = isinstance(value, str) and _WORD.fullmatch(value)
+    return Problem("unknown", {"value": str(value)}) if quotable else Problem("unknown-value")

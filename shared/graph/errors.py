@@ -15,6 +15,12 @@ _STALE_TOKEN = {
 }
 
 
+def answer_of(kind: str, status: int, code: str, request_id: str) -> str:
+    """A failed call as the log names it; `kind` is the exception's."""
+    where = f" (request {request_id})" if request_id else ""
+    return f"{kind}: Graph {status or 'gave no answer'} {code}".rstrip() + where
+
+
 class GraphError(Exception):
     """Graph refused or failed. `status` 0: no answer arrived."""
 
@@ -25,8 +31,7 @@ class GraphError(Exception):
         self.request_id = request_id
 
     def __str__(self) -> str:
-        where = f" (request {self.request_id})" if self.request_id else ""
-        return f"{type(self).__name__}: Graph {self.status or 'gave no answer'} {self.code}".rstrip() + where
+        return answer_of(type(self).__name__, self.status, self.code, self.request_id)
 
     @property
     def brief(self) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from shared.graph.errors import Conflict, Forbidden, GraphError, NotFound
+from shared.graph.errors import Conflict, Forbidden, GraphError, NotFound, answer_of
 
 LIFETIME = timedelta(days=27)
 """Under the 41,760 minutes that users and groups may have, with a day to spare."""
@@ -105,6 +105,38 @@ class Why(enum.StrEnum):
     CONFLICT = "conflict"
     REAUTHORIZE = "reauthorize"
     STRAY = "stray"
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """What could not be done about a resource, a subscription by its id, or Graph's `list` of them.
+
+    Graph's answer as `GraphError` has it, with its `kind`; without a kind others are in the way: `ids`, none
+    where Graph does not name them. As text: the line of the log.
+    """
+
+    about: str
+    kind: str = ""
+    status: int = 0
+    code: str = ""
+    request_id: str = ""
+    ids: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.kind:
+            named = ", ".join(self.ids) or "not named by Graph"
+            return f"{self.about}: {Why.CONFLICT.value}, in the way: {named}"
+        return f"{self.about}: {answer_of(self.kind, self.status, self.code, self.request_id)}"
+
+
+def failed(about: str, problem: GraphError) -> Failed:
+    """What Graph refused about this."""
+    return Failed(
+        about=about,
+        kind=type(problem).__name__,
+        status=problem.status,
+        code=problem.code,
+        request_id=problem.request_id,
+    )
 
 
 class Reason(enum.StrEnum):

@@ -18,6 +18,7 @@ from shared.graph.subscription_plan import (
     LIFETIME,
     Action,
     Create,
+    Failed,
     Reason,
     Record,
     Renew,
@@ -27,6 +28,7 @@ from shared.graph.subscription_plan import (
     Wanted,
     Why,
     after_failure,
+    failed,
     list_helps,
     list_needed,
     others,
@@ -56,14 +58,14 @@ class Settled(msgspec.Struct, kw_only=True):
 
     records: tuple[Record, ...]
     done: list[str] = msgspec.field(default_factory=list)
-    failed: list[str] = msgspec.field(default_factory=list)
+    failed: list[Failed] = msgspec.field(default_factory=list)
     troubles: dict[str, Trouble] = msgspec.field(default_factory=dict)
     lost: set[str] = msgspec.field(default_factory=set)
     others: tuple[str, ...] | None = None
 
     def refuse(self, resource: str, problem: GraphError, reason: Reason) -> None:
         """Note that Graph refused what this resource needed."""
-        self.failed.append(f"{resource}: {problem}")
+        self.failed.append(failed(resource, problem))
         self.troubles[resource] = Trouble(reason=reason)
 
 
@@ -194,7 +196,7 @@ class _Run:
             except Forbidden as problem:
                 self.settled.refuse(record.resource, problem, Reason.PERMISSION)
             except GraphError as problem:
-                self.settled.failed.append(f"{record.resource}: {problem}")
+                self.settled.failed.append(failed(record.resource, problem))
         self.settled.records = tuple(seen_as(record, self.looked) for record in self.settled.records)
 
     def forget_gone(self) -> None:
@@ -208,7 +210,7 @@ class _Run:
         try:
             self.remote = await list_subscriptions(self._session)
         except GraphError as problem:
-            self.settled.failed.append(f"list: {problem}")
+            self.settled.failed.append(failed("list", problem))
             return False
         self.settled.others = others(self.remote, self._wanted)
         return True
@@ -228,7 +230,7 @@ class _Run:
             try:
                 await delete(self._session, subscription_id)
             except GraphError as problem:
-                self.settled.failed.append(f"{subscription_id}: {problem}")
+                self.settled.failed.append(failed(subscription_id, problem))
                 continue
             self.settled.done.append(f"{subscription_id}: deleted ({Why.STRAY.value})")
 
@@ -252,8 +254,7 @@ class _Run:
         settled, resource = self.settled, action.wanted.resource
         match action:
             case Report():
-                named = ", ".join(action.ids) or "not named by Graph"
-                settled.failed.append(f"{resource}: {action.why.value}, in the way: {named}")
+                settled.failed.append(Failed(about=resource, ids=action.ids))
                 settled.troubles[resource] = Trouble(reason=Reason.IN_THE_WAY, ids=action.ids)
                 return
             case Renew():

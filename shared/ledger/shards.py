@@ -8,10 +8,13 @@ from shared.spread import spread
 
 
 class LedgerUnreadable(Exception):
-    """A blob of the ledger is not what the watch writes. `reason` names the place in it, never a value."""
+    """A blob of the ledger is not what the watch writes.
+
+    `path` names it, `reason` the place in it, never a value.
+    """
 
     def __init__(self, path: str, reason: str) -> None:
-        self.reason = reason
+        self.path, self.reason = path, reason
         super().__init__(f"ledger blob {path} can't be read: {reason}")
 
 

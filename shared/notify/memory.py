@@ -21,9 +21,13 @@ _GZIP_LEVEL = 3
 
 
 class TableUnreadable(Exception):
-    """The notifier's table is not what it writes. Never begun anew by itself: all would be told again."""
+    """The notifier's table is not what it writes. Never begun anew by itself: all would be told again.
+
+    `path` names its blob, `reason` the place in it.
+    """
 
     def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
         super().__init__(f"notifier's table {path} can't be read: {reason}")
 
 

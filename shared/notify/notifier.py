@@ -30,6 +30,7 @@ from shared.rules.loader import Rules
 from shared.settings import Settings
 from shared.settings_routes import RouteSettings
 from shared.storage import Lease, Received, Storage
+from shared.texts.catalogue import catalogue
 
 LOCK = "telling"
 LEASE_SECONDS = 60
@@ -112,15 +113,22 @@ class Notifier:
         record = (await self._ledger.read_tenant()).record
         decision = decide(table, self._rules.mutes, self._telling, await self._scene(table, record, now))
         waiting = [one for one in table.handovers if one.items]
+        texts = catalogue(self._settings.telling.language)
         problems = [
-            f"a message on route {one.route} has failed {one.attempts} time(s) since "
-            f"{one.failed_at:%Y-%m-%d %H:%M} UTC ({one.status}); the next attempt is at "
-            f"{one.not_before:%Y-%m-%d %H:%M} UTC"
+            texts.text(
+                "health",
+                "message_failed",
+                route=one.route,
+                n=one.attempts,
+                since=f"{one.failed_at:%Y-%m-%d %H:%M} UTC",
+                status=one.status,
+                at=f"{one.not_before:%Y-%m-%d %H:%M} UTC",
+            )
             for one in waiting
         ]
         failing = len(handover.failing(table, now))
         if failing:
-            problems.insert(0, f"{failing} message(s) have failed for more than 24 hours")
+            problems.insert(0, texts.text("health", "messages_failing", n=failing))
         detail = {
             "findings": len(table.entries),
             "standing": _counted(decision),

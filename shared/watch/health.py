@@ -12,7 +12,7 @@ from shared.ledger.shards import LedgerUnreadable
 from shared.model import Evidence
 from shared.notify.agreed import AgreedUnreadable
 from shared.notify.memory import TableUnreadable
-from shared.texts.catalogue import catalogue
+from shared.texts.catalogue import Catalogue, catalogue
 from shared.watch import health_lines as lines
 from shared.watch import self_watch, unwell
 from shared.watch.fault_codes import OVERDUE
@@ -59,20 +59,25 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 async def look(watch: Watch) -> Health:
     """Look at ledger, queues, subscriptions, notifier. What can't be looked at is a problem, not an error."""
+    texts = catalogue(watch.settings.telling.language)
     try:
         await watch.ready()
-        return await _look(watch)
+        return await _look(watch, texts)
     except GraphError as fault:
-        problem = f"the tenant cannot be read: {fault}"
-    except (LedgerUnreadable, TableUnreadable, AgreedUnreadable) as fault:
-        problem = str(fault)
+        problem = texts.text("health", "tenant", fault=lines.graph_fault(fault, texts))
+    except LedgerUnreadable as fault:
+        problem = texts.text("health", "ledger", path=fault.path, reason=fault.reason)
+    except TableUnreadable as fault:
+        problem = texts.text("health", "table", path=fault.path, reason=fault.reason)
+    except AgreedUnreadable as fault:
+        problem = texts.text("health", "agreed", path=fault.path, reason=fault.reason)
     except AzureError as fault:
         # Its text may hold addresses; its kind is enough here, the log has the rest.
-        problem = f"storage cannot be reached: {type(fault).__name__}"
+        problem = texts.text("health", "storage", kind=type(fault).__name__)
     return Health(at=watch.now(), status="unwell", problems=(problem,))
 
 
-async def _look(watch: Watch) -> Health:
+async def _look(watch: Watch, texts: Catalogue) -> Health:
     now, settings = watch.now(), watch.settings
     seen = await self_watch.see(watch, await self_watch.last_look(watch))
     record, kept, storage = seen.record, seen.kept, watch.storage
@@ -86,9 +91,9 @@ async def _look(watch: Watch) -> Health:
     # What was noted as overdue may be done by now, and what is overdue may not be noted yet.
     noted = {code: detail for code, detail in record.unwell.items() if code not in OVERDUE}
     problems = [
-        *unwell.in_words({**noted, **overdue(seen, settings, now)}, catalogue()),
-        *lines.permission_problems(record, settings),
-        *lines.self_watch_problems(seen.last_look, now),
+        *unwell.in_words({**noted, **overdue(seen, settings, now)}, texts),
+        *lines.permission_problems(record, settings, texts),
+        *lines.self_watch_problems(seen.last_look, now, texts),
         *telling.problems,
     ]
     facts = record.facts
@@ -96,7 +101,10 @@ async def _look(watch: Watch) -> Health:
         at=now,
         status="unwell" if problems else "ok" if record.baseline_ended_at else "starting",
         problems=tuple(problems),
-        notes=(*lines.subscription_notes(kept, record, now), *lines.other_notes(seen, poison, now)),
+        notes=(
+            *lines.subscription_notes(kept, record, now, texts),
+            *lines.other_notes(seen, poison, texts),
+        ),
         baseline_ended_at=record.baseline_ended_at,
         users=record.totals.users if record.totals else 0,
         facts_generation=facts.generation if facts else 0,
@@ -109,7 +117,7 @@ async def _look(watch: Watch) -> Health:
         queues=queues,
         poison=poison,
         subscriptions=lines.subscriptions_shown(kept, settings),
-        previous_secret=lines.previous_secret(settings, kept, seen.calls, now),
+        previous_secret=lines.previous_secret(settings, kept, seen.calls, now, texts),
         calls=lines.calls_shown(seen.calls),
         telling=telling.detail,
     )

@@ -1,6 +1,6 @@
 """What health says, piece by piece: sentences that name a problem and its remedy, and how far each job is.
 
-Pure: everything looked at is passed in. Ids only, never names.
+Pure: everything looked at is passed in, the words too (section `health`). Ids only, never names.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,11 @@ from typing import Any
 
 import msgspec
 
+from shared.graph.errors import GraphError
+from shared.graph.subscription_plan import Failed, failed
 from shared.ledger.records import Sweep, TenantRecord
 from shared.settings import Settings
+from shared.texts.catalogue import Catalogue
 from shared.watch.hearing.calls import Sums
 from shared.watch.hearing.subscriptions import CODES, RESOURCES, secrets_of
 from shared.watch.overdue import SelfLook, Traces, never_read, refused, stamp, unheard
@@ -33,42 +36,43 @@ Lines = list[str]
 # --- what is wrong besides what `overdue` finds -------------------------------------------------------------
 
 
-def permission_problems(record: TenantRecord, settings: Settings) -> Lines:
+def graph_fault(fault: GraphError, texts: Catalogue) -> str:
+    """What Graph answered, as the exception says it: kind, status, code and the request's id."""
+    return _answer(failed("", fault), texts)
+
+
+def _answer(one: Failed, texts: Catalogue) -> str:
+    code = "answer" if one.status else "no_answer"
+    said = texts.text("health", code, kind=one.kind, status=one.status, code=one.code).rstrip()
+    return texts.text("health", "request", said=said, id=one.request_id) if one.request_id else said
+
+
+def permission_problems(record: TenantRecord, settings: Settings, texts: Catalogue) -> Lines:
     """Evidence that could never be read for lack of a permission; its finding is `evidence-missing`."""
     return [
-        f"{name} cannot be read: the app lacks the Graph permission {permission}, grant it"
+        texts.text("health", "permission", name=name, permission=permission)
         for name, permission in refused(record, settings).items()
         if never_read(record, name)
     ]
 
 
-def self_watch_problems(last: SelfLook | None, now: datetime) -> Lines:
+def self_watch_problems(last: SelfLook | None, now: datetime, texts: Catalogue) -> Lines:
     """The one timer whose death nobody can tell."""
     if last is None or now - last.at <= max(NOT_LOOKED, 2 * last.gap):
         return []
-    return [
-        f"the watch last looked after itself at {stamp(last.at)}: so long nobody was told anything either, "
-        "look at Function App > Functions > tell > Invocations"
-    ]
+    return [texts.text("health", "stood", at=stamp(last.at))]
 
 
-def other_notes(seen: Traces, poison: Mapping[str, int], now: datetime) -> Lines:
+def other_notes(seen: Traces, poison: Mapping[str, int], texts: Catalogue) -> Lines:
     """What mends itself as a rule; where it does not, it is found overdue or noted as a fault."""
     notes, state = [], seen.delta
     if state is not None and not state.alive:
-        since = f" since {stamp(state.lost_at)}" if state.lost_at else ""
-        notes.append(f"the chain of delta links is lost{since}: a reading of all users begins another")
+        since = stamp(state.lost_at) if state.lost_at else ""
+        notes.append(texts.text("health", "chain_lost_since" if since else "chain_lost", at=since))
     silent, told = unheard(seen), "notifications-silent" in seen.record.unwell
     if state is not None and silent is not None and not told:
-        notes.append(
-            f"users changed and no notification of users came since {stamp(silent)} (rounds of delta that "
-            f"found some: {state.unheard}): if that lasts for a day, it is told"
-        )
-    notes += [
-        f"{count} message(s) in {name}: the next run of delta takes them up again, see docs/operate.md"
-        for name, count in poison.items()
-        if count
-    ]
+        notes.append(texts.text("health", "unheard", at=stamp(silent), n=state.unheard))
+    notes += [texts.text("health", "poison", n=count, queue=name) for name, count in poison.items() if count]
     return notes
 
 
@@ -134,36 +138,49 @@ def delta_shown(state: Delta | None) -> dict[str, Any]:
 # --- subscriptions ------------------------------------------------------------------------------------------
 
 
-def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime) -> Lines:
+def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime, texts: Catalogue) -> Lines:
     """What is worth knowing of the subscriptions; what a person must mend is a fault, and said there."""
     if kept is None:
         return []
     notes = [
-        f"no notifications of {name} without the Graph permission {refusal.permission} (refused since "
-        f"{stamp(refusal.since)}, last tried {stamp(refusal.tried_at)}): changes are asked for by delta "
-        "instead; grant it to hear of them within seconds"
+        texts.text(
+            "health",
+            "forgone",
+            name=name,
+            permission=refusal.permission,
+            since=stamp(refusal.since),
+            at=stamp(refusal.tried_at),
+        )
         for name, refusal in kept.refused.items()
         if kept.forgoes(name)
     ]
     notes += [
-        f"no Graph subscription on {name}: it is tried again with the next run of their function"
+        texts.text("health", "no_subscription", name=name)
         for name in RESOURCES
         if not kept.alive(name, now) and CODES[name] not in record.unwell and not kept.forgoes(name)
     ]
-    notes += [f"subscription {problem}" for problem in kept.problems]
+    notes += [_not_done(one, texts) for one in kept.failed]
     notes += [
-        f"notifications of {name} may have been lost (a subscription that was gone or made anew, or Graph's "
-        f"word that some were missed): what they would have told was ordered to be read at {stamp(at)}"
+        texts.text("health", "lost", name=name, at=stamp(at))
         for name, at in kept.caught_up.items()
         # What the first reading of all users began without, that has read.
         if now - at <= LOST_SHOWN and record.baseline_ended_at and at > record.baseline_ended_at
     ]
     if kept.others:
-        notes.append(
-            f"{len(kept.others)} subscription(s) of this app send to another address and are left alone: "
-            + ", ".join(kept.others[:5])
-        )
+        ids = ", ".join(kept.others[:5])
+        notes.append(texts.text("health", "others", n=len(kept.others), ids=ids))
     return notes
+
+
+def _not_done(one: Failed, texts: Catalogue) -> str:
+    """What could not be done about a subscription."""
+    if one.kind:
+        problem = _answer(one, texts)
+    else:
+        ids = ", ".join(one.ids)
+        problem = texts.text("health", "in_the_way" if ids else "somebody_in_the_way", ids=ids)
+    code = "subscriptions_list" if one.about == "list" else "subscription"
+    return texts.text("health", code, about=one.about, problem=problem)
 
 
 def subscriptions_shown(kept: Kept | None, settings: Settings) -> dict[str, Any]:
@@ -182,28 +199,26 @@ def subscriptions_shown(kept: Kept | None, settings: Settings) -> dict[str, Any]
     }
 
 
-def previous_secret(settings: Settings, kept: Kept | None, sums: Sums | None, now: datetime) -> str:
+def previous_secret(
+    settings: Settings, kept: Kept | None, sums: Sums | None, now: datetime, texts: Catalogue
+) -> str:
     """Whether CLIENT_STATE_PREVIOUS is needed still; empty where it is not set."""
     if not settings.client_state_previous:
         return ""
     if kept is None or kept.listed_at is None:
-        return "Keep CLIENT_STATE_PREVIOUS: the subscriptions have not been looked at yet."
+        return texts.text("health", "secret", "unseen")
     generations = secrets_of(settings)
     older = [one.resource for one in kept.records if generations.get(one.fingerprint) != "current"]
     if older:
-        return f"Keep CLIENT_STATE_PREVIOUS: not under CLIENT_STATE yet: {', '.join(older)}."
+        return texts.text("health", "secret", "older", names=", ".join(older))
     last = sums.last("previous_secret") if sums else None
     marks = [one.created_at for one in kept.records if one.created_at]
     until = max([*marks, *([last] if last else [])], default=kept.listed_at) + DELIVERED_WITHIN
     if now < until:
-        return (
-            f"Keep CLIENT_STATE_PREVIOUS until {stamp(until)}: Graph tries for up to 4 hours to deliver, "
-            "and a notification under the previous secret may be under way."
-        )
-    came = (
-        f"the last notification under it came at {stamp(last)}" if last else "no notification came under it"
-    )
-    return f"CLIENT_STATE_PREVIOUS can be removed: no subscription is under it, {came}."
+        return texts.text("health", "secret", "under_way", until=stamp(until))
+    if last is None:
+        return texts.text("health", "secret", "unused")
+    return texts.text("health", "secret", "over", at=stamp(last))
 
 
 def calls_shown(sums: Sums | None) -> dict[str, Any]:

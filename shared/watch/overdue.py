@@ -13,6 +13,7 @@ from shared.findings.evidence import BEHIND
 from shared.ledger.records import TenantRecord
 from shared.model import EvidenceStatus
 from shared.settings import Settings
+from shared.watch.details import Detail, detail, noted, read
 from shared.watch.fault_codes import Code
 from shared.watch.hearing.calls import Sums
 from shared.watch.hearing.subscriptions import CODES, RESOURCES
@@ -74,7 +75,7 @@ class Traces(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def overdue(seen: Traces, settings: Settings, now: datetime) -> Mapping[str, str]:
-    """Everything of `fault_codes.OVERDUE` that is wrong at `now`, with what is known of it (ids only).
+    """Everything of `fault_codes.OVERDUE` that is wrong at `now`, with its `details` (ids only).
 
     A detail stays the same while nothing happens. What follows from a fault that is noted by who does the
     work is not found besides, unless it was found before that. What was found (`record.unwell`) is over only
@@ -116,9 +117,9 @@ def _reads(seen: Traces) -> Reading | None:
 def _facts(seen: Traces, settings: Settings, now: datetime) -> str | None:
     facts = seen.record.facts
     if facts is None or facts.observed_at is None:
-        return "never read" if _late(seen, seen.began_at, BEGUN_WITHIN, now) else None
+        return detail("never-read") if _late(seen, seen.began_at, BEGUN_WITHIN, now) else None
     late = _late(seen, facts.observed_at, LATE * settings.facts_every, now)
-    return f"last read at {stamp(facts.observed_at)}" if late else None
+    return detail("last-read", at=stamp(facts.observed_at)) if late else None
 
 
 def _registration(seen: Traces, settings: Settings, now: datetime) -> str | None:
@@ -127,7 +128,7 @@ def _registration(seen: Traces, settings: Settings, now: datetime) -> str | None
     if reading := _reads(seen):
         since = reading.stands_since or reading.due_at
         if _late(seen, since, STILL, now):
-            return f"stands still at step {reading.step} since {stamp(since)}"
+            return detail("stands-still", step=reading.step, at=stamp(since))
         if "registration-overdue" not in seen.record.unwell:
             return None
     evidence = seen.record.facts.evidence_of(REPORT) if seen.record.facts else None
@@ -135,7 +136,7 @@ def _registration(seen: Traces, settings: Settings, now: datetime) -> str | None
     if evidence is None or evidence.read_at is None or evidence.status is EvidenceStatus.NOT_PREMIUM:
         return None
     late = _late(seen, evidence.read_at, LATE * settings.registration_every, now)
-    return f"last read whole at {stamp(evidence.read_at)}" if late else None
+    return detail("last-read-whole", at=stamp(evidence.read_at)) if late else None
 
 
 def _delta(seen: Traces, settings: Settings, now: datetime) -> str | None:
@@ -144,9 +145,9 @@ def _delta(seen: Traces, settings: Settings, now: datetime) -> str | None:
         return None
     if not _late(seen, state.last_round_at, LATE * settings.delta_every, now):
         return None
-    lost = "" if state.alive else ", the chain of delta links is lost"
+    code = "last-asked" if state.alive else "last-asked-lost"
     why = f" ({state.fault})" if state.fault else ""
-    return f"last asked at {stamp(state.last_round_at)}{lost}{why}"
+    return detail(code, at=stamp(state.last_round_at), why=why)
 
 
 def _sweep(seen: Traces, settings: Settings, now: datetime) -> str | None:
@@ -156,22 +157,22 @@ def _sweep(seen: Traces, settings: Settings, now: datetime) -> str | None:
     if sweep is None:
         # It waits for the facts and the report, which are late themselves if they don't come.
         waits = seen.record.facts is not None and not _reads(seen)
-        return "the first has not begun" if waits and _late(seen, seen.began_at, BEGUN_WITHIN, now) else None
+        return detail("not-begun") if waits and _late(seen, seen.began_at, BEGUN_WITHIN, now) else None
     if sweep.ended_at is not None:
         late = _late(seen, sweep.started_at, settings.sweep_every + SWEEP_LATE, now)
-        return f"the last began at {stamp(sweep.started_at)}" if late else None
+        return detail("last-begun", at=stamp(sweep.started_at)) if late else None
     touched = sweep.touched_at or sweep.started_at
     since = max(touched, sweep.waits_until or touched)
     if not _late(seen, since, STILL, now):
         return None
-    return f"stands still at step {sweep.step} ({sweep.phase}) since {stamp(since)}"
+    return detail("stands-still-in", step=sweep.step, phase=sweep.phase, at=stamp(since))
 
 
 def _errors(seen: Traces, settings: Settings, now: datetime) -> str | None:
     sweep = seen.record.sweep
     if sweep is None or not _late(seen, seen.errors_at or sweep.started_at, LATE * settings.delta_every, now):
         return None
-    return f"last looked at {stamp(seen.errors_at)}" if seen.errors_at else "never looked at"
+    return detail("last-looked-at", at=stamp(seen.errors_at)) if seen.errors_at else detail("never-looked-at")
 
 
 def refused(record: TenantRecord, settings: Settings) -> Mapping[str, str]:
@@ -194,17 +195,17 @@ def never_read(record: TenantRecord, name: str) -> bool:
 
 def _refused_now(record: TenantRecord, settings: Settings) -> str | None:
     gone = {
-        name: f"{name} needs {permission}"
+        name: Detail("needs", {"name": name, "permission": permission})
         for name, permission in refused(record, settings).items()
         if not never_read(record, name)
     }
     # A Graph that fails otherwise in between has not granted it.
-    for noted in record.unwell.get("readings-refused", "").split(", "):
-        name = noted.partition(" ")[0]
+    for known in read(record.unwell.get("readings-refused", "")):
+        name = str(known.values.get("name", ""))
         wants = name not in PIECES or name in wanted(settings.policy)
         if record.facts and name and wants and record.facts.evidence_of(name).status is EvidenceStatus.FAILED:
-            gone.setdefault(name, noted)
-    return ", ".join(gone[name] for name in sorted(gone)) or None
+            gone.setdefault(name, known)
+    return noted([gone[name] for name in sorted(gone)]) or None
 
 
 # --- notifications ------------------------------------------------------------------------------------------
@@ -212,28 +213,29 @@ def _refused_now(record: TenantRecord, settings: Settings) -> str | None:
 
 def _subscriptions(seen: Traces, now: datetime) -> str | None:
     if seen.kept is None:
-        return "never looked after" if _late(seen, seen.began_at, BEGUN_WITHIN, now) else None
+        return detail("never-looked") if _late(seen, seen.began_at, BEGUN_WITHIN, now) else None
     late = _late(seen, seen.kept.at, LATE * SUBSCRIPTIONS_EVERY, now)
-    return f"last looked after at {stamp(seen.kept.at)}" if late else None
+    return detail("last-looked", at=stamp(seen.kept.at)) if late else None
 
 
 def _missing(seen: Traces, now: datetime) -> str | None:
     """Subscriptions that ran out and that nobody has tried to have again; a trouble is noted by who tried."""
-    kept, noted = seen.kept, seen.record.unwell
+    kept, unwell = seen.kept, seen.record.unwell
     if kept is None:
         return None
     gone = []
     for name in RESOURCES:
         if kept.alive(name, now) or kept.forgoes(name):
             continue
-        if "subscription-missing" not in noted and (name in kept.troubles or CODES[name] in noted):
+        if "subscription-missing" not in unwell and (name in kept.troubles or CODES[name] in unwell):
             continue
         ends = [one.expires_at for one in kept.records if one.resource == name]
         if _late(seen, max(ends, default=kept.at), PATIENCE, now):
-            gone.append(f"{name} since {stamp(max(ends))}" if ends else name)
+            ended = {"at": stamp(max(ends))} if ends else {}
+            gone.append(Detail("gone-since" if ends else "gone", {"name": name, **ended}))
     if not gone and any(not kept.alive(name, now) and not kept.forgoes(name) for name in RESOURCES):
-        return noted.get("subscription-missing")
-    return ", ".join(gone) or None
+        return unwell.get("subscription-missing")
+    return noted(gone) or None
 
 
 def unheard(seen: Traces) -> datetime | None:
@@ -255,11 +257,11 @@ def _silent(seen: Traces, now: datetime) -> str | None:
     since = unheard(seen)
     if since is None or seen.delta is None or seen.kept is None:
         return None
-    if noted := seen.record.unwell.get("notifications-silent"):
-        return noted
+    if known := seen.record.unwell.get("notifications-silent"):
+        return known
     if seen.delta.unheard < UNHEARD_ROUNDS or not seen.kept.alive("users", now):
         return None
-    return f"nothing heard since {stamp(since)}" if _late(seen, since, UNHEARD_FOR, now) else None
+    return detail("unheard-since", at=stamp(since)) if _late(seen, since, UNHEARD_FOR, now) else None
 
 
 # --- the ledger ---------------------------------------------------------------------------------------------
@@ -268,8 +270,10 @@ def _silent(seen: Traces, now: datetime) -> str | None:
 def _stranded(seen: Traces, now: datetime) -> str | None:
     outboxes = seen.last_look.outboxes if seen.last_look else {}
     names = [name for name, one in sorted(outboxes.items()) if _late(seen, one.since, STILL, now)]
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{', '.join(names[:5])}{more}" if names else None
+    shown = ", ".join(names[:5])
+    if len(names) > 5:
+        return detail("books-more", names=shown, n=len(names) - 5)
+    return shown or None
 
 
 def stamp(at: datetime) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared.watch import subscription_memory, unwell
+from shared.watch import details, subscription_memory, unwell
 from shared.watch.fault_codes import OVERDUE
 from shared.watch.hearing import calls
 from shared.watch.licensing import errors
@@ -60,7 +60,7 @@ async def _look_if_due(watch: Watch) -> bool:
         await _remember(watch, look)
     found = overdue(await see(watch, look), watch.settings, now)
     for code, detail in found.items():
-        log.warning("%s: %s", code, detail)
+        log.warning("%s: %s", code, details.for_the_log(detail))
     await unwell.note(watch, {code: found.get(code) for code in OVERDUE})
     return True
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from shared.graph.subscription_plan import Reason, Record
+from shared.graph.subscription_plan import Failed, Reason, Record
 from shared.watch.parts import Watch
 
 OPTIONAL = "groups"
@@ -37,14 +37,14 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """Our subscriptions, when they were last looked after, and what that run could not do.
 
     `listed_at`: when Graph's list was last read; `others` are the subscriptions of this app in it that send
-    elsewhere. `refused` and `troubles` are by resource; a refusal is in both. `problems` are sentences for
-    health. `caught_up`: when what may have been lost of a resource was last ordered to be read.
+    elsewhere. `refused` and `troubles` are by resource; a refusal is in both. `failed`: what Graph
+    refused. `caught_up`: when what may have been lost of a resource was last ordered to be read.
     `reauthorize`: ids of subscriptions that Graph asked to have renewed and that could not be yet.
     """
 
     at: datetime
     records: tuple[Record, ...] = ()
-    problems: tuple[str, ...] = ()
+    failed: tuple[Failed, ...] = ()
     listed_at: datetime | None = None
     refused: Mapping[str, Refused] = {}
     troubles: Mapping[str, Held] = {}

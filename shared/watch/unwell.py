@@ -11,13 +11,14 @@ import msgspec
 from shared.graph.errors import Forbidden, GraphError
 from shared.ledger.records import Posting, TenantRecord
 from shared.texts.catalogue import Catalogue
+from shared.watch import details
 from shared.watch.fault_codes import PERMISSION, Code, cause_of
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant
 
 
 async def note(watch: Watch, faults: Mapping[Code, str | None]) -> None:
-    """Note for each of these codes what is wrong (ids and words of ours only), or with None that nothing is.
+    """Note for each of these codes what is wrong (`details`; no names), or with None that nothing is.
 
     What is wrong begins with its cause where the code has several (`fault_codes.CAUSES`): `address: …`.
     Codes that are not named stay as they are. Nothing is written where nothing changes.
@@ -35,12 +36,12 @@ async def note(watch: Watch, faults: Mapping[Code, str | None]) -> None:
     await watch.ledger.commit_tenant(change, at)
 
 
-async def note_failure(watch: Watch, code: Code, fault: GraphError, where: str = "") -> None:
+async def note_failure(watch: Watch, code: Code, fault: GraphError, step: int | None = None) -> None:
     """Note a call that failed; with the cause where a permission is lacking.
 
     That stays noted until the call succeeds: a Graph that fails otherwise in between has not granted it.
     """
-    said = f"{where}: {fault.brief}" if where else fault.brief
+    said = fault.brief if step is None else details.detail("at-step", step=step, fault=fault.brief)
     if isinstance(fault, Forbidden) and not fault.not_premium:
         await note(watch, {code: f"{PERMISSION}: {said}"})
         return
@@ -50,7 +51,7 @@ async def note_failure(watch: Watch, code: Code, fault: GraphError, where: str =
 
 
 def in_words(unwell: Mapping[str, str], texts: Catalogue) -> list[str]:
-    """Every noted fault as sentences: what is wrong, what is held, what to do, and the detail as noted."""
+    """Every noted fault as sentences: what is wrong, what is held, what to do, and what is known of it."""
     return [_in_words(code, detail, texts) for code, detail in sorted(unwell.items())]
 
 
@@ -63,5 +64,7 @@ def _in_words(code: str, detail: str, texts: Catalogue) -> str:
     ]
     if not any(sentences):
         # A code without words must not hide what else is wrong; tests see to it that there is none.
-        return f"{code}: {detail}"
-    return " ".join([*(one for one in sentences if one), *([f"({rest})"] if rest else [])])
+        return f"{code}: {details.in_words(detail, texts)}"
+    return " ".join(
+        [*(one for one in sentences if one), *([f"({details.in_words(rest, texts)})"] if rest else [])]
+    )

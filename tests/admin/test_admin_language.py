@@ -91,3 +91,15 @@ def test_exceptions_are_agreed_listed_and_ended_in_every_language(shell: Shell, 
     assert run("exception", "end", made.id) == texts.text(
         "cli", "ended", id=made.id, subject=tenant, kind=kind
     )
+
+
+def test_faults_of_settings_are_wholly_in_the_language_that_is_set() -> None:
+    answer = Shell("").run("exception", "list", TENANT_ID="contoso", WATCH_STORAGE="", WATCH_LANGUAGE="nl")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.splitlines() == [
+        "Te corrigeren instellingen: 2.",
+        "TENANT_ID: is geen GUID. Vul de id van uw tenant in (Entra-beheercentrum, Overzicht)",
+        "WATCH_STORAGE: ontbreekt. Vul in WATCH_STORAGE een verbindingsreeks in, of gebruik "
+        "WATCH_STORAGE__blobServiceUri en WATCH_STORAGE__queueServiceUri (met __credential=managedidentity "
+        "en __clientId)",
+    ]

@@ -1,6 +1,5 @@
 """Subscriptions at Graph: what is sent, and that a run ends with what is wanted."""
 
-import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import unquote
@@ -269,7 +268,7 @@ async def test_one_that_cannot_be_looked_at_now_is_believed(at_bench: Bench, ser
     service.failures = [("GET", error(501, "NotImplemented"))]
     run = await settle(at_bench.session, first.records, [USERS], AT, listing=False)
     assert (run.done, run.troubles, run.records) == ([], {}, first.records)
-    assert run.failed == ["users: Unavailable: Graph 501 NotImplemented"]
+    assert [str(one) for one in run.failed] == ["users: Unavailable: Graph 501 NotImplemented"]
 
 
 async def test_a_full_quota_is_told_from_a_missing_permission(at_bench: Bench, service: Service) -> None:
@@ -321,7 +320,7 @@ async def test_a_conflict_that_the_list_did_not_show_is_recovered_once(
 async def test_one_that_sends_elsewhere_is_reported_and_stays(at_bench: Bench, service: Service) -> None:
     other = service.add(resource="users", notificationUrl=THEIRS)
     run = await settle(at_bench.session, [], [USERS, GROUPS], AT)
-    assert run.failed == [f"users: conflict, in the way: {other}"]
+    assert [str(one) for one in run.failed] == [f"users: conflict, in the way: {other}"]
     assert run.troubles == {"users": Trouble(reason=Reason.IN_THE_WAY, ids=(other,))}
     assert run.others == (other,)
     assert other in service.kept
@@ -331,10 +330,10 @@ async def test_one_that_sends_elsewhere_is_reported_and_stays(at_bench: Bench, s
 async def test_a_refused_action_leaves_the_others_to_go_on(at_bench: Bench, service: Service) -> None:
     service.failures = [("POST", error(403, "ExtensionError"))]
     run = await settle(at_bench.session, [], [USERS, GROUPS], AT)
-    assert run.failed == ["users: Forbidden: Graph 403 ExtensionError"]
+    assert [str(one) for one in run.failed] == ["users: Forbidden: Graph 403 ExtensionError"]
     assert run.troubles == {"users": Trouble(reason=Reason.PERMISSION)}
     assert run.done == ["groups: created (missing)"]
-    assert "the-secret" not in json.dumps(run.failed)
+    assert "the-secret" not in " ".join(map(str, run.failed))
 
 
 async def test_a_replacement_that_fails_halfway_forgets_what_it_deleted(

@@ -57,7 +57,7 @@ async def all_is_well(scene: Scene, postbox: Postbox) -> None:
     assert await is_told_of(scene, postbox)
     assert postbox.refused() == {}
     assert await faults(scene) == {}
-    assert (await kept(scene)).problems == ()
+    assert (await kept(scene)).failed == ()
 
 
 async def caught_up_by_delta(scene: Scene) -> bool:

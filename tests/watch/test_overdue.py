@@ -14,6 +14,9 @@ from shared.graph.subscription_plan import Reason, Record
 from shared.ledger.records import Sweep, TenantRecord
 from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.settings import load
+from shared.texts.catalogue import catalogue
+from shared.watch import details
+from shared.watch.details import detail
 from shared.watch.fault_codes import OVERDUE
 from shared.watch.hearing.calls import Sums
 from shared.watch.messages import Seen
@@ -143,13 +146,13 @@ def test_what_has_never_begun_is_found_after_half_an_hour() -> None:
     assert found(nothing, NOW + 30 * MINUTE) == {}
     later = NOW + 31 * MINUTE
     assert found(nothing, later) == {
-        "facts-overdue": "never read",
-        "subscriptions-overdue": "never looked after",
+        "facts-overdue": "never-read",
+        "subscriptions-overdue": "never-looked",
     }
     read = msgspec.structs.replace(
         nothing, record=record(sweep=None, baseline_ended_at=None), kept=Kept(at=later)
     )
-    assert found(read, later) == {"sweep-overdue": "the first has not begun"}
+    assert found(read, later) == {"sweep-overdue": "not-begun"}
     reads = Reading(id="r", policy="p", began_at=NOW, due_at=later, sources=(), audit_since=NOW)
     assert found(msgspec.structs.replace(read, reading=reads), later) == {}, "it waits for the report"
 
@@ -159,7 +162,9 @@ def test_a_sweep_that_stands_still_is_found_with_its_step_unless_graph_put_it_of
         sweep = Sweep(id="s", started_at=NOW - 5 * HOUR, step=4, touched_at=NOW - 31 * MINUTE)
         return fresh(record=record(sweep=msgspec.structs.replace(sweep, **changes)))
 
-    assert found(swept()) == {"sweep-overdue": "stands still at step 4 (reading) since 2026-11-22 11:29 UTC"}
+    assert found(swept()) == {
+        "sweep-overdue": detail("stands-still-in", step=4, phase="reading", at="2026-11-22 11:29 UTC")
+    }
     assert found(swept(touched_at=NOW - 30 * MINUTE)) == {}
     assert found(swept(ended_at=NOW)) == {}
     assert found(swept(woken_at=NOW)).keys() == {"sweep-overdue"}, "to be asked for in vain is no progress"
@@ -177,7 +182,9 @@ def test_a_reading_of_the_report_that_is_asked_for_in_vain_again_and_again_is_fo
         return fresh(reading=reading)
 
     assert found(begun(30)) == {}
-    assert found(begun(31)) == {"registration-overdue": "stands still at step 9 since 2026-11-22 11:29 UTC"}
+    assert found(begun(31)) == {
+        "registration-overdue": detail("stands-still", step=9, at="2026-11-22 11:29 UTC")
+    }
     assert found(begun(31, ended_at=NOW)) == {}
     assert found(begun(1, stands_since=NOW - HOUR)).keys() == {"registration-overdue"}
 
@@ -210,7 +217,7 @@ def test_a_permission_that_was_taken_away_is_found_until_that_is_read_again() ->
         return overdue(fresh(record=record(facts=facts, unwell=noted or {})), settings, NOW)
 
     refused: dict[str, Any] = {"status": EvidenceStatus.FORBIDDEN, "permission": "GroupMember.Read.All"}
-    noted = {"readings-refused": "scope-groups needs GroupMember.Read.All"}
+    noted = {"readings-refused": detail("needs", name="scope-groups", permission="GroupMember.Read.All")}
     assert seen(read_at=NOW - DAY, **refused) == noted
     assert seen(**refused) == {}, "what could never be read is missing evidence"
     assert seen(read_at=NOW - DAY, status=EvidenceStatus.FAILED) == {}
@@ -234,10 +241,14 @@ def test_a_subscription_that_somebody_tries_to_have_is_noted_by_who_tries() -> N
     there = subscription("groups", NOW)
     held = Held(reason=Reason.ADDRESS, since=NOW)
     lost = fresh(kept=Kept(at=NOW, records=(old, there)))
-    assert found(lost) == {"subscription-missing": "users since 2026-10-20 12:00 UTC"}
+    assert found(lost) == {
+        "subscription-missing": detail("gone-since", name="users", at="2026-10-20 12:00 UTC")
+    }
     tried = fresh(kept=Kept(at=NOW, records=(old, there), troubles={"users": held}))
     assert found(tried) == {}
-    noted = record(unwell={"subscription-missing": "users since 2026-10-20 12:00 UTC"})
+    noted = record(
+        unwell={"subscription-missing": detail("gone-since", name="users", at="2026-10-20 12:00 UTC")}
+    )
     assert found(msgspec.structs.replace(tried, record=noted)).keys() == {"subscription-missing"}
     assert found(fresh(record=noted)) == {}
 
@@ -268,7 +279,7 @@ def hears(delta: Delta, **changes: Any) -> Mapping[str, str]:
 
 
 def test_silence_is_found_after_three_counts_with_somebody_missed_and_a_day_without_a_word() -> None:
-    silent = {"notifications-silent": "nothing heard since 2026-11-21 04:00 UTC"}
+    silent = {"notifications-silent": detail("unheard-since", at="2026-11-21 04:00 UTC")}
     assert hears(rounds((1, 0), (2, 0), (1, 0), (3, 0))) == silent
     assert hears(rounds((1, 0), (0, 0), (1, 0), (3, 0))) == silent, "a round without changes says nothing"
     assert hears(rounds((0, 0), (1, 0), (0, 0), (3, 0), every=2 * DAY)) == {}, "too few to be sure"
@@ -340,4 +351,4 @@ def test_news_that_lie_unpublished_for_half_an_hour_are_found_with_at_most_five_
 
     assert seen(2, 30 * MINUTE) == {}
     assert seen(2, 31 * MINUTE) == {"outbox-stranded": "users/0000, users/0001"}
-    assert seen(7, HOUR)["outbox-stranded"].endswith("users/0004 and 2 more")
+    assert details.in_words(seen(7, HOUR)["outbox-stranded"], catalogue()).endswith("users/0004 and 2 more")

@@ -14,7 +14,7 @@ from sandbox.graph import skus
 from sandbox.storage_proxy import Match
 from shared.ledger.shards import shard_of
 from shared.notify.notifier import Told
-from shared.watch import parts, self_watch, upkeep
+from shared.watch import details, parts, self_watch, upkeep
 from shared.watch.hearing import calls, subscriptions
 from shared.watch.licensing import errors
 from shared.watch.licensing.groups import evaluate_groups
@@ -129,7 +129,7 @@ async def test_where_no_step_of_the_sweep_is_taken_that_is_told(lived: Scene) ->
         await self_watch.look_if_due(lived.watch)
     assert await told(lived.watch) == [("opened", "sweep-overdue")]
     detail = (await lived.watch.tenant()).unwell["sweep-overdue"]
-    assert detail.startswith("stands still at step 1 (reading) since ")
+    assert details.for_the_log(detail).startswith("stands still at step 1 (reading) since ")
     for step in steps:
         await sweep.take_step(lived.watch, step)
     await live(lived, timedelta(minutes=10))
@@ -166,7 +166,8 @@ async def test_where_every_notification_is_lost_that_is_told_after_a_day_until_o
         if hours < 22:
             assert await told(lived.watch) == []
     assert await told(lived.watch) == [("opened", "notifications-silent")]
-    assert (await lived.watch.tenant()).unwell["notifications-silent"].startswith("nothing heard since ")
+    noted = (await lived.watch.tenant()).unwell["notifications-silent"]
+    assert details.for_the_log(noted).startswith("nothing heard since ")
     await lived.restarted()
     came = Seen(1, lived.clock.now())
     await calls.take(lived.watch, CallCounts(subscriptions={(await ids(lived))["users"]: came}))

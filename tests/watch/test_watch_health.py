@@ -9,10 +9,11 @@ import pytest
 from sandbox.graph.faults import Fault
 from sandbox.graph.operations import SetTenant
 from sandbox.storage_proxy import Match
-from shared.graph.subscription_plan import Reason, Record
+from shared.graph.subscription_plan import Failed, Reason, Record
 from shared.ledger.records import Sweep, TenantRecord
 from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.settings import load
+from shared.texts.catalogue import catalogue
 from shared.watch import health, unwell
 from shared.watch import health_lines as lines
 from shared.watch.hearing import subscriptions
@@ -28,6 +29,7 @@ from tests.watch.scene import Scene
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SETTINGS = load(GOOD)
+TEXTS = catalogue()
 
 
 def facts_of(age: timedelta, **evidence: Evidence) -> TenantFacts:
@@ -40,8 +42,8 @@ def record_of(resource: str, expires_at: datetime) -> Record:
 
 def test_nothing_is_shown_before_anything_was_read() -> None:
     assert (lines.sweep_shown(None), lines.delta_shown(None), lines.calls_shown(None)) == ({}, {}, {})
-    assert lines.subscription_notes(None, TenantRecord(name="tenant"), NOW) == []
-    assert lines.self_watch_problems(None, NOW) == []
+    assert lines.subscription_notes(None, TenantRecord(name="tenant"), NOW, TEXTS) == []
+    assert lines.self_watch_problems(None, NOW, TEXTS) == []
 
 
 def test_the_age_of_the_report_in_force_is_shown() -> None:
@@ -54,7 +56,7 @@ def test_the_age_of_the_report_in_force_is_shown() -> None:
 def test_a_missing_permission_is_named(name: str) -> None:
     piece = Evidence(status=EvidenceStatus.FORBIDDEN, permission="Some.Read.All")
     record = TenantRecord(name="tenant", facts=facts_of(timedelta(0), **{name: piece}))
-    assert lines.permission_problems(record, SETTINGS) == [
+    assert lines.permission_problems(record, SETTINGS, TEXTS) == [
         f"{name} cannot be read: the app lacks the Graph permission Some.Read.All, grant it"
     ]
 
@@ -62,7 +64,7 @@ def test_a_missing_permission_is_named(name: str) -> None:
 def test_the_permission_for_administrators_policy_is_optional() -> None:
     piece = Evidence(status=EvidenceStatus.FORBIDDEN, permission="Policy.Read.All")
     record = TenantRecord(name="tenant", facts=facts_of(timedelta(0), **{"admin-policy": piece}))
-    assert lines.permission_problems(record, SETTINGS) == []
+    assert lines.permission_problems(record, SETTINGS, TEXTS) == []
 
 
 def test_the_progress_of_a_sweep_is_shown_by_phase_and_percent_where_known() -> None:
@@ -89,7 +91,7 @@ def test_delta_is_shown_with_its_gap_and_without_its_link() -> None:
 def test_what_mends_itself_is_a_note() -> None:
     def notes(**of: Any) -> list[str]:
         seen = Traces(began_at=NOW, record=TenantRecord(name="tenant"), **of)
-        return lines.other_notes(seen, {"sweeps-poison": 0, "changed-users-poison": 2}, NOW)
+        return lines.other_notes(seen, {"sweeps-poison": 0, "changed-users-poison": 2}, TEXTS)
 
     poison = "2 message(s) in changed-users-poison: the next run of delta takes them up again"
     [note] = notes()
@@ -104,7 +106,7 @@ def test_what_mends_itself_is_a_note() -> None:
 
 def test_a_missing_or_expired_subscription_is_a_note_and_so_is_what_failed_or_was_lost() -> None:
     def notes(kept: Kept, **of: Any) -> list[str]:
-        return lines.subscription_notes(kept, TenantRecord(name="tenant", **of), NOW)
+        return lines.subscription_notes(kept, TenantRecord(name="tenant", **of), NOW, TEXTS)
 
     alive = record_of("users", NOW + timedelta(minutes=1))
     expired = record_of("groups", NOW)
@@ -114,7 +116,9 @@ def test_a_missing_or_expired_subscription_is_a_note_and_so_is_what_failed_or_wa
     assert notes(Kept(at=NOW, records=(alive, expired)), unwell={"subscription-groups": "address:"}) == []
     both = (alive, record_of("groups", NOW + timedelta(days=1)))
     assert notes(Kept(at=NOW, records=both)) == []
-    assert notes(Kept(at=NOW, records=both, problems=("users: Busy",))) == ["subscription users: Busy"]
+    assert notes(Kept(at=NOW, records=both, failed=(Failed(about="users", kind="Busy", status=503),))) == [
+        "subscription users: Busy: Graph 503"
+    ]
     lost = Kept(at=NOW, records=both, caught_up={"users": NOW - timedelta(days=6)})
     assert notes(lost) == [], "the first reading of all users reads it all"
     [note] = notes(lost, baseline_ended_at=NOW - timedelta(days=7))
@@ -124,11 +128,11 @@ def test_a_missing_or_expired_subscription_is_a_note_and_so_is_what_failed_or_wa
 
 def test_telling_that_stands_still_is_named_by_health_alone() -> None:
     def problems(ago: timedelta, gap: timedelta = timedelta(minutes=10)) -> list[str]:
-        return lines.self_watch_problems(SelfLook(at=NOW - ago, up_since=NOW, gap=gap), NOW)
+        return lines.self_watch_problems(SelfLook(at=NOW - ago, up_since=NOW, gap=gap), NOW, TEXTS)
 
     assert problems(timedelta(hours=2)) == []
     [problem] = problems(timedelta(hours=2, minutes=1))
-    assert "Function App > Functions > tell > Invocations" in problem
+    assert "Function App › Functions › tell › Invocations" in problem
     assert problems(timedelta(hours=3), gap=timedelta(hours=2)) == []
 
 
@@ -140,7 +144,7 @@ def test_life_without_the_permission_for_groups_is_a_note_and_no_problem() -> No
         troubles={"groups": Held(reason=Reason.PERMISSION, since=NOW)},
         others=("x", "y"),
     )
-    permission, others = lines.subscription_notes(kept, TenantRecord(name="tenant"), NOW)
+    permission, others = lines.subscription_notes(kept, TenantRecord(name="tenant"), NOW, TEXTS)
     assert "without the Graph permission Group.Read.All (refused since 2026-11-22 12:00 UTC" in permission
     assert others == "2 subscription(s) of this app send to another address and are left alone: x, y"
 
@@ -174,11 +178,13 @@ def test_each_subscription_is_shown_with_the_generation_of_its_secret() -> None:
 def test_health_says_when_the_previous_secret_can_be_removed() -> None:
     def advice(*records: Record, last: datetime | None = None, listed: datetime | None = NOW) -> str:
         sums = Sums(since=NOW, counts={"previous_secret": Seen(1, last)} if last else {})
-        return lines.previous_secret(ROTATING, Kept(at=NOW, records=records, listed_at=listed), sums, NOW)
+        return lines.previous_secret(
+            ROTATING, Kept(at=NOW, records=records, listed_at=listed), sums, NOW, TEXTS
+        )
 
     long_ago = NOW - timedelta(hours=4)
     current, previous = ROTATING.client_state, ROTATING.client_state_previous
-    assert lines.previous_secret(SETTINGS, None, None, NOW) == ""
+    assert lines.previous_secret(SETTINGS, None, None, NOW, TEXTS) == ""
     assert advice(listed=None).startswith(
         "Keep CLIENT_STATE_PREVIOUS: the subscriptions have not been looked"
     )

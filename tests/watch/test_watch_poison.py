@@ -3,6 +3,7 @@
 import pytest
 
 from shared.storage import Queue
+from shared.watch import details
 from shared.watch.hearing import calls, subscriptions
 from shared.watch.messages import (
     GONE,
@@ -111,7 +112,7 @@ async def test_a_step_that_was_put_aside_is_dropped_and_the_reading_asks_for_it_
 
 async def test_two_queues_are_one_finding_that_names_each_until_both_are_empty(known: Scene) -> None:
     async def noted() -> str:
-        return (await known.watch.tenant()).unwell["poison"]
+        return details.for_the_log((await known.watch.tenant()).unwell["poison"])
 
     queues = {name: known.storage.poison(name) for name in poison.QUEUES}
     for queue in queues.values():
@@ -140,7 +141,8 @@ async def test_a_step_that_can_not_be_read_stays_for_a_person_and_is_told_with_i
     for _ in range(2):
         await round_(known)
         assert await told(known.watch) == [("opened", "poison")]
-        assert (await known.watch.tenant()).unwell["poison"] == "sweeps-poison can't be read"
+        noted = (await known.watch.tenant()).unwell["poison"]
+        assert details.for_the_log(noted) == "sweeps-poison can't be read"
     assert await known.storage.poison("sweeps").length() == 1
     for message in await known.storage.poison("sweeps").receive(hidden=1):
         await known.storage.poison("sweeps").delete(message)

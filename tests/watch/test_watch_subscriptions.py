@@ -54,7 +54,7 @@ async def test_both_are_created_with_both_addresses_and_recorded(scene: Scene) -
         assert one["clientState"] == watch.settings.client_state
     memory = await kept(scene)
     assert {one.id for one in memory.records} == {one["id"] for one in there}
-    assert memory.problems == ()
+    assert memory.failed == ()
     assert all(one.expires_at > scene.clock.now() + timedelta(days=26) for one in memory.records)
     stored = await scene.storage.ledger.read(f"{watch.settings.tenant_id}/subscriptions")
     assert stored is not None
@@ -226,10 +226,10 @@ async def test_a_renewal_that_failed_is_made_good_by_the_next_run(known: Scene) 
         Fault(path="/subscriptions/*", method="PATCH", status=403, code="ExtensionError")
     )
     await subscriptions.answer(known.watch, [await event(known, REAUTHORIZE)], known.clock.now())
-    assert len((await kept(known)).problems) == 1
+    assert len((await kept(known)).failed) == 1
     await subscriptions.keep(known.watch)
     assert await known.calls(PATCH) == 2
-    assert (await kept(known)).problems == ()
+    assert (await kept(known)).failed == ()
 
 
 async def test_a_reauthorization_that_met_an_outage_is_asked_for_until_it_is_done(known: Scene) -> None:
@@ -268,7 +268,7 @@ async def test_an_outage_of_graph_is_no_card_while_the_subscriptions_live_on(kno
     for _ in range(3):
         await known.control.fault(Fault(path="/subscriptions/*", method="PATCH", status=503, count=4))
         await subscriptions.keep(known.watch)
-        assert len((await kept(known)).problems) == 2
+        assert len((await kept(known)).failed) == 2
         assert (await known.watch.tenant()).unwell == {}
     known.clock.pass_by(days=11)
     for _ in range(2):
@@ -281,18 +281,18 @@ async def test_what_graph_refuses_is_remembered_for_health(scene: Scene) -> None
     watch = await scene.watch.ready()
     await scene.control.fault(Fault(path="/subscriptions", method="POST", status=403, code="ExtensionError"))
     await subscriptions.keep(watch)
-    [problem] = (await kept(scene)).problems
-    assert problem.startswith("users: Forbidden: Graph 403 ExtensionError")
+    [problem] = (await kept(scene)).failed
+    assert str(problem).startswith("users: Forbidden: Graph 403 ExtensionError")
     assert [one.resource for one in (await kept(scene)).records] == ["groups"]
     records = (await kept(scene)).records
     await scene.control.fault(Fault(path="/subscriptions", method="GET", status=403, code="Denied"))
     await subscriptions.keep(watch)
     memory = await kept(scene)
-    assert [problem.partition(" (")[0] for problem in memory.problems] == [
+    assert [str(problem).partition(" (")[0] for problem in memory.failed] == [
         "list: Forbidden: Graph 403 Denied"
     ]
     # What stands there is not known; but whether ours can be created, Graph tells by itself.
     assert [one.resource for one in memory.records] == ["groups", "users"]
     assert memory.records[0] == records[0]
     await subscriptions.keep(watch)
-    assert (await kept(scene)).problems == ()
+    assert (await kept(scene)).failed == ()

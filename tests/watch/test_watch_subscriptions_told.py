@@ -102,7 +102,7 @@ async def test_without_the_permission_for_groups_there_is_no_card_and_graph_is_n
     assert memory.refused["groups"].permission == "Group.Read.All"
     assert not memory.alive("groups", heard.clock.now())
     assert memory.alive("users", heard.clock.now())
-    assert (memory.problems, await faults(heard)) == ((), {})
+    assert (memory.failed, await faults(heard)) == ((), {})
     seen = await health.look(heard.watch)
     assert not [one for one in seen.problems if "subscription" in one]
     assert [note for note in seen.notes if "Group.Read.All" in note and "by delta" in note]

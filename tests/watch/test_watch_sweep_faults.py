@@ -13,6 +13,7 @@ from sandbox.graph.service_operations import ClearFaults
 from shared.graph import users as graph_users
 from shared.graph.errors import Throttled, Unavailable
 from shared.graph.pages import RawRows
+from shared.watch import details
 from shared.watch.messages import AGAIN, SWEEP, ReadingStep, read_step
 from shared.watch.tenant_facts import facts
 from shared.watch.users import delta_state, sweep, sweep_phases
@@ -62,7 +63,8 @@ async def test_a_page_that_fails_for_good_opens_and_resolves_nothing_and_is_told
     assert await told(watch) == []
     await fail(known, step, 5)
     assert await told(watch) == [("opened", "sweep")]
-    assert (await watch.tenant()).unwell["sweep"].startswith("step 2: Unavailable 503")
+    noted = (await watch.tenant()).unwell["sweep"]
+    assert details.for_the_log(noted).startswith("step 2: Unavailable 503")
     assert await findings_of(watch) == before
     assert watch.changed() == []
     stands = await sweep_of(watch)
@@ -169,7 +171,8 @@ async def test_a_reading_that_graph_puts_off_is_asked_for_once_however_long_that
         known.clock.pass_by(minutes=2)
         assert not await sweep.start_if_due(watch)
         assert watch.steps() == [step]
-    assert (await watch.tenant()).unwell["sweep"].startswith("step 2: Throttled 429")
+    noted = (await watch.tenant()).unwell["sweep"]
+    assert details.for_the_log(noted).startswith("step 2: Throttled 429")
     known.clock.pass_by(minutes=11)
     assert await sweep.start_if_due(watch), "the message may be lost"
     [step] = watch.steps()

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from shared.graph.subscription_plan import PERMISSIONS, Reason, Record, Wanted
+from shared.graph.subscription_plan import PERMISSIONS, Failed, Reason, Record, Wanted
 from shared.graph.subscriptions import Settled, settle
 from shared.ledger.records import TenantRecord
 from shared.settings import Settings
@@ -158,7 +158,7 @@ async def _keep(
     await unwell.note(watch, {code: _fault(name, kept, before, now) for name, code in CODES.items()})
     for done in settled.done:
         log.info("subscription %s", done)
-    for problem in kept.problems:
+    for problem in kept.failed:
         log.error("subscription %s", problem)
 
 
@@ -221,7 +221,7 @@ def _kept(
     return Kept(
         at=now,
         records=settled.records,
-        problems=tuple(line for line in settled.failed if not _expected(line, settled)),
+        failed=tuple(one for one in settled.failed if not _expected(one, settled)),
         listed_at=now if read else before.listed_at if before else None,
         refused=refused,
         troubles=troubles,
@@ -242,10 +242,10 @@ def _refusal(name: str, before: Kept | None, record: TenantRecord, now: datetime
     )
 
 
-def _expected(line: str, settled: Settled) -> bool:
+def _expected(one: Failed, settled: Settled) -> bool:
     """A refusal that the watch can do without: health says so in words of its own, not as a problem."""
     trouble = settled.troubles.get(OPTIONAL)
-    return bool(trouble and trouble.reason is Reason.PERMISSION and line.startswith(f"{OPTIONAL}: "))
+    return bool(trouble and trouble.reason is Reason.PERMISSION and one.about == OPTIONAL)
 
 
 def _fault(resource: str, kept: Kept, before: Kept | None, now: datetime) -> str | None:

@@ -15,7 +15,7 @@ from shared.graph.delta import DeltaPage, delta_page
 from shared.graph.errors import Gone410, GraphError, LinkError
 from shared.ledger.gap import HEARD_WITHIN
 from shared.storage import Lease, Stale
-from shared.watch import unwell
+from shared.watch import details, unwell
 from shared.watch.asking import ask
 from shared.watch.messages import DELTA, GONE
 from shared.watch.parts import Watch
@@ -274,7 +274,7 @@ async def _begin_anew(watch: Watch, state: Delta) -> None:
             log.info("delta goes on from the beginning of the last reading of all users")
         return
     if state.losses > 1 or not last.delta_link:
-        await unwell.note(watch, {"delta": state.fault or "Graph gives no delta link"})
+        await unwell.note(watch, {"delta": state.fault or details.detail("no-link")})
     fresh = state.lost_at is not None and state.lost_at > last.started_at and state.losses <= 1
     if fresh or watch.now() - last.started_at >= ANEW_AFTER:
         await sweep.start_again(watch, "delta")

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared.watch import unwell
+from shared.watch.details import Detail, noted
 from shared.watch.messages import BadMessage, read_changed, read_step
 from shared.watch.parts import Watch
 from shared.watch.users.delta_state import Delta, PutAside
@@ -34,23 +35,24 @@ async def take_up(watch: Watch, state: Delta) -> Delta:
     dropped, for a reading that stands still asks for its step itself. Noted as `poison`: messages that can't
     be read, and such as were put aside in three rounds in a row.
     """
-    aside, told, taken, left = dict(state.aside), [], 0, 0
+    aside, taken, left = dict(state.aside), 0, 0
+    told: list[Detail] = []
     for name in QUEUES:
         back, unreadable = await _empty(watch, name)
         # Those that were looked at a moment ago are hidden, not gone: an empty answer alone says nothing.
         length = await watch.storage.poison(name).length()
         found = _after(watch, aside.get(name, PutAside()), back, unreadable=unreadable, length=length)
         if found.unreadable:
-            told.append(f"{name}-poison can't be read")
+            told.append(Detail("poison-unreadable", {"queue": f"{name}-poison"}))
         if found.rounds >= ROUNDS_TOLD:
-            told.append(f"{name} fails again and again")
+            told.append(Detail("poison-again", {"queue": name}))
         if found == PutAside():
             aside.pop(name, None)
         else:
             aside[name] = found
         taken, left = taken + back, left + length
     if told:
-        await unwell.note(watch, {"poison": ", ".join(told)})
+        await unwell.note(watch, {"poison": noted(told)})
     elif not left:
         await unwell.note(watch, {"poison": None})
     if taken:

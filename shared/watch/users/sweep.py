@@ -17,7 +17,7 @@ from shared.graph.delta import latest_delta_link
 from shared.graph.errors import Gone410, GraphError, Throttled, Unauthorized, Unavailable
 from shared.graph.users import count_users
 from shared.ledger.records import Posting, Sweep, TenantRecord
-from shared.watch import unwell
+from shared.watch import details, unwell
 from shared.watch.asking import ask
 from shared.watch.messages import GONE, SWEEP, ReadingStep, write_step
 from shared.watch.parts import Watch
@@ -172,7 +172,7 @@ async def _put_off(watch: Watch, sweep: Sweep, later: Throttled) -> None:
         # Another worker did the step, and asked for the next.
         return
     if now - (sweep.touched_at or sweep.started_at) >= PUT_OFF_TOLD:
-        await unwell.note(watch, {"sweep": f"step {sweep.step}: {later.brief}"})
+        await unwell.note(watch, {"sweep": details.detail("at-step", step=sweep.step, fault=later.brief)})
     await watch.storage.sweeps.send(write_step(SWEEP, sweep.id, sweep.step), delay=later.retry_after)
 
 
@@ -300,14 +300,14 @@ async def _restart(watch: Watch, sweep: Sweep, fault: GraphError) -> None:
         await _start(watch, sweep, sweep.why, restarts=sweep.restarts + 1)
         and sweep.restarts + 1 >= FAILURES_TOLD
     ):
-        await unwell.note_failure(watch, "sweep", fault, f"step {sweep.step}")
+        await unwell.note_failure(watch, "sweep", fault, sweep.step)
 
 
 async def _failed(watch: Watch, sweep: Sweep, fault: GraphError) -> None:
     """Remember that the step failed; nothing is judged of a reading that isn't whole."""
     noted = await _note(watch, sweep, failures=sweep.failures + 1, fault=fault.brief)
     if noted and noted.failures >= FAILURES_TOLD:
-        await unwell.note_failure(watch, "sweep", fault, f"step {sweep.step}")
+        await unwell.note_failure(watch, "sweep", fault, sweep.step)
 
 
 async def _well_again(watch: Watch) -> None:
