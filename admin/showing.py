@@ -101,7 +101,7 @@ def _state(one: Exemption, now: datetime) -> str:
 
 
 def print_list(rows: Sequence[Shown]) -> None:
-    """As wide as the terminal: a table where it has room for one, else a block of lines for each exception."""
+    """As wide as the terminal: a table where there is room, else a block for each exception."""
     width = shutil.get_terminal_size((_PIPED_WIDTH, 0)).columns
     console = Console(width=width, highlight=False, emoji=False, markup=False)
     shown: list[RenderableType] = [_as_table(rows)]

@@ -1,4 +1,4 @@
-"""`exception list` can be read on a terminal of any width: a table where there is room, else blocks of lines."""
+"""`exception list` can be read on a terminal of any width: a table where it has room, else blocks."""
 
 import re
 from datetime import UTC, datetime, timedelta
