@@ -1,6 +1,7 @@
 """A tenant on your laptop, and the app watching it."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -17,7 +18,9 @@ from sandbox.graph.server import serve
 from sandbox.graph.tenant import generate
 from sandbox.host import commands
 from sandbox.host.errors import HostError
+from sandbox.offered import offered
 from sandbox.stage import APP, BASE_PORT, QUICK_RATES, STORY, Ports, PortTaken, Stage
+from shared.settings import SettingsError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
@@ -47,7 +50,10 @@ def up(
     seed: Seed = 1,
     ports: Base = BASE_PORT,
 ) -> None:
-    """Start everything and keep it running until Ctrl-C; cards show as they come."""
+    """Start everything and keep it running until Ctrl-C; cards show as they come.
+
+    Of the environment it takes WATCH_LANGUAGE, ROUTES and the settings that ROUTES names, and nothing else.
+    """
     raise typer.Exit(_until_interrupted(_up(users, seed, ports)))
 
 
@@ -96,6 +102,8 @@ async def _up(users: int, seed: int, base_port: int) -> None:
     width = min(88, Console().width)
 
     def show(posted: teams_room.Posted) -> None:
+        if posted.channel != teams_room.CHANNEL:
+            print(f"channel {posted.channel}:")
         print(teams_room.as_text(posted.card, width=width, colour=sys.stdout.isatty()), flush=True)
 
     log = APP / ".sandbox" / "up" / "host.log"
@@ -103,12 +111,16 @@ async def _up(users: int, seed: int, base_port: int) -> None:
     log.unlink(missing_ok=True)
     ports = Ports.starting_at(base_port)
     world = generate(users, seed, rates=QUICK_RATES)
-    settings = {**STORY, **LIVELY}
-    async with Stage(world, ports=ports, settings=settings, log_path=log, on_card=show) as stage:
+    taken = offered(os.environ)
+    stage = Stage(world, ports=ports, settings={**STORY, **LIVELY}, offered=taken, log_path=log, on_card=show)
+    async with stage:
         print(f"app      {stage.host.url}/api/health (header X-Watch-Key: {stage.environment['LOCAL_KEY']})")
         print(f"graph    {stage.graph.graph_url}")
         print(f"control  POST {stage.graph.url}/control/do (operations: sandbox/graph/*operations.py)")
         print(f"teams    {stage.teams.base}/")
+        print(f"channel  {stage.teams.url_of('NAME')} (for a Teams route of ROUTES, any name)")
+        if taken:
+            print(f"taken    {', '.join(taken)}, from the environment")
         print(f"tenant   {world.organization.id}")
         print(f"storage  {stage.storage}")
         print(f"log      {log.relative_to(APP)}", flush=True)
@@ -129,7 +141,7 @@ def _until_interrupted(work: Coroutine[Any, Any, None]) -> int:
         asyncio.run(work)
     except KeyboardInterrupt:
         return 0
-    except (OSError, PortTaken, AzuriteError, HostError) as fault:
+    except (OSError, PortTaken, SettingsError, AzuriteError, HostError) as fault:
         print(fault, file=sys.stderr)
         return 1
     return 0
