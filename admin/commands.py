@@ -15,7 +15,9 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
 )
 exception = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(exception, name="exception", help=say("help", "exception"))
+app.add_typer(
+    exception, name="exception", help=say("help", "exception"), short_help=say("short", "exception")
+)
 
 Settings = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help=say("options", "settings"))]
 
@@ -29,7 +31,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@exception.command("add", help=guide("add"))
+@exception.command("add", help=guide("add"), short_help=say("short", "add"))
 def _add(
     user: Annotated[str, typer.Option(metavar="ID|UPN", help=say("options", "user"))] = "",
     group: Annotated[str, typer.Option(metavar="ID", help=say("options", "group"))] = "",
@@ -46,7 +48,7 @@ def _add(
     raise typer.Exit(run(lambda desk: exceptions.add(desk, written, _now()), settings))
 
 
-@exception.command("list", help=guide("list"))
+@exception.command("list", help=guide("list"), short_help=say("short", "list"))
 def _list(
     as_json: Annotated[bool, typer.Option("--json", help=say("options", "json"))] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help=say("options", "csv"))] = False,
@@ -60,7 +62,7 @@ def _list(
     raise typer.Exit(run(lambda desk: exceptions.show(desk, form, _now(), ended=everything), settings))
 
 
-@exception.command("end", help=guide("end"))
+@exception.command("end", help=guide("end"), short_help=say("short", "end"))
 def _end(
     exception_id: Annotated[str, typer.Argument(metavar="ID", help=say("options", "id"))],
     settings: Settings = None,
@@ -68,7 +70,7 @@ def _end(
     raise typer.Exit(run(lambda desk: exceptions.end(desk, exception_id, _now()), settings))
 
 
-@exception.command("import", help=guide("import"))
+@exception.command("import", help=guide("import"), short_help=say("short", "import"))
 def _import(
     file: Annotated[Path, typer.Argument(metavar="FILE", help=say("options", "file"))],
     settings: Settings = None,
@@ -79,7 +81,7 @@ def _import(
     raise typer.Exit(run(work, settings))
 
 
-@app.command("release", help=guide("release"))
+@app.command("release", help=guide("release"), short_help=say("short", "release"))
 def _release(
     discard: Annotated[bool, typer.Option("--discard", help=say("options", "discard"))] = False,
     by: Annotated[str, typer.Option(metavar="TEXT", help=say("options", "by"))] = "",
