@@ -20,9 +20,9 @@ NOW = datetime.now(UTC)
 ORDERED_AT = NOW - timedelta(minutes=2)
 
 
-def held(since: datetime, **fields: datetime) -> Brake:
+def held(since: datetime, *, released_at: datetime | None = None, over_at: datetime | None = None) -> Brake:
     mass = Mass(worse=True, users=65, limit=50, since=since)
-    return Brake(worse=True, since=since, at=since, mass=mass, **fields)
+    return Brake(worse=True, since=since, at=since, mass=mass, released_at=released_at, over_at=over_at)
 
 
 def remembered(shell: Shell, *brakes: Brake) -> None:
