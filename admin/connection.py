@@ -15,6 +15,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.records import Manifest
 from shared.ledger.shards import LedgerUnreadable
 from shared.notify.agreed import AgreedContended, AgreedUnreadable
+from shared.notify.memory import TableUnreadable
 from shared.notify.proposals import Fault
 from shared.rules.loader import Rules, load_rules
 from shared.settings import SettingsError, StorageAccess, storage_of
@@ -65,7 +66,7 @@ def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
         return _told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
     except WrongInput as problem:
         return _told(WRONG, *problem.lines)
-    except (AgreedUnreadable, LedgerUnreadable) as problem:
+    except (AgreedUnreadable, LedgerUnreadable, TableUnreadable) as problem:
         return _told(STORAGE_TROUBLE, say("trouble", "unreadable", problem=str(problem)))
     except AgreedContended:
         return _told(STORAGE_TROUBLE, say("trouble", "contended"))

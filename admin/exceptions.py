@@ -8,7 +8,7 @@ from pathlib import Path
 from admin.connection import Desk, WrongInput, wrong
 from admin.intake import Unreadable, Written, listed, understood
 from admin.people import by_sign_in_name, group_names, people
-from admin.showing import Shown, as_csv, as_json, print_table
+from admin.showing import Shown, as_csv, as_json, print_list
 from admin.words import fault, say, texts
 from shared.notify import agreed
 from shared.notify.agreed import Agreed, Refused
@@ -66,7 +66,7 @@ async def show(desk: Desk, form: str, now: datetime, *, ended: bool) -> None:
     elif form == CSV:
         sys.stdout.buffer.write(as_csv(rows).encode())
     elif rows:
-        print_table(rows)
+        print_list(rows)
     else:
         print(say("none"))
 

@@ -11,7 +11,7 @@ from typing import Self
 
 import msgspec
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +24,8 @@ from shared.texts.plain import one_line
 COLUMNS = ("id", "what", "whom", "owner", "reason", "until", "state")
 _PIPED_WIDTH = 160
 """Columns, where neither a terminal nor `COLUMNS` says how wide the output is."""
+_TABLE_FROM = 140
+"""On fewer columns seven cells beside each other would be a few letters wide each."""
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,18 +100,45 @@ def _state(one: Exemption, now: datetime) -> str:
     return say("state", "in_force", n=days) if days > 1 else say("state", "one_day")
 
 
-def print_table(rows: Sequence[Shown]) -> None:
-    """A table as wide as the terminal; ids and states stay whole, the rest is wrapped."""
+def print_list(rows: Sequence[Shown]) -> None:
+    """As wide as the terminal: a table where there is room, else a block for each exception."""
+    width = shutil.get_terminal_size((_PIPED_WIDTH, 0)).columns
+    console = Console(width=width, highlight=False, emoji=False, markup=False)
+    shown: list[RenderableType] = [_as_table(rows)]
+    if width < _TABLE_FROM:
+        shown = [_as_block(row) for row in rows]
+    for number, one in enumerate(shown):
+        if number:
+            console.print()
+        console.print(one)
+
+
+def _as_table(rows: Sequence[Shown]) -> Table:
+    """Ids and ends stay whole, the rest is wrapped."""
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in COLUMNS:
         whole = name in ("id", "until")
         shown.add_column(say("columns", name), no_wrap=whole, overflow="fold")
     for row in rows:
-        cells = (row.id, row.kind, row.subject, row.owner, row.reason, _day(row.until), row.state)
-        # Text and not a plain string: in that, square brackets would be markup.
-        shown.add_row(*(Text(one_line(cell, 500)) for cell in cells))
-    width = shutil.get_terminal_size((_PIPED_WIDTH, 0)).columns
-    Console(width=width, highlight=False, emoji=False, markup=False).print(shown)
+        shown.add_row(*_cells(row))
+    return shown
+
+
+def _as_block(row: Shown) -> Group:
+    """The id, and below it a line for each of the rest; what is longer goes on under itself."""
+    first, *cells = _cells(row)
+    rest = Table.grid(padding=(0, 2))
+    rest.add_column(no_wrap=True)
+    rest.add_column(overflow="fold")
+    for name, cell in zip(COLUMNS[1:], cells, strict=True):
+        rest.add_row(Text(f"  {say('columns', name)}"), cell)
+    return Group(first, rest)
+
+
+def _cells(row: Shown) -> list[Text]:
+    """In the order of `COLUMNS`. Text and not a plain string: in that, square brackets would be markup."""
+    cells = (row.id, row.kind, row.subject, row.owner, row.reason, _day(row.until), row.state)
+    return [Text(one_line(cell, 500)) for cell in cells]
 
 
 def _day(at: datetime) -> str:

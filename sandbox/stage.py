@@ -19,6 +19,7 @@ from sandbox.graph.server import serve
 from sandbox.graph.world import World
 from sandbox.host.process import HostProcess
 from sandbox.teams import Posted, TeamsSink
+from shared.settings import load
 
 APP = Path(__file__).resolve().parent.parent
 
@@ -96,9 +97,10 @@ def in_use(port: int) -> bool:
 class Stage:
     """Everything running: `async with Stage(world) as stage`.
 
-    `settings` go over the app's environment. `storage` is the connection string of a storage account to use
-    instead of an Azurite of its own. `on_card` is called with each card that shows in the channel. Raises
-    what Azurite, the servers or the host raise when they can't start; whatever had started is stopped.
+    `settings` go over the app's environment; `offered` go under it, so that none takes the place of what the
+    sandbox sets. `storage` is the connection string of a storage account to use instead of an Azurite of its
+    own. `on_card` is called with each card that shows in the channel. Raises `SettingsError`, and what
+    Azurite, the servers or the host raise when they can't start; whatever had started is stopped.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Stage:
         *,
         ports: Ports | None = None,
         settings: Mapping[str, str] | None = None,
+        offered: Mapping[str, str] | None = None,
         storage: str = "",
         storage_folder: Path | None = None,
         log_path: Path | None = None,
@@ -115,6 +118,7 @@ class Stage:
         self.world = world
         self._ports = ports or Ports()
         self._settings = dict(settings or {})
+        self._offered = dict(offered or {})
         self._log_path = log_path
         self.teams = TeamsSink(self._ports.teams, posting_delay=0.0, on_card=on_card)
         self.storage = storage
@@ -131,6 +135,7 @@ class Stage:
             self.control = await stack.enter_async_context(Control(self.graph.url))
             self.host_port = self._ports.host or free_port()
             self.environment = self._app_settings()
+            load(self.environment)
             self.host = self.another_host(port=self.host_port)
             await self.host.start()
             stack.push_async_callback(self._stop_host)
@@ -168,6 +173,7 @@ class Stage:
     def _app_settings(self) -> dict[str, str]:
         """The app's environment: all it needs to believe that this is Azure."""
         return {
+            **self._offered,
             **self.graph.environment,
             "WATCH_STORAGE": self.storage,
             "AzureWebJobsStorage": self.storage,

@@ -33,6 +33,8 @@ CARD_VERSION = "1.4"
 CARD_TYPE = "application/vnd.microsoft.card.adaptive"
 # The part of a Workflows URL that makes it a secret.
 SIGNATURE = "sandbox"
+CHANNEL = "watch"
+"""The channel of `TEAMS_WORKFLOW_URL`."""
 # Elements that Teams draws but that do nothing in a card posted by Workflows.
 DEAD = ("Action.Submit", "Action.Execute", "Input.")
 
@@ -103,7 +105,7 @@ class TeamsSink:
     @property
     def url(self) -> str:
         """The webhook's URL, a secret like the real one."""
-        return self.url_of("watch")
+        return self.url_of(CHANNEL)
 
     def url_of(self, channel: str) -> str:
         """The URL of another flow; its cards are kept under that channel's name."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from admin.showing import Shown, as_csv, print_table
+from admin.showing import Shown, as_csv, print_list
 from shared.notify.cards import LIMIT
 from shared.texts.cells import BYTE_ORDER_MARK
 from tests.hostile import HOSTILE, seen_on_card
@@ -61,7 +61,7 @@ def test_the_table_of_a_terminal_shows_a_hostile_name_in_its_cell(
 ) -> None:
     name, seen = HOSTILE[what]
     monkeypatch.setenv("COLUMNS", "160")
-    print_table([shown("Ada Example"), shown(name), shown("Grace Example")])
+    print_list([shown("Ada Example"), shown(name), shown("Grace Example")])
     printed = capsys.readouterr().out
     assert all(sign == "\n" or unicodedata.category(sign) not in ("Cc", "Cf") for sign in printed)
     assert max(len(line) for line in printed.splitlines()) <= 160

@@ -14,10 +14,12 @@ import msgspec
 
 from shared.ledger.records import Manifest
 from shared.notify.entries import Entry, Heard
-from shared.notify.table import Table
+from shared.notify.table import Brake, Table
 from shared.storage import Container, Stale
 
 _GZIP_LEVEL = 3
+_NOT_OURS = (msgspec.DecodeError, UnicodeDecodeError, OSError, EOFError, zlib.error)
+"""What unpacking raises of something that the notifier did not write."""
 
 
 class TableUnreadable(Exception):
@@ -39,17 +41,39 @@ class Memory(msgspec.Struct, frozen=True):
     etag: str | None
 
 
+class _Braked(msgspec.Struct, frozen=True):
+    brakes: tuple[Brake, ...] = ()
+
+
 async def recall(container: Container, manifest: Manifest | None) -> Memory:
     """The table as it stands; an empty one before the first run. Raises `TableUnreadable`."""
     if manifest is None:
         return Memory("", Table(), None)
-    path = f"{manifest.tenant_id}/{manifest.epoch}/telling"
+    path = _path(manifest)
     stored = await container.read(path)
     if stored is None:
         return Memory(path, Table(), None)
     try:
         return Memory(path, unpacked(stored.data), stored.etag)
-    except (msgspec.DecodeError, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
+    except _NOT_OURS as error:
+        raise TableUnreadable(path, str(error)) from None
+
+
+async def brakes(container: Container, manifest: Manifest | None) -> tuple[Brake, ...]:
+    """What the last run left held, or just let go; of the table no more is decoded than its first line.
+
+    Raises `TableUnreadable`.
+    """
+    if manifest is None:
+        return ()
+    path = _path(manifest)
+    stored = await container.read(path)
+    if stored is None:
+        return ()
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(stored.data)) as lines:
+            return msgspec.json.decode(lines.readline(), type=_Braked).brakes
+    except _NOT_OURS as error:
         raise TableUnreadable(path, str(error)) from None
 
 
@@ -75,6 +99,10 @@ async def commit(container: Container, memory: Memory, table: Table) -> Memory:
             raise Stale(memory.path)
         etag = stored.etag
     return Memory(memory.path, table, etag)
+
+
+def _path(manifest: Manifest) -> str:
+    return f"{manifest.tenant_id}/{manifest.epoch}/telling"
 
 
 def packed(table: Table) -> bytes:

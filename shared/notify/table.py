@@ -72,6 +72,11 @@ class Brake(Facts, frozen=True):
     over_at: datetime | None = None
 
     @property
+    def holds(self) -> bool:
+        """Whether it still holds what it is about: neither let go nor over."""
+        return self.released_at is None and self.over_at is None
+
+    @property
     def heard_on(self) -> frozenset[str]:
         """Routes whose people have heard of the hold, or may have."""
         return frozenset((*self.told, *self.doubt))

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from shared.ledger.ledger import Ledger
+from shared.ledger.records import Manifest
 from shared.ledger.shards import shard_of
 from shared.notify import agreed
 from shared.notify.agreed import ReleaseOrder
@@ -88,6 +89,12 @@ class Shell:
     def order(self) -> ReleaseOrder | None:
         """The release order as the notifier recalls it."""
         return self.with_storage(lambda storage: agreed.recall_release(storage.ledger, TENANT_ID))
+
+    async def manifest(self, storage: Storage) -> Manifest:
+        """That of the ledger that `begin` made."""
+        found = await Ledger(storage, TENANT_ID, load_rules()).manifest()
+        assert found is not None
+        return found
 
 
 async def begin(storage: Storage, people: dict[int, str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.texts.catalogue import Catalogue
 from tests.admin.shell import Shell
 
 COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"]]
@@ -22,6 +23,21 @@ def test_every_command_has_help_with_an_example_on_one_line(command: list[str]) 
     shown = answer.out.splitlines()
     example = shown[shown.index("  Example:") + 1]
     assert example.startswith(f"    python -m admin {' '.join(command)}")
+
+
+@pytest.mark.parametrize("width", [80, 200])
+@pytest.mark.parametrize(
+    ("group", "names"),
+    [([], ["exception", "release"]), (["exception"], ["add", "list", "end", "import"])],
+    ids=["admin", "exception"],
+)
+def test_commands_are_listed_with_a_whole_sentence_on_one_line_of_eighty_columns(
+    texts: Catalogue, group: list[str], names: list[str], width: int
+) -> None:
+    answer = Shell("").run(*group, "--help", WATCH_LANGUAGE=texts.language, COLUMNS=str(width))
+    shown = [line.split(maxsplit=1) for line in answer.out.partition("Commands:")[2].splitlines() if line]
+    assert dict(shown) == {name: texts.text("cli", "short", name) for name in names}
+    assert max(map(len, answer.out.splitlines())) <= width
 
 
 def test_missing_settings_are_listed_all_at_once() -> None:

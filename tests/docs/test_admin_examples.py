@@ -12,7 +12,7 @@ from shared.notify.proposals import NEVER
 from tests.admin.shell import PEOPLE, Answer, Shell, begin
 from tests.docs.test_readme import PAGES
 
-START = ".venv/bin/python -m admin "
+START = "python -m admin "
 EXAMPLE_ID = "e-1a2b3c4d"
 OPERATE = next(page for page in PAGES if page.name == "operate.md")
 

@@ -33,6 +33,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 REPLAY = DOCS / "examples" / "replay_journal.py"
 ON_BLOB = DOCS / "examples" / "on_journal_blob.py"
 SHARD = "0000"
+NOWHERE = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:9/a"
 
 
 async def lived(storage: Storage, day: float = 0) -> Ledger:
@@ -60,14 +61,19 @@ async def written(ledger: Ledger) -> list[JournalLine]:
 
 def replayed(storage_account: str) -> list[dict[str, object]]:
     """What the script prints, as people run it."""
-    ended = subprocess.run(
-        [sys.executable, str(REPLAY), TENANT_ID],
-        env={**os.environ, "WATCH_STORAGE": storage_account},
+    ended = run_replay(TENANT_ID, connection=storage_account)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return [json.loads(row) for row in ended.stdout.splitlines()]
+
+
+def run_replay(*arguments: str, connection: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, str(REPLAY), *arguments],
+        env={**os.environ, "WATCH_STORAGE": connection},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    return [json.loads(row) for row in ended.stdout.splitlines()]
 
 
 async def test_the_replay_on_the_page_gives_what_the_ledger_has_open(
@@ -93,6 +99,33 @@ async def test_the_replay_reads_the_last_epoch_only(storage: Storage, storage_ac
     second = {str(line["finding"]) for line in replayed(storage_account)}
     assert len(first) == len(second) == 2
     assert not first & second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "connection", "said"),
+    [
+        ([], NOWHERE, "Give the tenant id, "),
+        ([TENANT_ID], "", "Give the tenant id, "),
+        ([TENANT_ID], "AccountName=x;AccountKey=top-secret;nonsense", "No journal can be read (ValueError)."),
+        ([TENANT_ID], NOWHERE, "No journal can be read (ServiceRequestError)."),
+    ],
+    ids=["no tenant", "no setting", "no connection string", "unreachable"],
+)
+def test_a_replay_that_has_nothing_to_read_says_so_in_one_line(
+    arguments: list[str], connection: str, said: str
+) -> None:
+    ended = run_replay(*arguments, connection=connection)
+    assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (1, "", 1)
+    assert ended.stderr.startswith(said)
+    assert "WATCH_STORAGE" in ended.stderr
+    assert "top-secret" not in ended.stderr
+
+
+async def test_a_tenant_without_a_journal_is_said_too(storage: Storage, storage_account: str) -> None:
+    for tenant in (TENANT_ID, "no-tenant"):
+        ended = run_replay(tenant, connection=storage_account)
+        assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1)
+        assert ended.stderr.startswith("No journal can be read (")
 
 
 def event(name: str, kind: str = "Microsoft.Storage.BlobCreated") -> Datum:

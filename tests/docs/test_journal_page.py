@@ -148,9 +148,11 @@ def test_the_filter_passes_journal_blobs_and_nothing_else() -> None:
     assert not passes(subject.replace(".ndjson", ".json"))
 
 
-def test_the_replay_has_at_most_twenty_lines_and_stands_on_the_page() -> None:
+def test_the_replay_has_twenty_lines_of_code_and_stands_on_the_page() -> None:
     text = (DOCS / "examples" / "replay_journal.py").read_text()
-    assert len(text.splitlines()) <= 20
+    docstring, *code = [line for line in text.splitlines() if line]
+    assert docstring.startswith('"""')
+    assert len(code) <= 20
     assert f"```python\n{text}```" in PAGE
 
 

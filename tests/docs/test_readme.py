@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.notify.commands import ADMIN
 from tests.stories.test_demo import free_base
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +23,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = {
     "make demo": "test_make_demo_is_the_demo_that_the_stories_run",
     "make test": "test_make_test_runs_linters_types_and_every_test",
-    ".venv/bin/python -m sandbox up": "test_up_keeps_the_sandbox_running_until_interrupted",
+    "python -m sandbox up": "test_up_keeps_the_sandbox_running_until_interrupted",
 }
 """Every command that the pages show in a block, and the test that runs it."""
 
@@ -33,12 +34,27 @@ def shown_commands() -> set[str]:
     ]
     lines = {line for block in blocks for line in block.strip().splitlines()}
     # `test_admin_examples.py` runs these, all of them.
-    return {line for line in lines if not line.startswith(".venv/bin/python -m admin ")}
+    return {line for line in lines if not line.startswith("python -m admin ")}
 
 
 def test_every_command_shown_has_a_test_that_runs_it() -> None:
     assert shown_commands() == set(COMMANDS)
     assert all(name in globals() for name in COMMANDS.values())
+
+
+def test_the_docs_write_python_as_cards_do_and_say_once_on_a_page_which_one_that_is() -> None:
+    for page in PAGES:
+        text = page.read_text()
+        assert ".venv/bin/python -m" not in text, page.name
+        said = text.find("`. .venv/bin/activate`")
+        assert text.count("`. .venv/bin/activate`") == (page.name in ("README.md", "operate.md")), page.name
+        blocks = [
+            at for at in (text.find(f"```sh\npython -m {name}") for name in ("admin", "sandbox")) if at >= 0
+        ]
+        # Beside the first commands that people copy.
+        assert bool(blocks) == (said >= 0), page.name
+        assert not blocks or abs(said - min(blocks)) < 1_500, page.name
+    assert ADMIN == "python -m admin"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -9,10 +9,11 @@ import pytest
 from shared.ledger.manifest import watched_path
 from shared.ledger.members import Packing
 from shared.ledger.records import Sweep
-from shared.notify import brake
+from shared.notify import brake, memory
 from shared.notify.agreed import ReleaseOrder, add, order_release
 from shared.notify.proposals import Proposal
 from shared.notify.surroundings import patience
+from shared.notify.table import Brake
 from shared.settings import TellingSettings, load
 from tests.ledger.readings import START, TENANT_ID, UNCOVERED, after, user_id
 from tests.notify.bench import SETTINGS, Bench
@@ -59,6 +60,13 @@ async def test_one_of_a_group_covers_whoever_was_read_to_be_in_it(begun: Bench) 
     assert (told.cards, told.standing) == (1, {f"excepted:{key}": 1})
 
 
+async def stored_brakes(bench: Bench) -> tuple[Brake, ...]:
+    manifest = await bench.ledger.manifest()
+    brakes = await memory.brakes(bench.storage.ledger, manifest)
+    assert brakes == (await memory.recall(bench.storage.ledger, manifest)).table.brakes
+    return brakes
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("discard", [False, True])
 async def test_what_the_brake_holds_follows_the_order_that_is_stored(begun: Bench, discard: bool) -> None:
@@ -67,9 +75,13 @@ async def test_what_the_brake_holds_follows_the_order_that_is_stored(begun: Benc
     await begun.tells(60)
     await begun.tells(1000)
     assert begun.teams.titles == [f"{MANY} users got worse at once: held until it is sure"]
+    assert [one.holds for one in await stored_brakes(begun)] == [True]
     order = ReleaseOrder(at=after(1100), by="Grace", discard=discard)
     await order_release(begun.storage.ledger, TENANT_ID, order)
+    assert [one.holds for one in await stored_brakes(begun)] == [True]
     await begun.tells(1160)
+    # By this `admin release` knows that the order was followed.
+    assert not any(one.holds for one in await stored_brakes(begun))
     told = [] if discard else [f"Confirmed: {MANY} users got worse at once"]
     assert begun.teams.titles[1:] == told
     assert (await begun.tells(5000)).standing == {"told": MANY}
