@@ -37,7 +37,8 @@ def except_any(at: datetime, *, owner: str = "you", reason: str = "why") -> str:
 def extend(exemption: Exemption, at: datetime, *, owner: str = "you", reason: str = "why") -> str:
     """The command that agrees to the same again: a month from `at` or from its end, whichever is later.
 
-    One without a subject may be agreed for no longer than a month from `at`, so no later is proposed. Whoever extends it says anew who answers for it and why.
+    One without a subject may be agreed for no longer than a month from `at`, so no later is proposed. Whoever
+    extends it says anew who answers for it and why.
     """
     if not exemption.subject_type:
         return _add([], exemption.kind, at + AHEAD_OF_A_KIND, owner, reason)

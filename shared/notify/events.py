@@ -252,6 +252,7 @@ def _digest(digest: Digest, wording: Wording) -> Json:
         "resolved": dict(digest.resolved),
         "open": dict(digest.open),
         "quiet": dict(digest.quiet),
+        "ends_held": dict(digest.ends_held),
         "flapping": findings(digest.flapping),
         "flapping_total": len(digest.flapping) + digest.flapping_more,
         "seats": findings(digest.seats),

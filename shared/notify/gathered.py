@@ -75,7 +75,7 @@ def _unsilence(standing: dict[str, Silence], items: Iterable[Item]) -> None:
 def _change(change: Declared, items: Sequence[Item]) -> Change:
     count = {moment: sum(1 for item in items if item.moment is moment) for moment in Moment}
     return Change(
-        at=change.at,
+        at=change.noticed_at,
         settings=change.settings,
         skus=change.skus,
         opened=count[Moment.OPENED],

@@ -93,11 +93,12 @@ class Digest(Facts, frozen=True, tag="digest"):
 
     `since`: the digest before, None for the first. `next_due`: when the next one comes; if it does not, the
     watch or the way to Teams is broken. `opened`, `resolved`: told since. `open`: findings that stand and
-    were told. `quiet`: named reason (`muted-by:no-licence`, `excepted`, `held-by-brake`, `flapping`, …) to
-    how many findings stand and are not told because of it. `flapping`: the first of the findings that come
-    and go. `waiting`: hand-overs that failed and are tried again. `exceptions`: all in force, soonest end
-    first; `users`: how many users were counted last, None if not yet; `swept_at`: the last complete reading.
-    `seats`: the findings about seats, told or not.
+    were told, and nothing more is to be said of now. `quiet`: named reason (`muted-by:no-licence`,
+    `excepted`, `held-by-brake`, `flapping`, …) to how many findings stand and are not told because of it;
+    none is in both. `ends_held`: such a reason to how many findings are over and that is not told because of
+    it. `flapping`: the first of the findings that come and go. `waiting`: hand-overs that failed and are
+    tried again. `exceptions`: all in force, soonest end first; `users`: how many users were counted last,
+    None if not yet; `swept_at`: the last complete reading. `seats`: the findings about seats, told or not.
     """
 
     next_due: datetime
@@ -106,6 +107,7 @@ class Digest(Facts, frozen=True, tag="digest"):
     resolved: Mapping[str, int] = {}
     open: Mapping[str, int] = {}
     quiet: Mapping[str, int] = {}
+    ends_held: Mapping[str, int] = {}
     flapping: tuple[Entry, ...] = ()
     flapping_more: int = 0
     seats: tuple[Entry, ...] = ()
@@ -117,7 +119,8 @@ class Digest(Facts, frozen=True, tag="digest"):
     @property
     def quiet_week(self) -> bool:
         """Whether there is nothing to say: the card is a sign of life."""
-        return not (self.opened or self.resolved or self.open or self.quiet or self.exceptions)
+        told = self.opened or self.resolved
+        return not (told or self.open or self.quiet or self.ends_held or self.exceptions)
 
 
 About = Mass | Change | Exemption | Digest

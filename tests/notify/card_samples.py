@@ -289,6 +289,7 @@ def digest(**fields: Any) -> Digest:
             "flapping": 2,
             "confirming": 1,
         },
+        "ends_held": {"held-by-brake": 21},
         "flapping": (entry(id="f1"), entry(id="f2", subject_id="f-2")),
         "seats": seats(),
         "exceptions": (exemption(), exemption(id="x8", subject_type="group", subject_id=GROUP_ID, kind="")),

@@ -71,6 +71,7 @@ DIGEST = Digest(
     resolved={"coverage: uncovered": 1},
     open={"coverage: uncovered": 2},
     quiet={"excepted": 1},
+    ends_held={"held-by-brake": 20},
     flapping=(entry(),),
     flapping_more=2,
     seats=(entry("seats-low", "low"),),

@@ -1,4 +1,4 @@
-"""A part of the ledger that can't be read keeps back the cards that need it, and no others. On real storage."""
+"""What of the ledger can't be read keeps back the cards that need it, and no others. On real storage."""
 
 from collections.abc import AsyncIterator
 
@@ -7,7 +7,7 @@ import pytest
 from shared.ledger.manifest import Paths
 from shared.ledger.shards import shard_of
 from shared.storage import Storage, StorageSettings
-from tests.ledger.readings import TENANT_ID, UNCOVERED, after, reading, user_id
+from tests.ledger.readings import UNCOVERED, after, reading, user_id
 from tests.notify.test_notifier import Bench
 
 pytestmark = pytest.mark.real

@@ -35,7 +35,8 @@ def digest(about: Digest, wording: Wording, backdrop: Backdrop) -> Body:
     lines = [
         *([Line(block(wording.texts.text("digest", "nothing")))] if quiet else _open(about, wording)),
         *_since(about, wording),
-        *_quiet(about, wording),
+        *_reasons(about.quiet, "quiet", wording),
+        *_reasons(about.ends_held, "ends_held", wording),
         *_flapping(about, wording),
         *_seats(about, wording),
         *_exceptions(about, wording),
@@ -127,10 +128,10 @@ def _since(about: Digest, wording: Wording) -> list[Line]:
     return [Line(heading(title)), Line(counts(rows))]
 
 
-def _quiet(about: Digest, wording: Wording) -> list[Line]:
-    """What stands and is not told, a count for each reason."""
+def _reasons(untold: Mapping[str, int], code: str, wording: Wording) -> list[Line]:
+    """What stands, or is over, and is not told: a count for each reason."""
     reasons: dict[str, int] = {}
-    for reason, n in about.quiet.items():
+    for reason, n in untold.items():
         words = reason_in_words(reason, wording)
         reasons[words] = reasons.get(words, 0) + n
     order = sorted(reasons.items(), key=lambda row: (-row[1], row[0]))
@@ -139,7 +140,7 @@ def _quiet(about: Digest, wording: Wording) -> list[Line]:
         for words, n in order
         if n
     ]
-    return _listed(lines, 0, "quiet", wording)
+    return _listed(lines, 0, code, wording)
 
 
 def _flapping(about: Digest, wording: Wording) -> list[Line]:
