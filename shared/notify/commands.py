@@ -14,6 +14,10 @@ from shared.notify.exemptions import LONGEST_OF_A_KIND, Exemption
 ADMIN = "python -m admin"
 RELEASE = f"{ADMIN} release"
 DISCARD = f"{RELEASE} --discard"
+LIST = f"{ADMIN} exception list"
+LIST_ALL = f"{LIST} --all"
+IMPORT = f"{ADMIN} exception import exceptions.csv"
+"""The file is what a person fills in, as docs/operate.md says."""
 
 AHEAD = timedelta(days=30)
 """How far ahead the end lies that a card proposes."""

@@ -28,9 +28,9 @@ RETURNED = "returned"
 DECLARED = "declared"
 """What came of a change that somebody made: a setting, or how a product counts. `about`: `Change`."""
 ENDING = "exception-ending"
-"""An exception ends soon and there is something it covers. `about`: `Exemption`."""
+"""An exception ends soon and there is something it covers. `about`: `Exemption`, or `ManyExemptions`."""
 ENDED = "exception-ended"
-"""An exception has ended and what it covered still stands. `about`: `Exemption`."""
+"""An exception has ended and what it covered still stands. `about`: `Exemption`, or `ManyExemptions`."""
 DIGEST = "digest"
 """How things stand, on schedule, also when there is nothing to say. `about`: `Digest`; no items."""
 
@@ -88,6 +88,12 @@ class Change(Facts, frozen=True, tag="change"):
     resolved: int = 0
 
 
+class ManyExemptions(Facts, frozen=True, tag="exceptions"):
+    """More exceptions than get a card each that end soon, or have ended; soonest end first."""
+
+    exceptions: tuple[Exemption, ...]
+
+
 class Digest(Facts, frozen=True, tag="digest"):
     """How things stand on one route. All counts are by `kind: state` unless said otherwise.
 
@@ -123,7 +129,7 @@ class Digest(Facts, frozen=True, tag="digest"):
         return not (told or self.open or self.quiet or self.ends_held or self.exceptions)
 
 
-About = Mass | Change | Exemption | Digest
+About = Mass | Change | Exemption | ManyExemptions | Digest
 
 
 class Message(Facts, frozen=True):
@@ -137,12 +143,23 @@ class Message(Facts, frozen=True):
     late_since: datetime | None = None
 
     @property
+    def exceptions(self) -> tuple[Exemption, ...]:
+        """Those that it says end soon or have ended."""
+        match self.about:
+            case Exemption() as one:
+                return (one,)
+            case ManyExemptions(exceptions=many):
+                return many
+            case _:
+                return ()
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """What a hand-over of this message is remembered by, on its route."""
         if self.form in (SINGLE, SUMMARY):
             return tuple(item.key for item in self.items)
-        if isinstance(self.about, Exemption):
-            return (f"{self.form}:{self.about.id}",)
+        if self.exceptions:
+            return tuple(f"{self.form}:{one.id}" for one in self.exceptions)
         if isinstance(self.about, Mass):
             return (f"{self.form}:{'worse' if self.about.worse else 'better'}",)
         return (self.form,)

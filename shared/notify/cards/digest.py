@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.model import SubjectType
-from shared.notify.cards.exception import kind_of, users_of, whose
+from shared.notify.cards.exception import in_a_line, users_of
 from shared.notify.cards.frame import Backdrop, Body, Element, Line, block, counts, facts, heading
 from shared.notify.cards.parts import NAMED, labelled, plural
 from shared.notify.entries import Entry
@@ -170,22 +170,7 @@ def _is_count(known: Mapping[str, Any], name: str) -> bool:
 
 def _exceptions(about: Digest, wording: Wording) -> list[Line]:
     """Those in force, soonest end first."""
-    lines = [
-        Line(
-            block(
-                wording.texts.text(
-                    "digest",
-                    "exception",
-                    day=wording.texts.day(one.end),
-                    kind=kind_of(one, wording),
-                    whose=whose(one, wording),
-                    owner=plain(one.owner),
-                )
-            ),
-            1,
-        )
-        for one in about.exceptions[:NAMED]
-    ]
+    lines = [Line(block(in_a_line(one, wording)), 1) for one in about.exceptions[:NAMED]]
     return _listed(lines, max(0, len(about.exceptions) - NAMED), "exceptions", wording)
 
 
