@@ -90,11 +90,16 @@ class Wording(msgspec.Struct, frozen=True):
         subject = self.subject(entry)
         if entry.ended is not None:
             return self.texts.text("summary", "line", subject=subject, label=self.state(entry))
-        label = self.texts.find("kinds", entry.kind, "line", entry.state)
-        label = label or self._text(entry.kind, "kinds", entry.kind, "title", entry.state)
+        label = self.short(entry.kind, entry.state)
         cause = self.cause(entry)
         key = "line_cause" if cause else "line"
         return self.texts.text("summary", key, subject=subject, label=label, cause=cause)
+
+    def short(self, kind: str, state: str) -> str:
+        """A state behind a name."""
+        return self.texts.find("kinds", kind, "line", state) or self._text(
+            kind, "kinds", kind, "title", state
+        )
 
     def state(self, entry: Entry) -> str:
         """How the finding stands, or why it ended."""

@@ -28,7 +28,7 @@ def summary(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
         if news_of[moment]
     )
     lines = [
-        *news(items, wording),
+        *news(message, wording),
         *section(text("card", "why"), [text("summary", "why")]),
         *next_steps(standing(items), wording, text("summary", "next")),
         *how_to_except(items, wording, backdrop),
@@ -73,13 +73,13 @@ def reminder(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
     return Body(title=title, lines=tuple(lines), edition=backdrop.edition)
 
 
-def news(items: Iterable[Item], wording: Wording) -> list[Line]:
+def news(message: Message, wording: Wording) -> list[Line]:
     """Counts and first names by what is new."""
     text, lines = wording.texts.text, []
-    for key, found in _by_news(items):
+    for key, found in _by_news(message.items):
         lines.append(Line(heading(text("summary", f"{key}_title"))))
         lines.append(Line(counts(counted(found, wording))))
-        lines += first(found, wording, text("summary", "first"))
+        lines += first(found, wording, text("summary", "first"), route=message.route)
     return lines
 
 

@@ -46,7 +46,7 @@ def released(message: Message, mass: Mass, wording: Wording, backdrop: Backdrop)
     lines = [
         Line(block(by)),
         Line(facts(_common(mass, wording))),
-        *news(message.items, wording),
+        *news(message, wording),
         *_remedy(message, mass, wording),
         *section(text("card", "why"), [text("released", "why", limit=wording.texts.number(mass.limit))]),
     ]

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from shared.model import SubjectType
+from shared.model import Moment, SubjectType
 from shared.notify import commands
+from shared.notify.cards.changed import change
 from shared.notify.cards.frame import Backdrop, Line, block, heading, told_how
 from shared.notify.entries import Entry
 from shared.notify.messages import Item
@@ -47,13 +48,17 @@ def label(code: str, wording: Wording) -> str:
     return wording.label(kind, state)
 
 
-def first(items: Sequence[Item], wording: Wording, title: str, *, since: bool = False) -> list[Line]:
-    """The first findings by name, with since when if asked for, and how many are not named."""
+def first(
+    items: Sequence[Item], wording: Wording, title: str, *, since: bool = False, route: str = ""
+) -> list[Line]:
+    """The first findings by name, with since when if asked for, and how many are not named. One that changed
+    says from what, as the people of the route know it."""
     if not items:
         return []
     lines = [Line(heading(title))]
     for item in items[:NAMED]:
-        said = wording.line(item.entry)
+        changed = item.moment is Moment.CHANGED
+        said = change(item.entry, route, wording) if changed else wording.line(item.entry)
         if since:
             moment = wording.texts.day(item.entry.since)
             said = wording.texts.text("reminder", "line", line=said, since=moment)
