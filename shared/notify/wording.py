@@ -81,9 +81,13 @@ class Wording(msgspec.Struct, frozen=True):
             return self.texts.text("card", "closed", title=title)
         return title
 
-    def label(self, kind: str, state: str) -> str:
-        """The words beside a count of findings."""
-        return self._text(f"{kind}: {state}", "kinds", kind, "label", state)
+    def label(self, kind: str, state: str, n: int, *, end: str = "") -> str:
+        """The words beside a count of findings; `end`: they are `over`, even `mended`, or (empty) stand."""
+        form = "one" if n == 1 else "label"
+        if end == "mended" and (mended := self.texts.find("kinds", kind, f"mended_{form}", state)):
+            return mended
+        label = self._text(f"{kind}: {state}", "kinds", kind, form, state)
+        return self.texts.text("summary", "no_longer", label=label) if end else label
 
     def line(self, entry: Entry) -> str:
         """One finding in one line: whom it is about, how it stands and why."""

@@ -372,6 +372,8 @@ def every_form() -> dict[str, Message]:
         "released-better": Message(
             form=RELEASED, items=over(many(200)), about=mass(worse=False, by="Ada Example")
         ),
+        "released-one": Message(form=RELEASED, items=many(1), about=mass(users=1)),
+        "released-one-better": Message(form=RELEASED, items=over(many(1)), about=mass(worse=False, users=1)),
         "returned": Message(form=RETURNED, about=mass()),
         "returned-some-left": Message(form=RETURNED, about=mass(left=12)),
         "declared-edition": Message(form=DECLARED, items=news(), about=change()),

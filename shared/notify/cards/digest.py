@@ -73,13 +73,12 @@ def reason_in_words(reason: str, wording: Wording) -> str:
 
 
 def _counts(about: Digest, wording: Wording) -> str:
-    number = wording.texts.number
-    values = {
-        "open": number(sum(about.open.values()) + sum(about.quiet.values())),
+    number, standing = wording.texts.number, sum(about.open.values()) + sum(about.quiet.values())
+    told = {
         "opened": number(sum(about.opened.values())),
         "resolved": number(sum(about.resolved.values())),
     }
-    return wording.texts.text("digest", "title", **values)
+    return plural(wording, "digest", "title", n=standing, **told)
 
 
 def _open(about: Digest, wording: Wording) -> list[Line]:
@@ -119,7 +118,7 @@ def _since(about: Digest, wording: Wording) -> list[Line]:
         parts += [text("summary", "resolved", n=number(ended))] if ended else []
         if parts:
             kind, _, state = code.partition(": ")
-            rows.append((wording.label(kind, state), ", ".join(parts)))
+            rows.append((wording.label(kind, state, opened + ended), ", ".join(parts)))
     if not rows:
         return []
     title = text("digest", "told")

@@ -42,7 +42,7 @@ def baseline(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
     text, items, users = wording.texts.text, message.items, backdrop.users
     title = text("baseline", "title_uncounted")
     if users is not None:
-        title = text("baseline", "title", users=wording.texts.number(users))
+        title = plural(wording, "baseline", "title", n=users)
     lines = [Line(block(text("baseline", "found" if items else "clean")))]
     if items:
         lines += [Line(heading(text("baseline", "counts"))), Line(counts(counted(items, wording)))]
@@ -60,7 +60,8 @@ def reminder(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
     text = wording.texts.text
     items = sorted(message.items, key=lambda item: item.entry.since)
     days = min((backdrop.at - item.entry.since).days for item in items) if items else 0
-    title = plural(wording, "reminder", "title", n=len(items), days=wording.texts.number(max(days, 0)))
+    after = plural(wording, "reminder", "days", n=max(days, 0))
+    title = plural(wording, "reminder", "title", n=len(items), days=after)
     steps = next_steps(items, wording, text("summary", "next"))
     lines = [
         Line(counts(counted(items, wording))),
