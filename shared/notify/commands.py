@@ -14,6 +14,10 @@ from shared.notify.exemptions import LONGEST_OF_A_KIND, Exemption
 ADMIN = "python -m admin"
 RELEASE = f"{ADMIN} release"
 DISCARD = f"{RELEASE} --discard"
+LIST = f"{ADMIN} exception list"
+LIST_ALL = f"{LIST} --all"
+IMPORT = f"{ADMIN} exception import exceptions.csv"
+"""The file is what a person fills in, as docs/operate.md says."""
 
 AHEAD = timedelta(days=30)
 """How far ahead the end lies that a card proposes."""
@@ -37,10 +41,11 @@ def except_any(at: datetime, *, owner: str = "you", reason: str = "why") -> str:
 def extend(exemption: Exemption, at: datetime, *, owner: str = "you", reason: str = "why") -> str:
     """The command that agrees to the same again: a month from `at` or from its end, whichever is later.
 
-    Whoever extends it says anew who answers for it and why.
+    One without a subject may be agreed for no longer than a month from `at`, so no later is proposed. Whoever
+    extends it says anew who answers for it and why.
     """
     if not exemption.subject_type:
-        return _add([], exemption.kind, max(at, exemption.end) + AHEAD_OF_A_KIND, owner, reason)
+        return _add([], exemption.kind, at + AHEAD_OF_A_KIND, owner, reason)
     subject = _subject(exemption.subject_type, exemption.subject_id)
     return _add(subject, exemption.kind, max(at, exemption.end) + AHEAD, owner, reason)
 

@@ -50,13 +50,18 @@ def digest(
 ) -> Digest:
     """How things stand on a route. `entries`: those of the route; `standing`: their reasons."""
     memory, now = table.route(route), scene.now
-    known = [one for one in entries.values() if one.open and route in one.told and not one.quiet]
+    silent = {
+        finding: silence
+        for finding, silence in standing.items()
+        if silence.reason in LASTING and finding in entries
+    }
+    known = [one for one in entries.values() if one.open and route in one.told and one.id not in silent]
     counts: Counter[str] = Counter()
+    ends: Counter[str] = Counter()
     flapping: list[Entry] = []
-    for finding, silence in standing.items():
-        if silence.reason not in LASTING or finding not in entries:
-            continue
-        counts[f"{silence.reason}:{silence.by}" if silence.reason is Reason.MUTED else silence.reason] += 1
+    for finding, silence in silent.items():
+        code = f"{silence.reason}:{silence.by}" if silence.reason is Reason.MUTED else str(silence.reason)
+        (counts if entries[finding].open else ends)[code] += 1
         if silence.reason is Reason.FLAPPING:
             flapping.append(entries[finding])
     due = next_due(now, telling)
@@ -67,6 +72,7 @@ def digest(
         resolved=memory.resolved,
         open=dict(Counter(f"{one.kind}: {one.state}" for one in known).most_common()),
         quiet=dict(sorted(counts.items())),
+        ends_held=dict(sorted(ends.items())),
         flapping=tuple(flapping[:NAMED]),
         flapping_more=max(0, len(flapping) - NAMED),
         seats=tuple(one for one in entries.values() if one.open and one.kind in _SEATS),

@@ -25,6 +25,16 @@ class Heard(Facts, frozen=True):
     baseline: bool = False
 
 
+class Was(Facts, frozen=True):
+    """How a finding stood before it changed, and by what it was judged so."""
+
+    state: str
+    fingerprint: str
+    cause: str = ""
+    rule: str = ""
+    edition: str = ""
+
+
 class Ended(Facts, frozen=True):
     """When and why a finding was resolved; `cause` as in `Transition`."""
 
@@ -42,7 +52,8 @@ class Entry(Facts, frozen=True):
     anew there, so that symptoms end with their cause. `paused`: for how long, since it was last told, the
     clock of the reminders stood still. `reason`: why it was last not told, of the reasons that may last, as
     the trail of the telling has it. `evidence`: when the facts were read that it rests on. `read_at`: when
-    the notifier read the last journal line of it, which may be long after `at` of that line.
+    the notifier read the last journal line of it, which may be long after `at` of that line. `was`: how it
+    stood when people last heard of it, as long as there are some who know it so and it stands otherwise now.
     Of a user's finding that was told, `facts`, `remedy`, `skus`, `groups`, `evidence` and `read_at` are not
     kept: a large tenant has many, and the journal line that changes or resolves one brings them again.
     """
@@ -77,6 +88,7 @@ class Entry(Facts, frozen=True):
     paused: timedelta = _NEVER
     reason: str = ""
     read_at: datetime | None = None
+    was: Was | None = None
 
     @property
     def open(self) -> bool:
@@ -86,6 +98,11 @@ class Entry(Facts, frozen=True):
     def heard_of(self, route: str) -> bool:
         """Whether people on that route have heard of it, or may have."""
         return route in self.told or route in self.doubt
+
+    def heard_as(self, route: str) -> Was | None:
+        """How it stood as people on that route know it; None where that is not known any more."""
+        told = self.told.get(route)
+        return self.was if told and self.was and told.fingerprint == self.was.fingerprint else None
 
 
 class _Said(Facts, frozen=True):
@@ -100,7 +117,9 @@ class _Said(Facts, frozen=True):
 
 def told_anew(entry: Entry, told: Mapping[str, Heard], doubt: Mapping[str, Heard]) -> Entry:
     """A finding that people have just heard of, or that counts so: the clock of its reminders begins anew."""
-    return msgspec.structs.replace(entry, told=told, doubt=doubt, paused=_NEVER)
+    otherwise = any(one.fingerprint != entry.fingerprint for one in told.values())
+    was = entry.was if otherwise else None
+    return msgspec.structs.replace(entry, told=told, doubt=doubt, paused=_NEVER, was=was)
 
 
 def without_details(entry: Entry) -> Entry:
@@ -152,6 +171,20 @@ def after(before: Entry | None, line: JournalLine, read_at: datetime) -> Entry |
         released_at=before.released_at,
         paused=before.paused,
         reason=before.reason,
+        was=before.was if same else _was(before, entry.fingerprint),
+    )
+
+
+def _was(before: Entry, now: str) -> Was | None:
+    """As people know it, whatever it was in between; None where nobody knows it, or it is so again."""
+    if not before.told or (before.was and before.was.fingerprint == now):
+        return None
+    return before.was or Was(
+        state=before.state,
+        fingerprint=before.fingerprint,
+        cause=before.cause,
+        rule=before.rule,
+        edition=before.edition,
     )
 
 

@@ -6,7 +6,7 @@ than `LIMIT`: what had to go is counted.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -17,7 +17,7 @@ from shared.model import Moment, SubjectType, zulu
 from shared.notify import messages
 from shared.notify.entries import Entry
 from shared.notify.exemptions import Exemption
-from shared.notify.messages import About, Change, Digest, Item, Mass, Message
+from shared.notify.messages import About, Change, Digest, Item, ManyExemptions, Mass, Message
 from shared.notify.wording import Wording
 from shared.texts.plain import plain, unescaped
 
@@ -48,6 +48,12 @@ TYPES: Mapping[str, str] = {
 }
 """The event's type by the message's form; of one finding it is `finding.` and its transition."""
 
+OF_MANY: Mapping[str, str] = {
+    messages.ENDING: "exceptions.ending",
+    messages.ENDED: "exceptions.ended",
+}
+"""The same of many exceptions at once."""
+
 Json = dict[str, Any]
 
 
@@ -73,10 +79,10 @@ def event(message: Message, wording: Wording, *, tenant_id: str, at: datetime) -
 
 
 def event_type(message: Message) -> str:
-    """What has happened, in the words of `TYPES`."""
+    """What has happened, in the words of `TYPES` and `OF_MANY`."""
     if message.form == messages.SINGLE:
         return f"finding.{message.items[0].moment}"
-    return TYPES[message.form]
+    return (OF_MANY if isinstance(message.about, ManyExemptions) else TYPES)[message.form]
 
 
 def event_id(message: Message) -> str:
@@ -91,6 +97,9 @@ def event_id(message: Message) -> str:
     match message.about:
         case Mass(since=when) | Change(at=when) | Exemption(until=when) | Digest(next_due=when):
             digest.update(zulu(when).encode())
+        case ManyExemptions(exceptions=many):
+            for one in many:
+                digest.update(zulu(one.until).encode())
     return digest.hexdigest()
 
 
@@ -103,8 +112,8 @@ def users_named(message: Message) -> frozenset[str]:
     for entry in entries:
         for step in entry.remedy:
             ids.update(str(one) for one in step.values.get("sample", ()))
-    if isinstance(message.about, Exemption) and message.about.subject_type == SubjectType.USER:
-        ids.add(message.about.subject_id)
+    agreed = message.exceptions[:LISTED]
+    ids.update(one.subject_id for one in agreed if one.subject_type == SubjectType.USER)
     return frozenset(ids)
 
 
@@ -190,6 +199,8 @@ def _about(about: About, wording: Wording) -> Json:
             return _change(about)
         case Exemption():
             return {"type": "exception"} | _exemption(about, wording)
+        case ManyExemptions(exceptions=many):
+            return {"type": "exceptions"} | _exemptions(many, wording)
         case Digest():
             return _digest(about, wording)
 
@@ -240,11 +251,19 @@ def _exemption(exemption: Exemption, wording: Wording) -> Json:
     return row | _person("owner", exemption.owner, wording)
 
 
+def _exemptions(exemptions: Sequence[Exemption], wording: Wording) -> Json:
+    """The first of them, and how many there are."""
+    listed = (_exemption(one, wording) for one in exemptions)
+    return {
+        "exceptions": _fitting(listed, LISTED, LIST_BYTES),
+        "exceptions_total": len(exemptions),
+    }
+
+
 def _digest(digest: Digest, wording: Wording) -> Json:
     def findings(entries: Iterable[Entry]) -> list[Json]:
         return _fitting((_finding(entry, wording) for entry in entries), FINDINGS, LIST_BYTES)
 
-    exceptions = (_exemption(one, wording) for one in digest.exceptions)
     row: Json = {
         "type": "digest",
         "next_due": zulu(digest.next_due),
@@ -252,12 +271,12 @@ def _digest(digest: Digest, wording: Wording) -> Json:
         "resolved": dict(digest.resolved),
         "open": dict(digest.open),
         "quiet": dict(digest.quiet),
+        "ends_held": dict(digest.ends_held),
         "flapping": findings(digest.flapping),
         "flapping_total": len(digest.flapping) + digest.flapping_more,
         "seats": findings(digest.seats),
         "seats_total": len(digest.seats),
-        "exceptions": _fitting(exceptions, LISTED, LIST_BYTES),
-        "exceptions_total": len(digest.exceptions),
+        **_exemptions(digest.exceptions, wording),
         "waiting": digest.waiting,
     }
     if digest.users is not None:

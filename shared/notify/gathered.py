@@ -6,6 +6,7 @@ import msgspec
 
 from shared.model import Moment
 from shared.notify.entries import Entry
+from shared.notify.exemptions import Exemption
 from shared.notify.messages import (
     DECLARED,
     ENDED,
@@ -15,6 +16,7 @@ from shared.notify.messages import (
     RETURNED,
     Change,
     Item,
+    ManyExemptions,
     Message,
 )
 from shared.notify.run import Run, importance, moment_of
@@ -75,7 +77,7 @@ def _unsilence(standing: dict[str, Silence], items: Iterable[Item]) -> None:
 def _change(change: Declared, items: Sequence[Item]) -> Change:
     count = {moment: sum(1 for item in items if item.moment is moment) for moment in Moment}
     return Change(
-        at=change.at,
+        at=change.noticed_at,
         settings=change.settings,
         skus=change.skus,
         opened=count[Moment.OPENED],
@@ -108,7 +110,6 @@ def _without_change(table: Table) -> Table:
 
 def ending_exceptions(run: Run, route: str, entries: Mapping[str, Entry]) -> list[Message]:
     """Those that end soon and cover something, told of once."""
-    messages = []
     unwarned = [
         one for one in run.quiet.ending if route not in run.table.exemptions.get(one.id, _UNTOLD).warned
     ]
@@ -116,17 +117,14 @@ def ending_exceptions(run: Run, route: str, entries: Mapping[str, Entry]) -> lis
     for entry in entries.values() if unwarned else ():
         if entry.quiet in by_exception:
             by_exception[entry.quiet].append(entry)
-    for one in unwarned:
-        covered = by_exception[f"{Reason.EXCEPTED}:{one.id}"]
-        if covered:
-            items = tuple(sorted((Item(moment=Moment.OPENED, entry=e) for e in covered), key=importance))
-            messages.append(Message(form=ENDING, route=route, items=items, about=one))
-    return messages
+    return _of_exceptions(
+        run, route, ENDING, [(one, by_exception[f"{Reason.EXCEPTED}:{one.id}"]) for one in unwarned]
+    )
 
 
 def ended_exceptions(run: Run, route: str, entries: Mapping[str, Entry]) -> list[Message]:
     """Those that have ended while something they covered still stands: told once, with what it is."""
-    messages = []
+    over: list[tuple[Exemption, list[Entry]]] = []
     for one in run.quiet.ended:
         if route in run.table.exemptions[one.id].ended:
             continue
@@ -135,10 +133,25 @@ def ended_exceptions(run: Run, route: str, entries: Mapping[str, Entry]) -> list
             for finding in run.quiet.uncovered.get(one.id, ())
             if finding in entries and not entries[finding].quiet and finding not in run.held
         ]
-        if covered:
-            items = tuple(sorted((Item(moment=Moment.OPENED, entry=e) for e in covered), key=importance))
-            messages.append(Message(form=ENDED, route=route, items=items, about=one))
-    return messages
+        over.append((one, covered))
+    return _of_exceptions(run, route, ENDED, over)
+
+
+def _of_exceptions(
+    run: Run, route: str, form: str, covering: Iterable[tuple[Exemption, list[Entry]]]
+) -> list[Message]:
+    """A card for each that covers something; of more than are told one by one, as many agreed together end
+    together, one card."""
+    found = [(one, covered) for one, covered in covering if covered]
+    if len(found) > run.telling.single_cards:
+        ordered = sorted((one for one, _ in found), key=lambda one: (one.end, one.id))
+        items = _still_open(entry for _, covered in found for entry in covered)
+        return [Message(form=form, route=route, items=items, about=ManyExemptions(tuple(ordered)))]
+    return [Message(form=form, route=route, items=_still_open(covered), about=one) for one, covered in found]
+
+
+def _still_open(entries: Iterable[Entry]) -> tuple[Item, ...]:
+    return tuple(sorted((Item(moment=Moment.OPENED, entry=one) for one in entries), key=importance))
 
 
 def settled_exceptions(table: Table, run: Run, wanted: set[tuple[str, str]]) -> Table:

@@ -18,7 +18,6 @@ from shared.notify.messages import (
     BASELINE,
     DECLARED,
     DIGEST,
-    ENDED,
     ENDING,
     HEARD_BY,
     HELD,
@@ -110,8 +109,8 @@ def _marked(table: Table, message: Message, at: datetime) -> Table:
     if message.form == DECLARED and table.declared is not None:
         told = {**table.declared.told, message.route: at}
         return msgspec.structs.replace(table, declared=msgspec.structs.replace(table.declared, told=told))
-    if message.form in (ENDING, ENDED) and isinstance(message.about, Exemption):
-        return _exemption_told(table, message.about, message.form, message.route, at)
+    for one in message.exceptions:
+        table = _exemption_told(table, one, message.form, message.route, at)
     return table
 
 

@@ -28,9 +28,9 @@ RETURNED = "returned"
 DECLARED = "declared"
 """What came of a change that somebody made: a setting, or how a product counts. `about`: `Change`."""
 ENDING = "exception-ending"
-"""An exception ends soon and there is something it covers. `about`: `Exemption`."""
+"""An exception ends soon and there is something it covers. `about`: `Exemption`, or `ManyExemptions`."""
 ENDED = "exception-ended"
-"""An exception has ended and what it covered still stands. `about`: `Exemption`."""
+"""An exception has ended and what it covered still stands. `about`: `Exemption`, or `ManyExemptions`."""
 DIGEST = "digest"
 """How things stand, on schedule, also when there is nothing to say. `about`: `Digest`; no items."""
 
@@ -88,16 +88,23 @@ class Change(Facts, frozen=True, tag="change"):
     resolved: int = 0
 
 
+class ManyExemptions(Facts, frozen=True, tag="exceptions"):
+    """More exceptions than get a card each that end soon, or have ended; soonest end first."""
+
+    exceptions: tuple[Exemption, ...]
+
+
 class Digest(Facts, frozen=True, tag="digest"):
     """How things stand on one route. All counts are by `kind: state` unless said otherwise.
 
     `since`: the digest before, None for the first. `next_due`: when the next one comes; if it does not, the
     watch or the way to Teams is broken. `opened`, `resolved`: told since. `open`: findings that stand and
-    were told. `quiet`: named reason (`muted-by:no-licence`, `excepted`, `held-by-brake`, `flapping`, …) to
-    how many findings stand and are not told because of it. `flapping`: the first of the findings that come
-    and go. `waiting`: hand-overs that failed and are tried again. `exceptions`: all in force, soonest end
-    first; `users`: how many users were counted last, None if not yet; `swept_at`: the last complete reading.
-    `seats`: the findings about seats, told or not.
+    were told, and nothing more is to be said of now. `quiet`: named reason (`muted-by:no-licence`,
+    `excepted`, `held-by-brake`, `flapping`, …) to how many findings stand and are not told because of it;
+    none is in both. `ends_held`: such a reason to how many findings are over and that is not told because of
+    it. `flapping`: the first of the findings that come and go. `waiting`: hand-overs that failed and are
+    tried again. `exceptions`: all in force, soonest end first; `users`: how many users were counted last,
+    None if not yet; `swept_at`: the last complete reading. `seats`: the findings about seats, told or not.
     """
 
     next_due: datetime
@@ -106,6 +113,7 @@ class Digest(Facts, frozen=True, tag="digest"):
     resolved: Mapping[str, int] = {}
     open: Mapping[str, int] = {}
     quiet: Mapping[str, int] = {}
+    ends_held: Mapping[str, int] = {}
     flapping: tuple[Entry, ...] = ()
     flapping_more: int = 0
     seats: tuple[Entry, ...] = ()
@@ -117,10 +125,11 @@ class Digest(Facts, frozen=True, tag="digest"):
     @property
     def quiet_week(self) -> bool:
         """Whether there is nothing to say: the card is a sign of life."""
-        return not (self.opened or self.resolved or self.open or self.quiet or self.exceptions)
+        told = self.opened or self.resolved
+        return not (told or self.open or self.quiet or self.ends_held or self.exceptions)
 
 
-About = Mass | Change | Exemption | Digest
+About = Mass | Change | Exemption | ManyExemptions | Digest
 
 
 class Message(Facts, frozen=True):
@@ -134,12 +143,23 @@ class Message(Facts, frozen=True):
     late_since: datetime | None = None
 
     @property
+    def exceptions(self) -> tuple[Exemption, ...]:
+        """Those that it says end soon or have ended."""
+        match self.about:
+            case Exemption() as one:
+                return (one,)
+            case ManyExemptions(exceptions=many):
+                return many
+            case _:
+                return ()
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """What a hand-over of this message is remembered by, on its route."""
         if self.form in (SINGLE, SUMMARY):
             return tuple(item.key for item in self.items)
-        if isinstance(self.about, Exemption):
-            return (f"{self.form}:{self.about.id}",)
+        if self.exceptions:
+            return tuple(f"{self.form}:{one.id}" for one in self.exceptions)
         if isinstance(self.about, Mass):
             return (f"{self.form}:{'worse' if self.about.worse else 'better'}",)
         return (self.form,)

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
+from azure.core.exceptions import AzureError
 
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import SubjectRecord, TenantRecord, UserRecord
+from shared.ledger.shards import LedgerUnreadable
 from shared.model import OpenFinding, SubjectType, TenantFacts
 from shared.notify import events, handover, trail
 from shared.notify.cards import Backdrop
@@ -98,7 +100,8 @@ class Sender:
         return Sent(table, tuple(lines), cards, failures)
 
     async def _hand_over(self, message: Message, record: TenantRecord, at: datetime) -> Delivered | Failed:
-        """Post the message. One that can't be worded fails by itself and keeps no other back."""
+        """Post the message. One whose names can't be read, or that can't be worded, fails by itself: it keeps
+        no other back, and what was handed over before it is remembered."""
         rule, route = self._ways[message.route]
         try:
             message, wording, backdrop = await self._words(rule, message, record, at)
@@ -106,6 +109,9 @@ class Sender:
         except (LookupError, TypeError, ValueError) as fault:
             _log.error("telling: a card can't be worded: %s", type(fault).__name__)
             return Failed(status="unwordable", route=False)
+        except (LedgerUnreadable, AzureError) as fault:
+            _log.error("telling: the names for a card can't be read: %s", type(fault).__name__)
+            return Failed(status="names-unread", route=False)
         return await route.post(events.event_id(message), payload, at)
 
     async def _words(

@@ -81,20 +81,29 @@ class Wording(msgspec.Struct, frozen=True):
             return self.texts.text("card", "closed", title=title)
         return title
 
-    def label(self, kind: str, state: str) -> str:
-        """The words beside a count of findings."""
-        return self._text(f"{kind}: {state}", "kinds", kind, "label", state)
+    def label(self, kind: str, state: str, n: int, *, end: str = "") -> str:
+        """The words beside a count of findings; `end`: they are `over`, even `mended`, or (empty) stand."""
+        form = "one" if n == 1 else "label"
+        if end == "mended" and (mended := self.texts.find("kinds", kind, f"mended_{form}", state)):
+            return mended
+        label = self._text(f"{kind}: {state}", "kinds", kind, form, state)
+        return self.texts.text("summary", "no_longer", label=label) if end else label
 
     def line(self, entry: Entry) -> str:
         """One finding in one line: whom it is about, how it stands and why."""
         subject = self.subject(entry)
         if entry.ended is not None:
             return self.texts.text("summary", "line", subject=subject, label=self.state(entry))
-        label = self.texts.find("kinds", entry.kind, "line", entry.state)
-        label = label or self._text(entry.kind, "kinds", entry.kind, "title", entry.state)
+        label = self.short(entry.kind, entry.state)
         cause = self.cause(entry)
         key = "line_cause" if cause else "line"
         return self.texts.text("summary", key, subject=subject, label=label, cause=cause)
+
+    def short(self, kind: str, state: str) -> str:
+        """A state behind a name."""
+        return self.texts.find("kinds", kind, "line", state) or self._text(
+            kind, "kinds", kind, "title", state
+        )
 
     def state(self, entry: Entry) -> str:
         """How the finding stands, or why it ended."""

@@ -14,9 +14,10 @@ from shared.notify.messages import (
     DIGEST,
     SINGLE,
     SUMMARY,
-    Change,
+    About,
     Digest,
     Item,
+    ManyExemptions,
     Mass,
     Message,
 )
@@ -174,10 +175,12 @@ def _written(message: Message, text: str) -> Message:
     return msgspec.structs.replace(message, items=items, about=_about(message, text))
 
 
-def _about(message: Message, text: str) -> Exemption | Digest | Mass | Change | None:
+def _about(message: Message, text: str) -> About | None:
     match message.about:
         case Exemption() as one:
             return _by(one, text)
+        case ManyExemptions(exceptions=many):
+            return ManyExemptions(tuple(_by(one, text) for one in many))
         case Digest() as week:
             return msgspec.structs.replace(week, exceptions=tuple(_by(one, text) for one in week.exceptions))
         case Mass() as mass:

@@ -25,6 +25,7 @@ from shared.notify.messages import (
     Change,
     Digest,
     Item,
+    ManyExemptions,
     Mass,
     Message,
 )
@@ -266,6 +267,12 @@ def exemption(**fields: Any) -> Exemption:
     return Exemption(**(values | fields))
 
 
+def several(count: int, **fields: Any) -> ManyExemptions:
+    """So many exceptions, each for one user of `many`."""
+    ones = (exemption(id=f"x{n}", subject_id=f"u-{n:06}", **fields) for n in range(count))
+    return ManyExemptions(tuple(ones))
+
+
 def seats() -> tuple[Entry, ...]:
     """A finding about seats of each kind."""
     counts = {"needs": 14, "free": 3, "reclaimable": 5, "buy": 6, "usable": 25, "threshold": 10}
@@ -289,6 +296,7 @@ def digest(**fields: Any) -> Digest:
             "flapping": 2,
             "confirming": 1,
         },
+        "ends_held": {"held-by-brake": 21},
         "flapping": (entry(id="f1"), entry(id="f2", subject_id="f-2")),
         "seats": seats(),
         "exceptions": (exemption(), exemption(id="x8", subject_type="group", subject_id=GROUP_ID, kind="")),
@@ -364,6 +372,8 @@ def every_form() -> dict[str, Message]:
         "released-better": Message(
             form=RELEASED, items=over(many(200)), about=mass(worse=False, by="Ada Example")
         ),
+        "released-one": Message(form=RELEASED, items=many(1), about=mass(users=1)),
+        "released-one-better": Message(form=RELEASED, items=over(many(1)), about=mass(worse=False, users=1)),
         "returned": Message(form=RETURNED, about=mass()),
         "returned-some-left": Message(form=RETURNED, about=mass(left=12)),
         "declared-edition": Message(form=DECLARED, items=news(), about=change()),
@@ -378,6 +388,8 @@ def every_form() -> dict[str, Message]:
         "exception-ended": Message(form=ENDED, items=many(3), about=exemption(until=AT)),
         "exception-ended-by-hand": Message(form=ENDED, items=(one,), about=exemption(ended_at=AT)),
         "exception-ended-kind": Message(form=ENDED, items=many(40), about=of_kind),
+        "exceptions-ending": Message(form=ENDING, items=many(30), about=several(30)),
+        "exceptions-ended": Message(form=ENDED, items=many(30), about=several(30, until=AT)),
         "digest": Message(form=DIGEST, about=digest()),
         "digest-first": Message(form=DIGEST, about=digest(since=None, users=None, swept_at=None)),
         "digest-quiet": Message(form=DIGEST, about=quiet_digest()),

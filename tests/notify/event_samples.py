@@ -13,7 +13,7 @@ from shared.notify import messages
 from shared.notify.entries import Entry, Heard
 from shared.notify.events import event
 from shared.notify.exemptions import Exemption
-from shared.notify.messages import Change, Digest, Item, Mass, Message
+from shared.notify.messages import Change, Digest, Item, ManyExemptions, Mass, Message
 from shared.notify.names import Names
 from tests.notify.card_samples import EMS_E3, GROUP_ID, USER_ID, ended, entry, wording
 from tests.notify.story import TENANT, second
@@ -64,6 +64,9 @@ EXCEPTION = Exemption(
     subject_type="user",
     subject_id=USER_ID,
 )
+EXCEPTIONS = ManyExemptions(
+    tuple(msgspec.structs.replace(EXCEPTION, id=f"e-{number}") for number in range(150))
+)
 DIGEST = Digest(
     next_due=second(604_800),
     since=second(0),
@@ -71,6 +74,7 @@ DIGEST = Digest(
     resolved={"coverage: uncovered": 1},
     open={"coverage: uncovered": 2},
     quiet={"excepted": 1},
+    ends_held={"held-by-brake": 20},
     flapping=(entry(),),
     flapping_more=2,
     seats=(entry("seats-low", "low"),),
@@ -94,6 +98,8 @@ FORMS: dict[str, Message] = {
     "declared": Message(form=messages.DECLARED, items=(OPENED, RESOLVED), about=CHANGE),
     "ending": Message(form=messages.ENDING, items=(OPENED,), about=EXCEPTION),
     "ended": Message(form=messages.ENDED, items=(OPENED,), about=EXCEPTION),
+    "many ending": Message(form=messages.ENDING, items=(OPENED, OF_THE_TENANT), about=EXCEPTIONS),
+    "many ended": Message(form=messages.ENDED, items=(OPENED, OF_THE_TENANT), about=EXCEPTIONS),
     "digest": Message(form=messages.DIGEST, about=DIGEST),
     "first digest": Message(form=messages.DIGEST, about=Digest(next_due=AT), late_since=second(4)),
 }

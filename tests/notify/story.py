@@ -25,6 +25,7 @@ from shared.notify.messages import (
     SINGLE,
     SUMMARY,
     Item,
+    ManyExemptions,
     Mass,
     Message,
 )
@@ -129,6 +130,9 @@ def _words(message: Message) -> str:
     parts = ", ".join(f"{counts[key]} {key}" for key in ("opened", "changed", "resolved") if counts[key])
     if message.form in (REMINDER, ENDING, ENDED):
         parts = f"{len(message.items)}"
+    if isinstance(message.about, ManyExemptions):
+        many = "exceptions end soon" if message.form == ENDING else "exceptions ended"
+        return f"{len(message.about.exceptions)} {many}: {parts}"
     return f"{_NAMED[message.form]}: {parts or 'nothing'}"
 
 

@@ -123,11 +123,11 @@ def test_what_comes_and_goes_is_named_and_the_rest_counted() -> None:
 def test_seats_say_what_it_takes() -> None:
     text = text_of(card_of_digest(digest()))
     assert (
-        "Entra ID P1 or better: 14 users need it; 3 seats free, 5 more held by accounts that are disabled or "
+        "Entra ID P1 or better: 14 needed, 3 free; 5 more held by accounts that are disabled or "
         "out of reach; 6 to buy." in text
     )
-    assert "3 of 25 seats free, fewer than your threshold of 10." in text
-    assert "28 assigned on 25 seats; 3 users have no seat of their own." in text
+    assert "3 of 25 free, fewer than your threshold of 10." in text
+    assert "28 assigned, 25 usable; users without a seat of their own: 3." in text
 
 
 def test_a_finding_about_seats_without_its_numbers_is_still_a_line() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from shared.notify import commands
 from shared.notify.cards import LIMIT
-from shared.notify.messages import DECLARED, DIGEST, ENDED, ENDING, RELEASED, Message
+from shared.notify.messages import DECLARED, DIGEST, ENDED, ENDING, RELEASED, ManyExemptions, Message
 from tests.notify.card_samples import (
     AT,
     GROUP_ID,
@@ -77,6 +77,27 @@ def test_an_exception_says_whom_it_covers(fields: dict[str, str], words: str) ->
     assert facts_of(card_of(message))["For"] == words
 
 
+def test_many_that_end_together_are_listed_with_what_they_cover() -> None:
+    payload = card_of(FORMS["exceptions-ending"])
+    assert title_of(payload) == "30 exceptions end soon: 30 findings will be told again"
+    text = text_of(payload)
+    line = "Until 19 March 2026: users without the licence for password reset, for User {}. Owner"
+    assert line.format("u-000009") in text
+    assert line.format("u-000010") not in text
+    assert "20 more are not listed here." in text
+    assert commands_of(payload) == [
+        "python -m admin exception list",
+        "python -m admin exception import exceptions.csv",
+    ]
+
+
+def test_many_that_have_ended_are_listed_with_what_to_do() -> None:
+    payload = card_of(FORMS["exceptions-ended"])
+    assert title_of(payload) == "30 exceptions have ended: 30 findings still stand"
+    assert "30 users: " in text_of(payload)
+    assert commands_of(payload)[0] == "python -m admin exception list --all"
+
+
 def test_every_kind_has_words_in_an_exception() -> None:
     assert TEXTS.codes("exception", "kinds") == set(RULES.kinds)
 
@@ -87,6 +108,7 @@ def test_what_people_wrote_into_an_exception_does_nothing(text: str) -> None:
     messages = (
         Message(form=ENDING, items=many(2), about=one),
         Message(form=ENDED, items=many(2), about=one),
+        Message(form=ENDING, items=many(2), about=ManyExemptions((one, one))),
         Message(form=DIGEST, about=digest(exceptions=(one,), quiet={text: 1, f"muted-by:{text}": 2})),
         Message(form=RELEASED, items=many(2), about=mass(by=text, causes=(text,), kinds={text: 3})),
         Message(form=DECLARED, about=change(settings={text: (text, text)}, skus=(text,))),

@@ -1,6 +1,7 @@
 """Every form of card: valid, small, with what happened, why, what to do and what comes by itself."""
 
 import re
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -154,6 +155,9 @@ def test_every_text_of_the_frames_is_used_by_a_card() -> None:
         Message(form=DIGEST, about=digest(open={})),
         Message(form=REMINDER, items=many(1)),
         Message(form=RETURNED, about=mass(left=1)),
+        Message(form=RETURNED, about=mass(left=5011)),
+        Message(form=REMINDER, items=many(1, since=AT - timedelta(days=1))),
+        Message(form=DIGEST, about=digest(open={"coverage: uncovered": 1}, quiet={})),
         Message(form=HELD, about=mass(causes=(), skus=(), groups=())),
         Message(form=ENDING, items=many(2), about=exemption(kind="")),
         Message(form=DECLARED, about=change(settings={}, skus=(EMS_E3, OFFICE_E3))),
@@ -167,6 +171,19 @@ def test_every_text_of_the_frames_is_used_by_a_card() -> None:
     for section in ("held", "released", "returned", "declared", "reminder", "digest", "quiet", "exception"):
         keys = {code for code in TEXTS.codes(section) if TEXTS.find(section, code)}
         assert keys - {path[1] for path in noting.asked if path[0] == section} == set(), section
+
+
+def test_a_mass_change_for_the_better_reads_as_good_news() -> None:
+    held = text_of(card_of(FORMS["held-better"]))
+    assert "users not covered, no longer so" in held
+    assert "At least nine in ten of them are covered now." in held
+    assert not re.search(r"users not covered$", held, re.MULTILINE)
+    released = text_of(card_of(FORMS["released-better"]))
+    assert "users covered now, not covered before" in released
+    assert not re.search(r"users not covered$", released, re.MULTILINE)
+    assert "covered now" not in text_of(
+        card_of(Message(form=HELD, about=mass(worse=False, causes=("deleted",))))
+    )
 
 
 # --- many users at once ----------------------------------------------------------------------------------

@@ -53,8 +53,8 @@ def test_several_products_with_a_free_seat_are_one_step_any_of_which_does() -> N
     )
     assert steps_of(*offers, Step(step="set-usage-location", values={"directory": ""})) == [
         f"Assign any one of these ({LICENCES} › Users › Assign licenses), or add whoever needs it to the "
-        f"group that is named: {EMS}, 3 seats free, assigned by group: Licensing EMS; "
-        f"{OFFICE}, 1,200 seats free.",
+        f"group that is named: {EMS} (seats free: 3; assigned by group: Licensing EMS); "
+        f"{OFFICE} (seats free: 1,200).",
         f"Before a direct assignment, set the user's usage location; it is blank ({LOCATION}).",
     ]
 
@@ -63,7 +63,7 @@ def test_nobody_is_sent_to_a_group_where_none_is_named() -> None:
     offers = (of(EMS_E3, "assign-free-seat", free=3, groups=[]), of(OFFICE_E3, "assign-free-seat", free=2))
     [sentence] = steps_of(*offers)
     assert sentence.startswith(
-        f"Assign any one of these ({LICENCES} › Users › Assign licenses): {EMS}, 3 seats"
+        f"Assign any one of these ({LICENCES} › Users › Assign licenses): {EMS} (seats free: 3); "
     )
 
 

@@ -41,7 +41,10 @@ def test_a_card_of_many_counts_names_the_first_and_says_what_it_left_out() -> No
     payload = card(Message(form=SUMMARY, items=items), wording(), BACKDROP)
     text = text_of(payload)
     assert "43 findings about password reset licences: 30 new, 13 ended" in text
-    assert facts_of(payload)["users not covered"] == "1"  # the last section's; the others' are in the text
+    shown = facts_of(payload)
+    assert shown["users not covered"] == "30"
+    assert shown["users covered now, not covered before"] == "12"
+    assert shown["user not covered, no longer so"] == "1"
     assert text.count("not covered — no licence is held") == NAMED
     assert "20 more are not named here" in text
     assert "2 more are not named here" in text

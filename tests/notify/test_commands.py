@@ -1,15 +1,17 @@
 """The commands that cards print: words of ids and dates only, whoever wrote the rest."""
 
 import shlex
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.model import SubjectType
+from shared.model import Severity, SubjectType
 from shared.notify import commands
 from shared.notify.exemptions import LONGEST, LONGEST_OF_A_KIND
+from shared.notify.proposals import NEVER, Proposal, end_of_day, faults_of
 from shared.texts.plain import plain
 from tests.notify.card_samples import AT, BY_STATE, GROUP_ID, USER_ID, entry, exemption
+from tests.notify.story import RULES
 
 TAIL = '--until 2026-04-11 --owner "you" --reason "why"'
 
@@ -40,6 +42,39 @@ def test_an_exception_is_extended_from_its_end_or_from_now() -> None:
 def test_what_is_proposed_is_never_longer_than_what_is_allowed() -> None:
     assert commands.AHEAD + timedelta(days=1) <= LONGEST
     assert commands.AHEAD_OF_A_KIND + timedelta(days=1) <= LONGEST_OF_A_KIND
+
+
+@pytest.mark.parametrize("kind", [one for one in RULES.kinds if one not in NEVER])
+@pytest.mark.parametrize("days_left", [6, 1, -2])
+def test_what_a_card_prints_to_agree_again_is_accepted_for_every_kind(kind: str, days_left: int) -> None:
+    """By the check that the command makes; while the exception runs its end must lie later."""
+    ways: list[tuple[str, str]] = [("tenant", "")] if SubjectType.TENANT in RULES.kinds[kind].subjects else []
+    if Severity.HIGH not in RULES.kinds[kind].severity.values():
+        ways.append(("", ""))
+    if not {SubjectType.USER, SubjectType.GROUP}.isdisjoint(RULES.kinds[kind].subjects):
+        ways.append(("group", GROUP_ID))
+    if SubjectType.USER in RULES.kinds[kind].subjects:
+        ways.append(("user", USER_ID))
+    assert ways
+    for subject_type, subject_id in ways:
+        running = exemption(
+            kind=kind,
+            subject_type=subject_type,
+            subject_id=subject_id,
+            created_at=AT - timedelta(days=24),
+            until=end_of_day(AT + timedelta(days=days_left)),
+        )
+        words = shlex.split(commands.extend(running, AT))
+        until = datetime.fromisoformat(words[words.index("--until") + 1]).replace(tzinfo=UTC)
+        proposal = Proposal(
+            owner="Ada",
+            reason="Agreed anew",
+            until=end_of_day(until),
+            kind=kind,
+            subject_type=subject_type,
+            subject_id=subject_id,
+        )
+        assert faults_of(proposal, (running,), RULES.kinds, AT) == ()
 
 
 def test_an_exception_without_kind_or_without_subject_is_extended_as_it_is() -> None:

@@ -49,6 +49,16 @@ def test_another_edition_is_one_card_since_your_change_whatever_comes_of_it() ->
     assert story.table.declared is None
 
 
+def test_the_card_says_when_the_change_was_noticed() -> None:
+    """Not when the run before it was, which may be long ago."""
+    story = Story()
+    story.runs(0)
+    declares(story, writeback="on")
+    story.settled = True
+    story.plays(5400, every=900, since=3600)
+    assert last_change(story).at == second(3600)
+
+
 def test_the_card_says_what_was_changed_from_what_to_what() -> None:
     story = Story()
     story.plays(60)

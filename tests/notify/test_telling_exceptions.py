@@ -1,5 +1,6 @@
 """Exceptions cover, warn and end; they change the telling and nothing else."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -192,5 +193,65 @@ def test_what_fails_or_crashes_is_told_again_and_once(form: str) -> None:
     assert [words for _, words in story.collector.heard] == [
         "exception ends soon: 1",
         "exception ended: 1",
+    ]
+    assert len(tries) == 3
+
+
+def imported(story: Story, count: int, until: float = 30 * DAY) -> None:
+    """So many exceptions out of one file, each for a user who breaks."""
+    for number in range(count):
+        story.opens(0, f"n{number:03}")
+    story.exemptions += tuple(
+        agreed(f"e-{number:03}", until, subject_id=f"user-n{number:03}") for number in range(count)
+    )
+
+
+@pytest.mark.parametrize("count", [6, 200])
+def test_exceptions_agreed_together_are_one_card_before_their_end_and_one_after(count: int) -> None:
+    story = Story(Telling(digest_every=timedelta(0), remind_after=timedelta(0)), users=5000)
+    imported(story, count)
+    story.plays(40 * DAY, every=3600).expect(
+        (23 * DAY, f"{count} exceptions end soon: {count}"),
+        (30 * DAY, f"{count} exceptions ended: {count}"),
+    )
+    assert all(one.told for one in story.table.entries.values())
+    assert not story.table.exemptions
+
+
+def test_five_that_end_together_are_a_card_each() -> None:
+    story = Story(Telling(digest_every=timedelta(0), remind_after=timedelta(0)))
+    imported(story, 5)
+    story.plays(40 * DAY, every=3600).expect(
+        *[(23 * DAY, "exception ends soon: 1")] * 5, *[(30 * DAY, "exception ended: 1")] * 5
+    )
+
+
+def test_one_that_ends_after_many_is_told_by_itself() -> None:
+    story = Story(Telling(digest_every=timedelta(0), remind_after=timedelta(0)))
+    imported(story, 8)
+    story.opens(0, "a")
+    story.exemptions += (agreed(until=32 * DAY),)
+    story.plays(40 * DAY, every=3600).expect(
+        (23 * DAY, "8 exceptions end soon: 8"),
+        (25 * DAY, "exception ends soon: 1"),
+        (30 * DAY, "8 exceptions ended: 8"),
+        (32 * DAY, "exception ended: 1"),
+    )
+
+
+@pytest.mark.parametrize("form", [ENDING, ENDED])
+def test_many_whose_card_fails_are_told_again_and_once(form: str) -> None:
+    def route(message: object, at: object) -> Delivered | Failed:
+        failing = getattr(message, "form", "") == form and len(tries) < 3
+        tries.append(form) if failing else None
+        return Failed(status="http-500") if failing else Delivered()
+
+    tries: list[str] = []
+    story = Story(route=route)
+    imported(story, 8)
+    story.plays(36 * DAY, every=3600)
+    assert [words for _, words in story.collector.heard] == [
+        "8 exceptions end soon: 8",
+        "8 exceptions ended: 8",
     ]
     assert len(tries) == 3

@@ -1,6 +1,6 @@
 """The brake: many users at once are held, told once it is sure, and not at all if the facts return."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +10,7 @@ from shared.notify.brake import limit
 from shared.notify.messages import RELEASED, Mass, Message
 from shared.notify.routes import Delivered, Failed
 from shared.notify.routing import RouteRule
-from shared.notify.scene import Reading
+from shared.notify.scene import Reading, Telling
 from tests.notify.story import TENANT, Story, second
 
 DAY = 86_400.0
@@ -379,3 +379,22 @@ def test_users_whose_cause_is_found_while_they_are_held_are_not_said_to_have_gon
     story.plays(7200).expect(
         (900, "held: 11 worse"), (1140, "returned: 11 worse, 11 left"), (1140, "opened cause missing")
     )
+
+
+@pytest.mark.parametrize("window", [30, 240])
+def test_a_loss_so_slow_that_the_first_were_told_is_told_as_it_comes(window: int) -> None:
+    """As docs/operate.md says of MASS_WINDOW: a longer one does not count who was told."""
+    story = Story(Telling(digest_every=timedelta(0), mass_window=timedelta(minutes=window)), users=200)
+    for number in range(60):
+        story.opens(number * 200, f"u{number:02}")
+    story.plays(60 * 200 + 3600)
+    assert {words.split()[0] for _, words in story.collector.heard} == {"opened"}
+    assert len(story.collector.heard) == 60
+
+
+def test_a_loss_that_passes_the_limit_before_the_first_is_told_is_held_whole() -> None:
+    story = Story(Telling(digest_every=timedelta(0)), users=200)
+    for number in range(20):
+        story.opens(number * 80, f"u{number:02}")
+    story.plays(2400)
+    assert [words for _, words in story.collector.heard] == ["held: 20 worse"]

@@ -86,7 +86,7 @@ VARIANTS_OF["set-setting"] = {"set-setting", *SETTINGS.values()}
 
 @pytest.mark.parametrize(("kind", "state"), BY_STATE)
 def test_every_kind_and_state_has_its_words(kind: str, state: str, texts: Catalogue) -> None:
-    for text in ("title", "state", "label"):
+    for text in ("title", "state", "label", "one"):
         assert texts.text("kinds", kind, text, state)
 
 
@@ -99,7 +99,17 @@ def test_every_kind_says_why_anyone_is_told_and_how_it_reads_when_fixed(kind: st
 def test_no_kind_or_state_has_words_and_no_row(texts: Catalogue) -> None:
     assert texts.codes("kinds") == set(RULES.kinds)
     for kind, row in RULES.kinds.items():
-        for text in ("title", "state", "label", "line", "sentence", "why_of"):
+        for text in (
+            "title",
+            "state",
+            "label",
+            "one",
+            "mended_label",
+            "mended_one",
+            "line",
+            "sentence",
+            "why_of",
+        ):
             assert texts.codes("kinds", kind, text) <= set(row.states), (kind, text)
 
 

@@ -8,14 +8,25 @@ from typing import Any
 
 from shared.notify.cards.change import SETTING_OF, declared
 from shared.notify.cards.digest import digest, names_of_digest
-from shared.notify.cards.exception import exception, names_of_exception
+from shared.notify.cards.exception import exception, exceptions, names_of_exceptions
 from shared.notify.cards.frame import LIMIT, Backdrop, Body, framed
 from shared.notify.cards.many import baseline, names_of_first, names_of_news, reminder, summary
 from shared.notify.cards.mass import held, released, returned
 from shared.notify.cards.parts import NAMED, STEPS
 from shared.notify.cards.single import names_of_single, single
 from shared.notify.exemptions import Exemption
-from shared.notify.messages import BASELINE, HELD, REMINDER, RETURNED, SINGLE, Change, Digest, Mass, Message
+from shared.notify.messages import (
+    BASELINE,
+    HELD,
+    REMINDER,
+    RETURNED,
+    SINGLE,
+    Change,
+    Digest,
+    ManyExemptions,
+    Mass,
+    Message,
+)
 from shared.notify.wording import Wording
 
 __all__ = ["LIMIT", "NAMED", "SETTING_OF", "STEPS", "Backdrop", "card", "users_named"]
@@ -33,8 +44,8 @@ def users_named(message: Message) -> frozenset[str]:
     if message.form in (BASELINE, REMINDER):
         return names_of_first(message)
     match message.about:
-        case Exemption():
-            return names_of_exception(message, message.about)
+        case Exemption() | ManyExemptions():
+            return names_of_exceptions(message)
         case Digest():
             return names_of_digest(message.about)
         case _:
@@ -53,6 +64,8 @@ def _body(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
             return declared(message, message.about, wording, backdrop)
         case Exemption():
             return exception(message, message.about, wording, backdrop)
+        case ManyExemptions():
+            return exceptions(message, message.about, wording)
         case Digest():
             return digest(message.about, wording, backdrop)
     if message.form == SINGLE:

@@ -42,7 +42,7 @@ def declared(message: Message, change: Change, wording: Wording, backdrop: Backd
     lines += [Line(block(one), 1) for one in _settings(change, wording)]
     lines += [Line(block(text("declared", "product", sku=wording.names.sku(sku))), 1) for sku in change.skus]
     lines.append(Line(block(text("declared", "noticed", at=wording.texts.moment(change.at)), subtle=True)))
-    lines += news(message.items, wording)
+    lines += news(message, wording)
     lines += next_steps(standing(message.items), wording, text("summary", "next"))
     lines += section(text("card", "why"), [text("declared", "why")])
     return Body(title=_title(change, wording), lines=tuple(lines), edition=backdrop.edition)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.model import SubjectType
-from shared.notify.cards.exception import kind_of, users_of, whose
+from shared.notify.cards.exception import in_a_line, users_of
 from shared.notify.cards.frame import Backdrop, Body, Element, Line, block, counts, facts, heading
 from shared.notify.cards.parts import NAMED, labelled, plural
 from shared.notify.entries import Entry
@@ -35,7 +35,8 @@ def digest(about: Digest, wording: Wording, backdrop: Backdrop) -> Body:
     lines = [
         *([Line(block(wording.texts.text("digest", "nothing")))] if quiet else _open(about, wording)),
         *_since(about, wording),
-        *_quiet(about, wording),
+        *_reasons(about.quiet, "quiet", wording),
+        *_reasons(about.ends_held, "ends_held", wording),
         *_flapping(about, wording),
         *_seats(about, wording),
         *_exceptions(about, wording),
@@ -72,13 +73,12 @@ def reason_in_words(reason: str, wording: Wording) -> str:
 
 
 def _counts(about: Digest, wording: Wording) -> str:
-    number = wording.texts.number
-    values = {
-        "open": number(sum(about.open.values()) + sum(about.quiet.values())),
+    number, standing = wording.texts.number, sum(about.open.values()) + sum(about.quiet.values())
+    told = {
         "opened": number(sum(about.opened.values())),
         "resolved": number(sum(about.resolved.values())),
     }
-    return wording.texts.text("digest", "title", **values)
+    return plural(wording, "digest", "title", n=standing, **told)
 
 
 def _open(about: Digest, wording: Wording) -> list[Line]:
@@ -118,7 +118,7 @@ def _since(about: Digest, wording: Wording) -> list[Line]:
         parts += [text("summary", "resolved", n=number(ended))] if ended else []
         if parts:
             kind, _, state = code.partition(": ")
-            rows.append((wording.label(kind, state), ", ".join(parts)))
+            rows.append((wording.label(kind, state, opened + ended), ", ".join(parts)))
     if not rows:
         return []
     title = text("digest", "told")
@@ -127,10 +127,10 @@ def _since(about: Digest, wording: Wording) -> list[Line]:
     return [Line(heading(title)), Line(counts(rows))]
 
 
-def _quiet(about: Digest, wording: Wording) -> list[Line]:
-    """What stands and is not told, a count for each reason."""
+def _reasons(untold: Mapping[str, int], code: str, wording: Wording) -> list[Line]:
+    """What stands, or is over, and is not told: a count for each reason."""
     reasons: dict[str, int] = {}
-    for reason, n in about.quiet.items():
+    for reason, n in untold.items():
         words = reason_in_words(reason, wording)
         reasons[words] = reasons.get(words, 0) + n
     order = sorted(reasons.items(), key=lambda row: (-row[1], row[0]))
@@ -139,7 +139,7 @@ def _quiet(about: Digest, wording: Wording) -> list[Line]:
         for words, n in order
         if n
     ]
-    return _listed(lines, 0, "quiet", wording)
+    return _listed(lines, 0, code, wording)
 
 
 def _flapping(about: Digest, wording: Wording) -> list[Line]:
@@ -169,22 +169,7 @@ def _is_count(known: Mapping[str, Any], name: str) -> bool:
 
 def _exceptions(about: Digest, wording: Wording) -> list[Line]:
     """Those in force, soonest end first."""
-    lines = [
-        Line(
-            block(
-                wording.texts.text(
-                    "digest",
-                    "exception",
-                    day=wording.texts.day(one.end),
-                    kind=kind_of(one, wording),
-                    whose=whose(one, wording),
-                    owner=plain(one.owner),
-                )
-            ),
-            1,
-        )
-        for one in about.exceptions[:NAMED]
-    ]
+    lines = [Line(block(in_a_line(one, wording)), 1) for one in about.exceptions[:NAMED]]
     return _listed(lines, max(0, len(about.exceptions) - NAMED), "exceptions", wording)
 
 

@@ -5,7 +5,7 @@ from shared.notify import commands
 from shared.notify.cards.frame import Backdrop, Body, Line, block, command, counts, facts, heading, section
 from shared.notify.cards.parts import NAMED, counted, first, next_steps, plural, subjects_named
 from shared.notify.exemptions import Exemption
-from shared.notify.messages import ENDED, Message
+from shared.notify.messages import ENDED, ManyExemptions, Message
 from shared.notify.wording import Wording
 from shared.texts.plain import plain
 
@@ -31,9 +31,54 @@ def exception(message: Message, one: Exemption, wording: Wording, backdrop: Back
     return Body(title=title, lines=tuple(lines), tone="warning")
 
 
-def names_of_exception(message: Message, one: Exemption) -> frozenset[str]:
-    """The user it is about, and the first of those it covers."""
-    return subjects_named(message.items[:NAMED]) | users_of(one)
+def exceptions(message: Message, about: ManyExemptions, wording: Wording) -> Body:
+    """Many that end together, or have ended: which, what they cover, and how to agree to them again."""
+    text, over = wording.texts.text, message.form == ENDED
+    form, number = ("ended" if over else "ending"), wording.texts.number
+    lines = [
+        Line(block(text("exception", f"what_many_{form}"))),
+        *_first(about, form, wording),
+        *_covered(message, wording, over=over),
+        *(next_steps(message.items, wording, text("summary", "next")) if over else []),
+        *section(text("card", "why"), [text("exception", f"why_{form}")]),
+        Line(heading(text("exception", "choices_many"))),
+        Line(block(text("exception", "let_be_ended" if over else "let_many_be"))),
+        Line(block(text("exception", "list"))),
+        Line(command(commands.LIST_ALL if over else commands.LIST)),
+        Line(block(text("exception", "extend_many"))),
+        Line(command(commands.IMPORT)),
+    ]
+    many = {"exceptions": number(len(about.exceptions)), "n": number(len(message.items))}
+    title = text("exception", f"title_many_{form}", **many)
+    return Body(title=title, lines=tuple(lines), tone="warning")
+
+
+def _first(about: ManyExemptions, form: str, wording: Wording) -> list[Line]:
+    """The first to end, a line each, and how many more there are."""
+    lines = [Line(heading(wording.texts.text("exception", f"which_{form}")))]
+    lines += [Line(block(in_a_line(one, wording)), 1) for one in about.exceptions[:NAMED]]
+    rest = len(about.exceptions) - NAMED
+    if rest > 0:
+        lines.append(Line(block(plural(wording, "digest", "more", n=rest), subtle=True)))
+    return lines
+
+
+def in_a_line(one: Exemption, wording: Wording) -> str:
+    """Until when, what and whom it covers, and who answers for it."""
+    return wording.texts.text(
+        "digest",
+        "exception",
+        day=wording.texts.day(one.end),
+        kind=kind_of(one, wording),
+        whose=whose(one, wording),
+        owner=plain(one.owner),
+    )
+
+
+def names_of_exceptions(message: Message) -> frozenset[str]:
+    """The users that the first of them are about, and the first of those they cover."""
+    about = (users_of(one) for one in message.exceptions[:NAMED])
+    return subjects_named(message.items[:NAMED]).union(*about)
 
 
 def users_of(one: Exemption) -> frozenset[str]:
@@ -60,7 +105,8 @@ def whose(one: Exemption, wording: Wording) -> str:
 
 def _covered(message: Message, wording: Wording, *, over: bool) -> list[Line]:
     """What it covers: one finding by itself, of more first how many of each kind."""
-    title = wording.texts.text("exception", "covered" if over else "covers")
+    many = "_many" if len(message.exceptions) > 1 else ""
+    title = wording.texts.text("exception", f"{'covered' if over else 'covers'}{many}")
     if len(message.items) <= 1:
         return first(message.items, wording, title)
     return [

@@ -28,7 +28,7 @@ def summary(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
         if news_of[moment]
     )
     lines = [
-        *news(items, wording),
+        *news(message, wording),
         *section(text("card", "why"), [text("summary", "why")]),
         *next_steps(standing(items), wording, text("summary", "next")),
         *how_to_except(items, wording, backdrop),
@@ -42,7 +42,7 @@ def baseline(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
     text, items, users = wording.texts.text, message.items, backdrop.users
     title = text("baseline", "title_uncounted")
     if users is not None:
-        title = text("baseline", "title", users=wording.texts.number(users))
+        title = plural(wording, "baseline", "title", n=users)
     lines = [Line(block(text("baseline", "found" if items else "clean")))]
     if items:
         lines += [Line(heading(text("baseline", "counts"))), Line(counts(counted(items, wording)))]
@@ -60,7 +60,8 @@ def reminder(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
     text = wording.texts.text
     items = sorted(message.items, key=lambda item: item.entry.since)
     days = min((backdrop.at - item.entry.since).days for item in items) if items else 0
-    title = plural(wording, "reminder", "title", n=len(items), days=wording.texts.number(max(days, 0)))
+    after = plural(wording, "reminder", "days", n=max(days, 0))
+    title = plural(wording, "reminder", "title", n=len(items), days=after)
     steps = next_steps(items, wording, text("summary", "next"))
     lines = [
         Line(counts(counted(items, wording))),
@@ -73,13 +74,13 @@ def reminder(message: Message, wording: Wording, backdrop: Backdrop) -> Body:
     return Body(title=title, lines=tuple(lines), edition=backdrop.edition)
 
 
-def news(items: Iterable[Item], wording: Wording) -> list[Line]:
+def news(message: Message, wording: Wording) -> list[Line]:
     """Counts and first names by what is new."""
     text, lines = wording.texts.text, []
-    for key, found in _by_news(items):
+    for key, found in _by_news(message.items):
         lines.append(Line(heading(text("summary", f"{key}_title"))))
         lines.append(Line(counts(counted(found, wording))))
-        lines += first(found, wording, text("summary", "first"))
+        lines += first(found, wording, text("summary", "first"), route=message.route)
     return lines
 
 

@@ -14,6 +14,9 @@ from shared.texts.plain import plain
 CODE = 60
 """So many characters of a code without words are shown."""
 
+LICENSED = "licensed"
+"""The end of what a licence mended."""
+
 NAMED_CAUSES = 3
 """So many causes are named: more than that is nothing in common."""
 
@@ -46,11 +49,11 @@ def released(message: Message, mass: Mass, wording: Wording, backdrop: Backdrop)
     lines = [
         Line(block(by)),
         Line(facts(_common(mass, wording))),
-        *news(message.items, wording),
+        *news(message, wording),
         *_remedy(message, mass, wording),
         *section(text("card", "why"), [text("released", "why", limit=wording.texts.number(mass.limit))]),
     ]
-    title = text("released", f"title_{_way(mass)}", n=wording.texts.number(mass.users))
+    title = plural(wording, "released", f"title_{_way(mass)}", n=mass.users)
     tone = "attention" if mass.worse else "good"
     return Body(title=title, lines=tuple(lines), tone=tone, edition=backdrop.edition)
 
@@ -72,7 +75,7 @@ def returned(mass: Mass, wording: Wording) -> Body:
     """What was said to be held is over, and what becomes of those who did not go back."""
     text, number = wording.texts.text, wording.texts.number
     gone = max(0, mass.users - mass.left)
-    title = text("returned", "title", gone=number(gone), n=number(mass.users))
+    title = plural(wording, "returned", "title", n=gone, users=number(mass.users))
     said = [text("returned", "what", since=wording.texts.moment(mass.since), n=number(mass.users))]
     if mass.left:
         said.append(plural(wording, "returned", "left", n=mass.left))
@@ -120,7 +123,13 @@ def _causes(mass: Mass, wording: Wording) -> Iterable[str]:
 
 
 def _kinds(mass: Mass, wording: Wording) -> list[Line]:
-    rows = [(words, wording.texts.number(n)) for words, n in labelled(mass.kinds, wording)]
+    end = "" if mass.worse else "over"
+    rows = [(words, wording.texts.number(n)) for words, n in labelled(mass.kinds, wording, end=end)]
     if not rows:
         return []
-    return [Line(heading(wording.texts.text("held", "kinds"))), Line(counts(rows))]
+    covered = [] if mass.worse or LICENSED not in mass.causes else [wording.texts.text("held", "covered")]
+    return [
+        Line(heading(wording.texts.text("held", "kinds"))),
+        Line(counts(rows)),
+        *(Line(block(said)) for said in covered),
+    ]

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from shared.model import SubjectType
+from shared.model import Moment, SubjectType
 from shared.notify import commands
+from shared.notify.cards.changed import change
 from shared.notify.cards.frame import Backdrop, Line, block, heading, told_how
 from shared.notify.entries import Entry
 from shared.notify.messages import Item
-from shared.notify.wording import Wording
+from shared.notify.wording import Wording, is_fixed
 
 NAMED = 10
 """So many findings of a kind of news are named on one card; the rest is a count."""
@@ -31,29 +32,41 @@ def plural(wording: Wording, *path: str, n: int, **values: str) -> str:
 
 def counted(items: Iterable[Item], wording: Wording) -> list[tuple[str, str]]:
     """A count for each kind and state, in the order in which they come."""
-    counts = Counter((item.entry.kind, item.entry.state) for item in items)
-    return [(wording.label(kind, state), wording.texts.number(n)) for (kind, state), n in counts.items()]
+    counts = Counter((item.entry.kind, item.entry.state, _end(item.entry)) for item in items)
+    return [
+        (wording.label(kind, state, n, end=end), wording.texts.number(n))
+        for (kind, state, end), n in counts.items()
+    ]
 
 
-def labelled(counts: Mapping[str, int], wording: Wording) -> list[tuple[str, int]]:
-    """Counts by `kind: state` in words, most first."""
+def _end(entry: Entry) -> str:
+    """Whether it is over, and was mended: of that the words beside a count depend."""
+    return "" if entry.open else "mended" if is_fixed(entry) else "over"
+
+
+def labelled(counts: Mapping[str, int], wording: Wording, *, end: str = "") -> list[tuple[str, int]]:
+    """Counts by `kind: state` in words, most first; `end` as in `Wording.label`."""
     rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
-    return [(label(code, wording), n) for code, n in rows if n]
+    return [(label(code, n, wording, end=end), n) for code, n in rows if n]
 
 
-def label(code: str, wording: Wording) -> str:
-    """`kind: state` in the words beside a count."""
+def label(code: str, n: int, wording: Wording, *, end: str = "") -> str:
+    """`kind: state` in the words beside that count."""
     kind, _, state = code.partition(": ")
-    return wording.label(kind, state)
+    return wording.label(kind, state, n, end=end)
 
 
-def first(items: Sequence[Item], wording: Wording, title: str, *, since: bool = False) -> list[Line]:
-    """The first findings by name, with since when if asked for, and how many are not named."""
+def first(
+    items: Sequence[Item], wording: Wording, title: str, *, since: bool = False, route: str = ""
+) -> list[Line]:
+    """The first findings by name, with since when if asked for, and how many are not named. One that changed
+    says from what, as the people of the route know it."""
     if not items:
         return []
     lines = [Line(heading(title))]
     for item in items[:NAMED]:
-        said = wording.line(item.entry)
+        changed = item.moment is Moment.CHANGED
+        said = change(item.entry, route, wording) if changed else wording.line(item.entry)
         if since:
             moment = wording.texts.day(item.entry.since)
             said = wording.texts.text("reminder", "line", line=said, since=moment)

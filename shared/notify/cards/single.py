@@ -2,6 +2,7 @@
 
 from shared.model import Moment, Severity, SubjectType
 from shared.notify import commands
+from shared.notify.cards.changed import before
 from shared.notify.cards.frame import Backdrop, Body, Element, Line, block, facts, section, told_how
 from shared.notify.entries import Entry
 from shared.notify.messages import Item, Message
@@ -50,6 +51,8 @@ def _standing(item: Item, wording: Wording, route: str) -> list[Line]:
     told = entry.told.get(route)
     if item.moment is Moment.CHANGED and told and told.state != entry.state:
         rows.append((text("card", "before"), wording.state_of(entry.kind, told.state)))
+    elif item.moment is Moment.CHANGED and (known := before(entry, route, wording)):
+        rows.append((text("card", "before"), known))
     rows.append((text("card", "state"), wording.state(entry)))
     if entry.kind != FAULT:
         rows.append((text("card", "rule"), wording.rule(entry)))
