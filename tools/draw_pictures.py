@@ -57,7 +57,8 @@ def flow() -> str:
     """The way of the data, as SVG that is readable on light and dark pages."""
     parts = [
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 850 476" role="img" '
-        'aria-label="Graph notifies, the watch judges into ledger and journal, the notifier tells Teams and a ticket system">',
+        'aria-label="Graph notifies, the watch judges into ledger and journal, the notifier tells Teams '
+        'and a ticket system">',
         "<style>rect{fill:#f6f8fa;stroke:#57606a;rx:8}text{font-family:system-ui,sans-serif;fill:#1f2328;"
         "text-anchor:middle}.s{font-size:12px;fill:#57606a}.t{font-size:15px;font-weight:600}"
         ".h{font-size:13px;font-weight:600;fill:#0969da}path{stroke:#57606a;fill:none;stroke-width:1.6}</style>",
