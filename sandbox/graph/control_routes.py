@@ -1,5 +1,7 @@
 """The control API: `GET /control` lists the operations, `POST /control/do` does one, `settle` waits."""
 
+from typing import Any
+
 import msgspec
 from aiohttp import web
 
@@ -19,9 +21,7 @@ def add(app: web.Application, simulator: Simulator) -> None:
     """Put in the control routes. 400: unreadable; 409: a real tenant would refuse it too."""
 
     async def every(_request: web.Request) -> web.Response:
-        # For the eyes of whoever asks with curl: indented, and a newline before the next prompt.
-        shown = msgspec.json.format(msgspec.json.encode(offer.everything()), indent=2)
-        return web.json_response(body=shown + b"\n")
+        return _readable(offer.everything())
 
     async def do(request: web.Request) -> web.Response:
         body = None
@@ -30,10 +30,10 @@ def add(app: web.Application, simulator: Simulator) -> None:
             operation = msgspec.convert(offer.by_id(body, simulator.world), AnyOperation)
             answer = operation.apply(simulator)
         except msgspec.MsgspecError as problem:
-            return web.json_response(offer.complaint(body, problem), status=400)
+            return _readable(offer.complaint(body, problem), status=400)
         except Refused as refusal:
-            return web.json_response({"error": str(refusal)}, status=409)
-        return web.json_response(answer, dumps=lambda value: msgspec.json.encode(value).decode())
+            return _readable({"error": str(refusal)}, status=409)
+        return _readable(answer)
 
     async def settle(request: web.Request) -> web.Response:
         raw = await request.read()
@@ -46,3 +46,9 @@ def add(app: web.Application, simulator: Simulator) -> None:
     app.router.add_get("/control", every)
     app.router.add_post("/control/do", do)
     app.router.add_post("/control/settle", settle)
+
+
+def _readable(answer: Any, status: int = 200) -> web.Response:
+    """For the eyes of whoever asks with curl: indented, and a newline before the next prompt."""
+    shown = msgspec.json.format(msgspec.json.encode(answer), indent=2) + b"\n"
+    return web.Response(body=shown, status=status, content_type="application/json")
