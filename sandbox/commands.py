@@ -8,7 +8,6 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.console import Console
 
@@ -21,7 +20,7 @@ from sandbox.graph.tenant import generate
 from sandbox.host import commands
 from sandbox.host.errors import HostError
 from sandbox.offered import offered
-from sandbox.stage import APP, BASE_PORT, QUICK_RATES, STORY, Ports, PortTaken, Stage
+from sandbox.stage import APP, BASE_PORT, LIVELY_RATES, QUICK_RATES, STORY, Ports, PortTaken, Stage
 from shared.settings import SettingsError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -97,9 +96,6 @@ def host(
         raise typer.Exit(commands.print_listing(directory))
     raise typer.Exit(commands.run_split(directory, port) if split else commands.run(directory, port))
 
-
-LIVELY_RATES = msgspec.structs.replace(QUICK_RATES, token_lifetime=330)
-"""A token keeps a permission that is taken away; the app asks for another token 5 minutes before its end."""
 
 LIVELY = {"FACTS_EVERY": "10s", "REGISTRATION_EVERY": "1m", "SWEEP_EVERY": "10m"}
 """Whoever plays with the tenant by hand waits for what takes hours and days in earnest."""
