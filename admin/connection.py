@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 STORAGE_TROUBLE, WRONG = 1, 2
 
+PATIENCE = 3.0
+"""Seconds after which a command that still waits says so."""
+
 _STORAGE_SCOPE = "https://storage.azure.com/.default"
 
 
@@ -87,10 +90,18 @@ async def _connected(access: StorageAccess, work: Callable[[Desk], Awaitable[Non
     except ValueError:
         # Microsoft's client read the connection string; its words may quote the key.
         raise WrongInput(say("trouble", "connection-string")) from None
+    waiting = asyncio.get_running_loop().call_later(PATIENCE, _say_that_it_takes_long)
     try:
         await work(Desk(access.tenant_id, storage))
     finally:
+        waiting.cancel()
         await storage.close()
+
+
+def _say_that_it_takes_long() -> None:
+    """For whoever looks at a terminal: the client tries several times before it gives up."""
+    if sys.stderr.isatty():
+        print(say("trouble", "waiting"), file=sys.stderr, flush=True)
 
 
 async def _signed_in(tenant_id: str) -> "AsyncTokenCredential":

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -19,7 +20,7 @@ from sandbox.graph.tenant import generate
 from sandbox.host import commands
 from sandbox.host.errors import HostError
 from sandbox.offered import offered
-from sandbox.stage import APP, BASE_PORT, QUICK_RATES, STORY, Ports, PortTaken, Stage
+from sandbox.stage import APP, BASE_PORT, LIVELY_RATES, QUICK_RATES, STORY, Ports, PortTaken, Stage
 from shared.settings import SettingsError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -53,6 +54,8 @@ def up(
     """Start everything and keep it running until Ctrl-C; cards show as they come.
 
     Of the environment it takes WATCH_LANGUAGE, ROUTES and the settings that ROUTES names, and nothing else.
+
+    Nothing is kept: the next start has the same tenant as it was at first, without journal and exceptions.
     """
     raise typer.Exit(_until_interrupted(_up(users, seed, ports)))
 
@@ -110,20 +113,23 @@ async def _up(users: int, seed: int, base_port: int) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
     ports = Ports.starting_at(base_port)
-    world = generate(users, seed, rates=QUICK_RATES)
+    world = generate(users, seed, rates=LIVELY_RATES)
     taken = offered(os.environ)
     stage = Stage(world, ports=ports, settings={**STORY, **LIVELY}, offered=taken, log_path=log, on_card=show)
     async with stage:
         print(f"app      {stage.host.url}/api/health (header X-Watch-Key: {stage.environment['LOCAL_KEY']})")
         print(f"graph    {stage.graph.graph_url}")
-        print(f"control  POST {stage.graph.url}/control/do (operations: sandbox/graph/*operations.py)")
+        print(
+            f"control  {stage.graph.url}/control (GET lists what can be changed; POST to /control/do does it)"
+        )
         print(f"teams    {stage.teams.base}/")
         print(f"channel  {stage.teams.url_of('NAME')} (for a Teams route of ROUTES, any name)")
         if taken:
             print(f"taken    {', '.join(taken)}, from the environment")
-        print(f"tenant   {world.organization.id}")
-        print(f"storage  {stage.storage}")
-        print(f"log      {log.relative_to(APP)}", flush=True)
+        print(f"log      {log.relative_to(APP)}")
+        print("To use `python -m admin` on it, copy these two lines into another shell:")
+        print(f"export TENANT_ID={shlex.quote(world.organization.id)}")
+        print(f"export WATCH_STORAGE={shlex.quote(stage.storage)}", flush=True)
         await asyncio.Event().wait()
 
 

@@ -38,6 +38,7 @@ BOXES = {
     "notifier": (680, 300, 150, 64, "notifier", "confirm, group, mute"),
     "teams": (460, 300, 150, 64, "Teams", "broken once, fixed once"),
     "others": (240, 300, 150, 64, "anyone else", "Sentinel, Power BI"),
+    "tickets": (460, 384, 150, 64, "ticket system", "events, signed"),
 }
 ARROWS = [
     ("graph", "notifications", "POST"),
@@ -48,22 +49,24 @@ ARROWS = [
     ("ledger", "journal", "outbox"),
     ("journal", "notifier", "queue"),
     ("notifier", "teams", "card"),
+    ("notifier", "tickets", "webhook"),
 ]
 
 
 def flow() -> str:
     """The way of the data, as SVG that is readable on light and dark pages."""
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 850 390" role="img" '
-        'aria-label="Graph notifies, the watch judges into ledger and journal, the notifier tells Teams">',
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 850 476" role="img" '
+        'aria-label="Graph notifies, the watch judges into ledger and journal, the notifier tells Teams '
+        'and a ticket system">',
         "<style>rect{fill:#f6f8fa;stroke:#57606a;rx:8}text{font-family:system-ui,sans-serif;fill:#1f2328;"
         "text-anchor:middle}.s{font-size:12px;fill:#57606a}.t{font-size:15px;font-weight:600}"
         ".h{font-size:13px;font-weight:600;fill:#0969da}path{stroke:#57606a;fill:none;stroke-width:1.6}</style>",
-        '<rect x="0" y="0" width="850" height="390" style="fill:#ffffff;stroke:none"/>',
+        '<rect x="0" y="0" width="850" height="476" style="fill:#ffffff;stroke:none"/>',
         '<defs><marker id="a" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
         'orient="auto"><path d="M0 0L10 5L0 10z" style="fill:#57606a;stroke:none"/></marker></defs>',
         '<text class="h" x="425" y="22">detecting: immediate, always true to the last reading</text>',
-        '<text class="h" x="425" y="384">telling: with its own memory, and patience</text>',
+        '<text class="h" x="425" y="470">telling: with its own memory, and patience</text>',
     ]
     for x, y, width, height, title, subtitle in BOXES.values():
         middle = x + width // 2
@@ -86,6 +89,9 @@ def _arrow(start: str, end: str, label: str) -> str:
         down = y2 > y1
         path = f"M{x1 + w1 // 2} {y1 + h1 if down else y1}L{x2 + w2 // 2} {y2 if down else y2 + h2}"
         at = (x1 + w1 // 2 + 28, (y1 + h1 + y2) // 2 + 4)
+    elif y2 > y1:
+        y = y2 + h2 // 2
+        path, at = f"M{x1 + w1 // 2} {y1 + h1}L{x1 + w1 // 2} {y}L{x2 + w2} {y}", (x1, y - 6)
     else:
         path, at = f"M{x1 + w1} {y1 + 20}L{x2} {y2 + h2 - 12}", (0, 0)
     text = f'<text class="s" x="{at[0]}" y="{at[1]}">{escape(label)}</text>' if label else ""

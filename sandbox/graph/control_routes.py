@@ -1,13 +1,14 @@
-"""The control API: `POST /control/do` does one operation, `POST /control/settle` waits for quiet."""
+"""The control API: `GET /control` lists the operations, `POST /control/do` does one, `settle` waits."""
+
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from sandbox.graph import offer
 from sandbox.graph.service_operations import AnyOperation
 from sandbox.graph.simulator import Simulator
 from sandbox.graph.world import Refused
-
-_DECODER = msgspec.json.Decoder(AnyOperation)
 
 
 class Settle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,14 +20,20 @@ class Settle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def add(app: web.Application, simulator: Simulator) -> None:
     """Put in the control routes. 400: unreadable; 409: a real tenant would refuse it too."""
 
+    async def every(_request: web.Request) -> web.Response:
+        return _readable(offer.everything())
+
     async def do(request: web.Request) -> web.Response:
+        body = None
         try:
-            answer = _DECODER.decode(await request.read()).apply(simulator)
+            body = msgspec.json.decode(await request.read())
+            operation = msgspec.convert(offer.by_id(body, simulator.world), AnyOperation)
+            answer = operation.apply(simulator)
         except msgspec.MsgspecError as problem:
-            return web.json_response({"error": str(problem)}, status=400)
+            return _readable(offer.complaint(body, problem), status=400)
         except Refused as refusal:
-            return web.json_response({"error": str(refusal)}, status=409)
-        return web.json_response(answer, dumps=lambda value: msgspec.json.encode(value).decode())
+            return _readable({"error": str(refusal)}, status=409)
+        return _readable(answer)
 
     async def settle(request: web.Request) -> web.Response:
         raw = await request.read()
@@ -36,5 +43,12 @@ def add(app: web.Application, simulator: Simulator) -> None:
             return web.json_response({"error": str(problem)}, status=400)
         return web.json_response({"quiet": await simulator.settle(wanted.timeout)})
 
+    app.router.add_get("/control", every)
     app.router.add_post("/control/do", do)
     app.router.add_post("/control/settle", settle)
+
+
+def _readable(answer: Any, status: int = 200) -> web.Response:
+    """For the eyes of whoever asks with curl: indented, and a newline before the next prompt."""
+    shown = msgspec.json.format(msgspec.json.encode(answer), indent=2) + b"\n"
+    return web.Response(body=shown, status=status, content_type="application/json")

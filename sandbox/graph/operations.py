@@ -4,6 +4,8 @@ Each `apply` returns plain JSON. What a real tenant would refuse raises `world.R
 """
 
 import uuid
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -103,6 +105,34 @@ class SetLicences(Operation, tag="set_licences"):
     def apply(self, simulator: Simulator) -> Any:
         simulator.world.set_licences(self.id, self.add, self.remove)
         return {}
+
+
+class TakeLicence(Operation, tag="take_licence"):
+    """Take a SKU from so many users at once, as a script gone wrong does; answers who had it.
+
+    What a group assigns goes by taking the user out of the group.
+    """
+
+    sku: str
+    users: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+    def apply(self, simulator: Simulator) -> Any:
+        world = simulator.world
+        held = sorted(world.holders.get(self.sku, ()))
+        if len(held) < self.users:
+            raise Refused(f"only {len(held)} users hold SKU {self.sku}")
+        chosen = held[: self.users]
+        out_of: defaultdict[str, list[str]] = defaultdict(list)
+        for user_id in chosen:
+            user = world.user(user_id)
+            if self.sku in user.direct:
+                world.set_licences(user_id, remove=(self.sku,))
+            for group_id, sku_id in user.inherited:
+                if sku_id == self.sku:
+                    out_of[group_id].append(user_id)
+        for group_id, members in out_of.items():
+            world.remove_from_group(group_id, members)
+        return {"users": chosen}
 
 
 class DeleteGroup(Operation, tag="delete_group"):
@@ -263,19 +293,32 @@ class SelfServiceReset(Operation, tag="self_service_reset"):
 
 
 class SetTenant(Operation, tag="set_tenant"):
-    """Set the application's roles, the administrators' switch, or the tenant's country."""
+    """Set the application's Graph permissions, the administrators' switch, or the tenant's country.
+
+    `roles` are all permissions that it has from now on; `revoke` takes some away, `grant` gives some.
+    """
 
     roles: tuple[str, ...] | None = None
+    revoke: tuple[str, ...] = ()
+    grant: tuple[str, ...] = ()
     admins_may_reset: bool | None = None
     country: str | msgspec.UnsetType | None = msgspec.UNSET
 
     def apply(self, simulator: Simulator) -> Any:
         world = simulator.world
-        if self.roles is not None:
-            world.roles = frozenset(self.roles)
+        roles = world.roles if self.roles is None else frozenset(self.roles)
+        if unknown := set(self.revoke) - roles:
+            raise Refused(f"the application has no {_listed(unknown)}; it has {_listed(roles)}")
+        roles = roles - set(self.revoke) | set(self.grant)
+        if self.roles is not None or roles != world.roles:
+            world.roles = roles
             simulator.roles_changed()
         if self.admins_may_reset is not None:
             world.admins_may_reset = self.admins_may_reset
         if self.country is not msgspec.UNSET:
             world.organization.country = self.country
-        return {}
+        return {"roles": sorted(world.roles)}
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -23,6 +23,7 @@ from sandbox.graph.operations import (
     SetScope,
     SetSku,
     SetTenant,
+    TakeLicence,
     UpdateUser,
 )
 from sandbox.graph.rates import Rates
@@ -46,7 +47,7 @@ class RefreshReport(Operation, tag="refresh_report"):
 
 
 class SetRates(Operation, tag="set_rates"):
-    """Change the given knobs (`rates.Rates`); answers all of them."""
+    """Change the given knobs (`rates.Rates` explains them), the others stay; answers all of them."""
 
     rates: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -57,7 +58,7 @@ class SetRates(Operation, tag="set_rates"):
 
 
 class PutFault(Operation, tag="put_fault"):
-    """Have the next matching calls fail (`faults.Fault`)."""
+    """Have the next matching calls fail (`faults.Fault` explains the fields)."""
 
     fault: Fault
 
@@ -218,6 +219,7 @@ AnyOperation = (
     | DeleteUser
     | RestoreUser
     | SetLicences
+    | TakeLicence
     | AddGroup
     | Members
     | SetGroupLicences

@@ -1,8 +1,10 @@
 """What the README and the docs show is true: commands run, links lead somewhere, named files are there."""
 
+import itertools
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -33,8 +35,8 @@ def shown_commands() -> set[str]:
         block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
     ]
     lines = {line for block in blocks for line in block.strip().splitlines()}
-    # `test_admin_examples.py` runs these, all of them.
-    return {line for line in lines if not line.startswith("python -m admin ")}
+    # `test_admin_examples.py` and `test_sandbox_page.py` run these, all of them.
+    return {line for line in lines if not line.startswith(("python -m admin ", "curl "))}
 
 
 def test_every_command_shown_has_a_test_that_runs_it() -> None:
@@ -115,6 +117,9 @@ def test_make_bench_and_make_soak_run_what_they_name(target: str, module: str, b
     subprocess.run([sys.executable, "-m", module, *briefly], cwd=ROOT, check=True, capture_output=True)
 
 
+WITH_ADMIN = "To use `python -m admin` on it, copy these two lines into another shell:\n"
+
+
 @pytest.mark.real
 @pytest.mark.timeout(120)
 def test_up_keeps_the_sandbox_running_until_interrupted() -> None:
@@ -133,20 +138,25 @@ def test_up_keeps_the_sandbox_running_until_interrupted() -> None:
         first = running.stdout.readline()
         assert first.startswith("app "), first
         assert health(base) in ("starting", "ok")
-        graph, control = (running.stdout.readline().split() for _ in range(2))
-        assert graph[0] == "graph"
-        assert set_loss_rate(control[2]) == 1.0
+        lines = list(itertools.takewhile(lambda line: line != WITH_ADMIN, running.stdout))
+        [control] = [line.split()[1] for line in lines if line.startswith("control ")]
+        with urllib.request.urlopen(control, timeout=10) as answer:  # noqa: S310 - http on loopback
+            assert json.load(answer)["operations"]
+        exports = [running.stdout.readline() for _ in range(2)]
+        assert [line.partition("=")[0] for line in exports] == [
+            f"export {name}" for name in re.findall(r"`export (\w+)=…`", (ROOT / "README.md").read_text())
+        ]
+        assert admin_works_after(exports) == 0
         os.kill(running.pid, signal.SIGINT)
         # Azurite and the host end one after the other, each in its own time on a busy machine.
         assert running.wait(90) == 0
 
 
-def set_loss_rate(address: str) -> float:
-    """Post what the README shows, as it shows it; the loss rate that answers."""
-    [shown] = re.findall(r"`(\{\"do\".*?\})`", (ROOT / "README.md").read_text())
-    with urllib.request.urlopen(address, data=shown.encode(), timeout=10) as answer:  # noqa: S310 - http on loopback
-        rate: float = json.load(answer)["loss_rate"]
-    return rate
+def admin_works_after(exports: list[str]) -> int:
+    """Copy the lines into a shell, as the README says; the exit code of a command of admin there."""
+    bare = {name: value for name, value in os.environ.items() if name not in ("TENANT_ID", "WATCH_STORAGE")}
+    script = "".join(exports) + shlex.join([sys.executable, "-m", "admin", "exception", "list"])
+    return subprocess.run(["/bin/sh", "-c", script], cwd=ROOT, env=bare, check=False).returncode
 
 
 def health(port: int) -> str:

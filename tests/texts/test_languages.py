@@ -100,6 +100,15 @@ def test_no_text_is_markup(texts: Catalogue) -> None:
         assert inert(bare), path
 
 
+@pytest.mark.parametrize("language", languages())
+def test_no_text_sends_an_administrator_to_a_file_of_the_source(language: str) -> None:
+    own = re.compile(r"\b(?:shared|functions|sandbox|tests|tools)/|\.(?:py|toml)\b")
+    lines = [
+        f"{path}: {text}" for path, text in texts_of(FOLDER / f"{language}.toml").items() if own.search(text)
+    ]
+    assert not lines, listed("These texts name a file of ours", lines)
+
+
 def test_a_time_is_said_to_be_utc_and_a_count_is_readable(texts: Catalogue) -> None:
     assert "UTC" in texts.moment(datetime(2017, 10, 24, 9, 5, tzinfo=UTC))
     assert re.fullmatch(r"1\D?234\D?567", texts.number(1234567))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.cards.drawing import CardBrowser
-from tools.draw_pictures import PICTURES, SHOWN, CardMissing, card_that_says, draw_cards
+from tools.draw_pictures import BOXES, PICTURES, SHOWN, CardMissing, card_that_says, draw_cards, flow
 from tools.few_colours import COLOURS, palette, small_png
 
 LARGEST = 60_000
@@ -50,6 +50,13 @@ def test_each_picture_is_drawn_from_its_card(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SHOWN)
 def test_each_picture_is_kept_and_small(name: str) -> None:
     assert 0 < (PICTURES / f"{name}.png").stat().st_size < LARGEST
+
+
+def test_the_flow_that_is_kept_is_the_one_that_is_drawn_and_names_every_part() -> None:
+    kept = (PICTURES / "flow.svg").read_text()
+    assert kept == flow()
+    assert all(f">{title}</text>" in kept for *_, title, _subtitle in BOXES.values())
+    assert {"Teams", "ticket system"} <= {title for *_, title, _subtitle in BOXES.values()}
 
 
 # --- few colours ----------------------------------------------------------------------------------------
