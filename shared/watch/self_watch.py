@@ -79,7 +79,10 @@ def _after(last: SelfLook | None, now: datetime) -> SelfLook:
 
 
 async def see(watch: Watch, look: SelfLook | None) -> Traces:
-    """Everything that `overdue` goes by. Raises what storage raises, `LedgerUnreadable`, `AgreedUnreadable`."""
+    """Everything that `overdue` goes by.
+
+    Raises what storage raises, `LedgerUnreadable` and `AgreedUnreadable`.
+    """
     return Traces(
         began_at=watch.manifest.created_at,
         record=(await watch.ledger.read_tenant()).record,
