@@ -100,6 +100,14 @@ def overdue(seen: Traces, settings: Settings, now: datetime) -> Mapping[str, str
     return {code: detail for code, detail in found.items() if detail is not None}
 
 
+def _intervals(every: timedelta) -> timedelta:
+    """How long a job may be missing that is due so often.
+
+    An interval may be shorter than that of the schedule by which all of them run: then none is late for it.
+    """
+    return max(LATE * every, STILL)
+
+
 def _late(seen: Traces, last: datetime, limit: timedelta, now: datetime) -> bool:
     """Whether what was done `last` is late by now, and the app ran long enough to have done it again."""
     up = seen.last_look.up_since if seen.last_look else None
@@ -122,7 +130,7 @@ def _facts(seen: Traces, settings: Settings, now: datetime) -> str | None:
     facts = seen.record.facts
     if facts is None or facts.observed_at is None:
         return detail("never-read") if _late(seen, seen.began_at, BEGUN_WITHIN, now) else None
-    late = _late(seen, facts.observed_at, LATE * settings.facts_every, now)
+    late = _late(seen, facts.observed_at, _intervals(settings.facts_every), now)
     return detail("last-read", at=stamp(facts.observed_at)) if late else None
 
 
@@ -139,7 +147,7 @@ def _registration(seen: Traces, settings: Settings, now: datetime) -> str | None
     # Without P1 there is no report; that is told as missing evidence once the last is too old.
     if evidence is None or evidence.read_at is None or evidence.status is EvidenceStatus.NOT_PREMIUM:
         return None
-    late = _late(seen, evidence.read_at, LATE * settings.registration_every, now)
+    late = _late(seen, evidence.read_at, _intervals(settings.registration_every), now)
     return detail("last-read-whole", at=stamp(evidence.read_at)) if late else None
 
 
@@ -147,7 +155,7 @@ def _delta(seen: Traces, settings: Settings, now: datetime) -> str | None:
     state = seen.delta
     if state is None or state.last_round_at is None or _follows(seen, "delta-overdue", "delta"):
         return None
-    if not _late(seen, state.last_round_at, LATE * settings.delta_every, now):
+    if not _late(seen, state.last_round_at, _intervals(settings.delta_every), now):
         return None
     code = "last-asked" if state.alive else "last-asked-lost"
     why = f" ({state.fault})" if state.fault else ""
@@ -174,7 +182,9 @@ def _sweep(seen: Traces, settings: Settings, now: datetime) -> str | None:
 
 def _errors(seen: Traces, settings: Settings, now: datetime) -> str | None:
     sweep = seen.record.sweep
-    if sweep is None or not _late(seen, seen.errors_at or sweep.started_at, LATE * settings.delta_every, now):
+    if sweep is None or not _late(
+        seen, seen.errors_at or sweep.started_at, _intervals(settings.delta_every), now
+    ):
         return None
     return detail("last-looked-at", at=stamp(seen.errors_at)) if seen.errors_at else detail("never-looked-at")
 
@@ -197,11 +207,11 @@ def _named_groups(seen: Traces, settings: Settings, now: datetime) -> str | None
     due = seen.named - put_off
     times = {group: _tried_at(seen.record, group) for group in sorted(due)}
     oldest = min((at for at in times.values() if at), default=None)
-    if oldest and _late(seen, oldest, LATE * settings.registration_every, now):
+    if oldest and _late(seen, oldest, _intervals(settings.registration_every), now):
         return detail("last-read", at=stamp(oldest))
     since = seen.last_look.untried if seen.last_look else {}
     newest = max((at for at in times.values() if at), default=None)
-    soon = LATE * settings.delta_every
+    soon = _intervals(settings.delta_every)
     if newest and not _late(seen, newest, soon, now):
         return None
     never = [

@@ -174,6 +174,17 @@ def test_a_group_that_nobody_names_any_more_is_not_missed() -> None:
     assert found(fresh(record=record(named={"g": NamedGroup(evidence=old)}), named=frozenset())) == {}
 
 
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [("FACTS_EVERY", "facts"), ("DELTA_EVERY", "delta"), ("REGISTRATION_EVERY", "registration")],
+)
+def test_an_interval_shorter_than_the_schedule_makes_nobody_late(setting: str, name: str) -> None:
+    often = load({**GOOD, setting: "1m"})
+    assert overdue(working(lambda one: NOW - 29 * MINUTE if one == name else NOW), often, NOW) == {}
+    late = overdue(working(lambda one: NOW - 31 * MINUTE if one == name else NOW), often, NOW)
+    assert set(late) == {f"{name}-overdue"}
+
+
 # --- what never began, and what stands still --------------------------------------------------------------
 
 
