@@ -7,7 +7,7 @@ from pathlib import Path
 
 from admin.connection import Desk, WrongInput, wrong
 from admin.intake import Unreadable, Written, listed, understood
-from admin.people import by_sign_in_name, group_names, people
+from admin.people import by_sign_in_name, groups_of, people
 from admin.showing import Shown, as_csv, as_json, print_list
 from admin.words import fault, say, texts
 from shared.notify import agreed
@@ -67,6 +67,9 @@ async def show(desk: Desk, form: str, now: datetime, *, ended: bool) -> None:
         sys.stdout.buffer.write(as_csv(rows).encode())
     elif rows:
         print_list(rows)
+        for one in rows:
+            if one.most and one.ended_at is None:
+                print(_most_users(one))
     else:
         print(say("none"))
 
@@ -106,15 +109,25 @@ async def _say_agreed(desk: Desk, made: Sequence[Agreed], now: datetime) -> None
             print(say("replaces", id=replaced))
         if shown.subject_type == "user" and shown.subject_id not in known:
             print(say("unknown_yet", id=shown.subject_id))
-        if shown.subject_type == "group":
+        if shown.most:
+            print(_most_users(shown))
+        elif shown.users is not None and shown.everybody is not None:
+            number = texts().number
+            print(say("group_counted", n=number(shown.users), all=number(shown.everybody)))
+        elif shown.subject_type == "group":
             print(say("group_read"))
+
+
+def _most_users(one: Shown) -> str:
+    number = texts().number
+    return say("most_users", id=one.id, n=number(one.users or 0), all=number(one.everybody or 0))
 
 
 async def _named(desk: Desk, exemptions: Sequence[Exemption], now: datetime) -> list[Shown]:
     """As they are shown, with the names that the ledger has."""
     users = await people(desk, {one.subject_id for one in exemptions if one.subject_type == "user"})
-    groups = await group_names(desk) if any(one.subject_type == "group" for one in exemptions) else {}
-    return [Shown.of(one, users, groups, now) for one in exemptions]
+    groups = await groups_of(desk, {one.subject_id for one in exemptions if one.subject_type == "group"})
+    return [Shown.of(one, users, groups, desk.rules.kinds.get(one.kind), now) for one in exemptions]
 
 
 def on_command_line(

@@ -11,7 +11,8 @@ import msgspec
 
 from admin.connection import Desk
 from shared.graph.parallel import few_at_a_time
-from shared.ledger.manifest import TENANT, Paths
+from shared.ledger import members
+from shared.ledger.manifest import TENANT, Paths, members_path
 from shared.ledger.records import TenantRecord
 from shared.ledger.shards import LedgerUnreadable, decode, shard_names, shard_of
 from shared.notify.names import Person
@@ -71,13 +72,48 @@ async def people(desk: Desk, user_ids: Collection[str]) -> dict[str, Person]:
     return found
 
 
-async def group_names(desk: Desk) -> Mapping[str, str]:
-    """The display names of the groups that assign licences, by id: the watch knows no other names."""
-    manifest = await desk.manifest()
+class Groups(msgspec.Struct, frozen=True):
+    """What is known of groups, by id: display names, and how many users there are in them.
+
+    `everybody`: how many users the tenant has; None where they were never counted.
+    """
+
+    names: Mapping[str, str] = {}
+    users: Mapping[str, int] = {}
+    everybody: int | None = None
+
+    def holds_most(self, group_id: str) -> bool:
+        """Whether more than half of all users are known to be in it."""
+        return 2 * self.users.get(group_id, 0) > (self.everybody or 0) > 0
+
+
+async def groups_of(desk: Desk, group_ids: Collection[str]) -> Groups:
+    """What is known of these groups. Names are those of groups that assign licences: no others are known.
+
+    Users are counted where an exception or a route names the group already, or where it assigns licences and
+    no group is in it: the lists of other groups that assign have only who is in them directly.
+    """
+    manifest = await desk.manifest() if group_ids else None
     path = Paths(manifest).book(TENANT) if manifest else ""
     stored = await desk.storage.ledger.read(path) if path else None
-    facts = decode(stored.data, TenantRecord, path).facts if stored else None
-    return {key: group.display_name for key, group in facts.groups.items()} if facts else {}
+    if stored is None:
+        return Groups()
+    record = decode(stored.data, TenantRecord, path)
+    licensing = record.facts.groups if record.facts else {}
+    users: dict[str, int] = {}
+    for group_id in sorted(set(group_ids)):
+        named, assigns = record.named.get(group_id), licensing.get(group_id)
+        counted = named.counted if named else None
+        if counted is None and assigns and assigns.members_at and not assigns.nested:
+            listed = await desk.storage.evidence.read(members_path(desk.tenant_id, group_id))
+            counted = members.count(listed.data) if listed else None
+        if counted is not None:
+            users[group_id] = counted
+    return Groups(
+        names={key: group.display_name for key, group in licensing.items()},
+        users=users,
+        everybody=record.totals.users if record.totals else None,
+    )
 
 
 async def _read(desk: Desk, path: str) -> _Shard:

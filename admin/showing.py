@@ -15,9 +15,12 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from admin.people import Groups
 from admin.words import say, texts
+from shared.model import SubjectType
 from shared.notify.exemptions import Exemption
 from shared.notify.names import Person
+from shared.rules.kinds import KindRow
 from shared.texts.cells import table
 from shared.texts.plain import one_line
 
@@ -29,7 +32,11 @@ _TABLE_FROM = 140
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """An exception with the names that belong to it, as they are: whoever prints them makes them harmless."""
+    """An exception with the names that belong to it, as they are: whoever prints them makes them harmless.
+
+    `users`: how many there are in the group it is of, `everybody`: in the tenant; None where not known.
+    `most`: whether it covers more than half of all users.
+    """
 
     id: str
     kind_code: str
@@ -43,25 +50,32 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
     ended_at: datetime | None
     state: str
+    users: int | None = None
+    everybody: int | None = None
+    most: bool = False
 
     @classmethod
     def of(
-        cls, one: Exemption, users: Mapping[str, Person], groups: Mapping[str, str], now: datetime
+        cls, one: Exemption, users: Mapping[str, Person], groups: Groups, kind: KindRow | None, now: datetime
     ) -> Self:
-        """`users` and `groups`: names by id, as far as they are known."""
+        """`users`: names by id, as far as they are known; `kind`: the one it names."""
+        of_users = one.subject_type == "group" and (kind is None or SubjectType.USER in kind.subjects)
         return cls(
             id=one.id,
             kind_code=one.kind,
             kind=_kind(one),
             subject_type=one.subject_type,
             subject_id=one.subject_id,
-            subject=_subject(one, users, groups),
+            subject=_subject(one, users, groups.names),
             owner=one.owner,
             reason=one.reason,
             created_at=one.created_at,
             until=one.until,
             ended_at=one.ended_at,
             state=_state(one, now),
+            users=groups.users.get(one.subject_id) if of_users else None,
+            everybody=groups.everybody,
+            most=of_users and groups.holds_most(one.subject_id),
         )
 
 
@@ -137,8 +151,15 @@ def _as_block(row: Shown) -> Group:
 
 def _cells(row: Shown) -> list[Text]:
     """In the order of `COLUMNS`. Text and not a plain string: in that, square brackets would be markup."""
-    cells = (row.id, row.kind, row.subject, row.owner, row.reason, _day(row.until), row.state)
+    cells = (row.id, row.kind, _whom(row), row.owner, row.reason, _day(row.until), row.state)
     return [Text(one_line(cell, 500)) for cell in cells]
+
+
+def _whom(row: Shown) -> str:
+    if row.users is None or row.everybody is None:
+        return row.subject
+    number = texts().number
+    return say("whom", "counted", whom=row.subject, n=number(row.users), all=number(row.everybody))
 
 
 def _day(at: datetime) -> str:
@@ -148,7 +169,7 @@ def _day(at: datetime) -> str:
 def as_csv(rows: Sequence[Shown]) -> str:
     """A file for a spreadsheet: UTF-8 with its mark, dates in ISO 8601."""
     header = ["id", "kind", "subject_type", "subject_id", "subject", "owner", "reason"]
-    header += ["created_at", "until", "ended_at", "state"]
+    header += ["created_at", "until", "ended_at", "state", "users"]
     return table(
         header,
         (
@@ -156,6 +177,7 @@ def as_csv(rows: Sequence[Shown]) -> str:
                 *(row.id, row.kind_code, row.subject_type, row.subject_id),
                 *(row.subject, row.owner, row.reason),
                 *(_stamp(row.created_at), _stamp(row.until), _stamp(row.ended_at), row.state),
+                "" if row.users is None else str(row.users),
             )
             for row in rows
         ),
@@ -175,6 +197,7 @@ def as_json(rows: Sequence[Shown]) -> str:
             "until": _stamp(row.until),
             "endedAt": _stamp(row.ended_at) or None,
             "state": row.state,
+            "users": row.users,
         }
         for row in rows
     ]

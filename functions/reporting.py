@@ -20,7 +20,9 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
     may = access.access_of(req.headers, watch.settings)
     if may is access.Access.REFUSED:
         return func.HttpResponse(
-            json.dumps({"error": access.REFUSED}), status_code=403, mimetype="application/json"
+            json.dumps({"error": access.refusal(watch.settings)}),
+            status_code=403,
+            mimetype="application/json",
         )
     seen = await health.look(watch)
     detailed = may is access.Access.DETAIL

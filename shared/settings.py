@@ -30,6 +30,13 @@ _WEEKDAY_AND_TIME = re.compile(rf"({'|'.join(_WEEKDAYS)}) ([01]\d|2[0-3]):([0-5]
 _PUBLIC_SCOPE = "https://graph.microsoft.com/.default"
 _FORM_OF_FILE = '{"Values": {"TENANT_ID": "…"}}'
 
+_SCHEDULES = {
+    "TELLING_SCHEDULE": "0 * * * * *",
+    "RECONCILE_SCHEDULE": "0 */5 * * * *",
+    "SUBSCRIPTIONS_SCHEDULE": "30 */15 * * * *",
+}
+"""Each timer's setting, and what to set it to: as `settings.example.json` does."""
+
 _GENERATE = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
 _TENANT = Remedy("tenant")
 _CLIENT = Remedy("client")
@@ -171,17 +178,23 @@ def load(environ: Mapping[str, str]) -> Settings:
         "client_state_previous": _client_state(read, "CLIENT_STATE_PREVIOUS"),
         "routes": _routes(read),
         "second_look": read.duration("SECOND_LOOK", "5m"),
-        "facts_every": read.duration("FACTS_EVERY", "1h"),
+        "facts_every": read.interval("FACTS_EVERY", "1h"),
         "facts_at_most_every": read.duration("FACTS_AT_MOST_EVERY", "1m"),
-        "registration_every": read.duration("REGISTRATION_EVERY", "24h"),
-        "delta_every": read.duration("DELTA_EVERY", "15m"),
-        "sweep_every": read.duration("SWEEP_EVERY", "7d"),
+        "registration_every": read.interval("REGISTRATION_EVERY", "24h"),
+        "delta_every": read.interval("DELTA_EVERY", "15m"),
+        "sweep_every": read.interval("SWEEP_EVERY", "7d"),
         "local_key": _local_key(read),
         # Set by App Service where its built-in authentication is on; only then is its header its own.
         "platform_signs_in": read.text("WEBSITE_AUTH_ENABLED").lower() == "true",
     }
-    for name in ("TELLING_SCHEDULE", "RECONCILE_SCHEDULE", "SUBSCRIPTIONS_SCHEDULE"):
-        _schedule(read, name)
+    # Sooner than that the facts are not read again, so they would be overdue for ever.
+    read.at_least("FACTS_EVERY", values["facts_every"], "FACTS_AT_MOST_EVERY", values["facts_at_most_every"])
+    # What is as old as that is believed no more: it must have been read again before.
+    for name in ("REGISTRATION_EVERY", "FACTS_EVERY"):
+        oldest = values["policy"].report_max_age
+        read.at_least("REPORT_MAX_AGE", oldest, name, values[name.lower()], longer=True)
+    for name, example in _SCHEDULES.items():
+        _schedule(read, name, {"example": example})
     _refuse_faults(read)
     base_url = values.pop("graph_url")
     return Settings(
@@ -347,8 +360,7 @@ def _telling(read: Reader) -> TellingSettings:
         names=read.choice("TEAMS_NAMES", "full", "full", "upn", "hidden"),
         language=_language(read),
     )
-    if telling.group_wait_max < telling.group_wait:
-        read.fault("GROUP_WAIT_MAX", Problem("short-wait"), Remedy("raise"))
+    read.at_least("GROUP_WAIT_MAX", telling.group_wait_max, "GROUP_WAIT", telling.group_wait)
     return telling
 
 
@@ -364,9 +376,8 @@ def _weekday_and_time(read: Reader, name: str, default: str) -> timedelta:
     return timedelta(days=_WEEKDAYS.index(found[1]), hours=int(found[2]), minutes=int(found[3]))
 
 
-def _schedule(read: Reader, name: str) -> None:
+def _schedule(read: Reader, name: str, example: Mapping[str, str]) -> None:
     """The host expands `%NAME%` in a timer by itself, so the setting must be there when it starts."""
-    example = {"example": "0 */5 * * * *"}
     value = read.required(name, Remedy("schedule", example))
     if value and len(value.split()) != 6:
         read.fault(name, Problem("not-six-fields", {"value": shown(value)}), Remedy("seconds-first", example))

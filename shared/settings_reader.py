@@ -66,6 +66,27 @@ class Reader:
             return timedelta(0)
         return timedelta(seconds=seconds)
 
+    def interval(self, name: str, default: str) -> timedelta:
+        """How often something is done: a length that is longer than nothing."""
+        length = self.duration(name, default)
+        if not length and not self.has_fault(name):
+            self.fault(name, Problem("no-interval"), _LENGTH)
+        return length
+
+    def has_fault(self, name: str) -> bool:
+        return any(one.setting == name for one in self.faults)
+
+    def at_least(
+        self, name: str, value: timedelta, other: str, least: timedelta, *, longer: bool = False
+    ) -> None:
+        """Where two lengths go together this one must be as long as the other, with `longer` longer."""
+        if self.has_fault(name) or self.has_fault(other):
+            return
+        if value < least:
+            self.fault(name, Problem("shorter", {"other": other}), Remedy("raise"))
+        elif longer and value == least:
+            self.fault(name, Problem("not-longer", {"other": other}), Remedy("raise"))
+
     def number(self, name: str, default: int, least: int, most: int) -> int:
         value = self.text(name, str(default))
         if not value.isdecimal() or not least <= int(value) <= most:

@@ -104,6 +104,14 @@ WRONG = [
     ("SECOND_LOOK", "5 min", "is not a length of time"),
     ("REPORT_GRACE", "2 days", "is not a length of time"),
     ("TELLING_SCHEDULE", None, "is missing"),
+    ("FACTS_EVERY", "30s", "is shorter than FACTS_AT_MOST_EVERY"),
+    ("FACTS_AT_MOST_EVERY", "2h", "is shorter than FACTS_AT_MOST_EVERY"),
+    ("FACTS_EVERY", "0s", "is no time at all"),
+    ("REGISTRATION_EVERY", "0d", "is no time at all"),
+    ("DELTA_EVERY", "0m", "is no time at all"),
+    ("SWEEP_EVERY", "0h", "is no time at all"),
+    ("REPORT_MAX_AGE", "12h", "is shorter than REGISTRATION_EVERY"),
+    ("REPORT_MAX_AGE", "24h", "is not longer than REGISTRATION_EVERY"),
     ("TELLING_SCHEDULE", "* * * * *", "has not six fields"),
     ("LOCAL_KEY", "k" * 40, "is for the sandbox only"),
 ]
@@ -112,7 +120,8 @@ WRONG = [
 @pytest.mark.parametrize(("name", "value", "problem"), WRONG)
 def test_each_wrong_setting_is_named_with_its_problem(name: str, value: str | None, problem: str) -> None:
     found = faults(**{name: value})
-    assert any(fault.startswith(f"{name}:") and problem in fault for fault in found), found
+    named = "FACTS_EVERY" if name == "FACTS_AT_MOST_EVERY" else name
+    assert any(fault.startswith(f"{named}:") and problem in fault for fault in found), found
 
 
 def test_every_fault_ends_with_a_remedy() -> None:
@@ -197,3 +206,28 @@ def test_a_length_of_time_beyond_reason_is_refused() -> None:
 def test_the_longest_group_wait_is_at_least_the_group_wait() -> None:
     found = faults(GROUP_WAIT="5m", GROUP_WAIT_MAX="1m")
     assert any(one.startswith("GROUP_WAIT_MAX: is shorter than GROUP_WAIT") for one in found)
+
+
+def test_of_two_lengths_one_of_which_is_none_only_that_is_told() -> None:
+    [fault] = faults(GROUP_WAIT_MAX="soon")
+    assert fault.startswith("GROUP_WAIT_MAX: is not a length of time")
+    [fault] = faults(FACTS_AT_MOST_EVERY="soon", FACTS_EVERY="1s")
+    assert fault.startswith("FACTS_AT_MOST_EVERY: ")
+
+
+def test_facts_are_read_again_before_they_are_too_old() -> None:
+    [fault] = faults(REPORT_MAX_AGE="12h", REGISTRATION_EVERY="6h", FACTS_EVERY="13h")
+    assert fault.startswith("REPORT_MAX_AGE: is shorter than FACTS_EVERY. Raise it")
+
+
+def test_lengths_that_go_together_may_be_alike() -> None:
+    settings = load({**GOOD, "FACTS_EVERY": "1m", "GROUP_WAIT": "10m", "REPORT_MAX_AGE": "25h"})
+    assert settings.facts_every == settings.facts_at_most_every
+
+
+@pytest.mark.parametrize("given", [None, "* * * * *"])
+def test_the_remedy_of_a_schedule_is_that_of_the_example_file(given: str | None) -> None:
+    example = json.loads((Path(__file__).parent.parent / "settings.example.json").read_text())["Values"]
+    for name in ("TELLING_SCHEDULE", "RECONCILE_SCHEDULE", "SUBSCRIPTIONS_SCHEDULE"):
+        [fault] = faults(**{name: given})
+        assert fault.endswith(f"such as {example[name]}")

@@ -44,6 +44,11 @@ class Packing:
         self._loose.clear()
 
 
+def count(packed: bytes) -> int:
+    """How many ids are in a packed list."""
+    return len(packed) // _SIZE
+
+
 def users(packed: bytes) -> Iterator[str]:
     """The ids of a packed list as Graph writes them, in order."""
     return map(_written, _each(packed))

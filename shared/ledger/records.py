@@ -212,6 +212,11 @@ class NamedGroup(Facts, frozen=True):
     put_off_until: datetime | None = None
     named_by: tuple[str, ...] = ()
 
+    @property
+    def counted(self) -> int | None:
+        """How many users there are in it; None where nobody has read them yet."""
+        return self.users if self.evidence.read_at is not None else None
+
 
 class TenantRecord(Book, frozen=True):
     """The tenant: facts, its own and its groups' findings, and how far the first reading is.

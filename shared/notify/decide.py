@@ -7,6 +7,7 @@ looked up in the table of `states.py`, and what is to be said becomes messages.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -57,9 +58,16 @@ def decide(table: Table, mutes: Sequence[MuteRow], telling: Telling, scene: Scen
     entries = {finding: one for finding, one in table.entries.items() if finding not in netted}
     first = scene.baseline_ended_at is None or not table.routes
     change = None if first else declared.declared_since(table, scene)
-    quiet = marked(entries, mutes, scene, table.exemptions.keys())
+    awaited = _awaited(table, scene)
+    waiting = _waiting(table, awaited, scene)
+    quiet = marked(entries, mutes, scene, table.exemptions.keys(), waiting)
     table = msgspec.structs.replace(
-        table, entries=quiet.entries, choices=scene.choices, read_as=scene.read_as, ran_at=scene.now
+        table,
+        entries=quiet.entries,
+        choices=scene.choices,
+        read_as=scene.read_as,
+        awaited=awaited,
+        ran_at=scene.now,
     )
     free = [] if first else _free(table, quiet)
     change, coming, change_due = _of_the_change(change, free, telling, scene)
@@ -82,6 +90,7 @@ def decide(table: Table, mutes: Sequence[MuteRow], telling: Telling, scene: Scen
         braked=braked,
         change=change,
         change_due=change_due,
+        waiting=waiting,
     )
     return _over_routes(run, tuple(netted))
 
@@ -94,6 +103,24 @@ def _netted(table: Table, scene: Scene) -> dict[str, None]:
         for one in table.entries.values()
         if not one.open and names.isdisjoint(one.told) and names.isdisjoint(one.doubt)
     }
+
+
+def _awaited(table: Table, scene: Scene) -> Mapping[str, datetime]:
+    """Since when each untried group of the routes keeps somebody waiting: not before there is news at all."""
+    if scene.baseline_ended_at is None:
+        return {}
+    return {group: table.awaited.get(group, scene.now) for group in sorted(scene.untried)}
+
+
+def _waiting(table: Table, awaited: Mapping[str, datetime], scene: Scene) -> frozenset[str]:
+    """The routes that have not begun because it is not known whom they take: of one of their groups nobody
+    has tried to read the members. Whoever should read them may be dead, so they wait for a while only."""
+    unknown = {group for group, since in awaited.items() if scene.now - since < scene.await_at_most}
+    return frozenset(
+        rule.name
+        for rule in scene.routes
+        if table.route(rule.name).baseline_told_at is None and not unknown.isdisjoint(rule.groups)
+    )
 
 
 def _free(table: Table, quiet: Quiet) -> list[Item]:

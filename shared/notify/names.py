@@ -26,7 +26,10 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
-    """Names by object id. `style` as `TEAMS_NAMES`; `product` names a SKU id."""
+    """Names by object id. `style` as `TEAMS_NAMES`; `product` names a SKU id.
+
+    `members`: how many users there are in a group, where somebody counted; `everybody`: in the tenant.
+    """
 
     texts: Catalogue
     style: str = "full"
@@ -34,6 +37,8 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     groups: Mapping[str, str] = {}
     product: Callable[[str], str] = str
     tenant: str = ""
+    members: Mapping[str, int] = {}
+    everybody: int | None = None
 
     def user(self, user_id: str) -> str:
         """A user as `style` allows."""

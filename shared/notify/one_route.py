@@ -28,13 +28,9 @@ _BASELINE = Silence(Reason.BASELINE)
 
 
 def baseline(run: Run, route: str, entries: Mapping[str, Entry]) -> tuple[list[Message], dict[str, Silence]]:
-    """Nothing before the first complete reading has ended; then one card. So it is on a route that is new.
-
-    A route for groups begins once somebody has tried to read them: before that it is not known whom it takes.
-    """
+    """Nothing before the first complete reading has ended; then one card. So it is on a route that is new."""
     ended = run.scene.baseline_ended_at
-    groups = (group for rule in run.scene.routes if rule.name == route for group in rule.groups)
-    if ended is None or not run.scene.untried.isdisjoint(groups):
+    if ended is None or route in run.waiting:
         return [], dict.fromkeys(entries, _BASELINE)
     new_route = any(one.baseline_told_at for one in run.table.routes.values())
     counted = [

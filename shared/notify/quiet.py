@@ -37,10 +37,14 @@ class Quiet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def marked(
-    entries: Mapping[str, Entry], mutes: Sequence[MuteRow], scene: Scene, agreed: Collection[str]
+    entries: Mapping[str, Entry],
+    mutes: Sequence[MuteRow],
+    scene: Scene,
+    agreed: Collection[str],
+    waiting: Collection[str] = (),
 ) -> Quiet:
     """Note what hinders each open finding now, and since when. `agreed`: the exceptions that were in force
-    at the last run; only their end is news."""
+    at the last run; only their end is news. `waiting`: routes that take nothing yet."""
     now = scene.now
     causes = Causes(entries.values(), mutes)
     in_force = [one for one in scene.exemptions if one.holds(now)]
@@ -52,7 +56,7 @@ def marked(
         found[finding] = entry if hindrance == entry.quiet else _noted(entry, hindrance, now)
     return Quiet(
         entries=found,
-        routes={finding: _routes(entry, scene) for finding, entry in found.items()},
+        routes={finding: _routes(entry, scene, waiting) for finding, entry in found.items()},
         ending=tuple(one for one in in_force if _ends_soon(one, now)),
         ended=tuple(over),
         uncovered=_uncovered(found.values(), over, scene) if over else {},
@@ -80,11 +84,15 @@ def _noted(entry: Entry, hindrance: str, now: datetime) -> Entry:
     return msgspec.structs.replace(entry, quiet=hindrance, quiet_since=entry.quiet_since or now)
 
 
-def _routes(entry: Entry, scene: Scene) -> tuple[str, ...]:
-    """Where it is told: on the routes that take it, and where people have heard of it."""
+def _routes(entry: Entry, scene: Scene, waiting: Collection[str]) -> tuple[str, ...]:
+    """Where it is told: on the routes that take it, and where people have heard of it.
+
+    A route that waits takes nothing: meanwhile nobody would hear of it.
+    """
     if len(scene.routes) == 1:
         return (DEFAULT,) if scene.routes[0].name == DEFAULT else (scene.routes[0].name,)
-    taking = routes_of(entry, scene.routes, scene.memberships)
+    begun = [one for one in scene.routes if one.name not in waiting] if waiting else scene.routes
+    taking = routes_of(entry, begun, scene.memberships)
     known = [one.name for one in scene.routes if entry.heard_of(one.name) and one.name not in taking]
     return (*taking, *known)
 

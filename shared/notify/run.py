@@ -19,7 +19,8 @@ _SEVERITIES = (Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What every stage may look at. `held`: finding id to what holds it back."""
+    """What every stage may look at. `held`: finding id to what holds it back. `waiting`: routes that have
+    not begun, since it is not known yet whom they take."""
 
     table: Table
     telling: Telling
@@ -29,6 +30,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     braked: Braked
     change: Declared | None
     change_due: bool
+    waiting: frozenset[str] = frozenset()
 
 
 def moment_of(entry: Entry, route: str) -> Moment | None:

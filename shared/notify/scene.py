@@ -53,10 +53,11 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     `baseline_ended_at`: when the first complete reading ended, None before it. `holds`: ids of users who are
     members of a group whose licensing job is running. `routes`: all of them. `exemptions`: all agreed ones,
     those that have ended too. `memberships`: user id to the groups that exceptions and routes name;
-    `untried`: those of the routes that nobody has tried to read yet. `users`: how many there are, None if not
-    counted. `reading`: the last complete one, if any; `reading_began`: when the newest began, which may be
-    under way. `release`: the last order of an administrator. `choices`: the policy's fields as text;
-    `read_as`: how each SKU is read. `settled`: everybody was judged under these.
+    `untried`: those of the routes that nobody has tried to read yet; a new route waits for them, for
+    `await_at_most`. `users`: how many there are, None if not counted. `reading`: the last complete one, if
+    any; `reading_began`: when the newest began, which may be under way. `release`: the last order of an
+    administrator. `choices`: the policy's fields as text; `read_as`: how each SKU is read. `settled`:
+    everybody was judged under these.
     """
 
     now: datetime
@@ -66,6 +67,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     exemptions: tuple[Exemption, ...] = ()
     memberships: Mapping[str, frozenset[str]] = {}
     untried: frozenset[str] = frozenset()
+    await_at_most: timedelta = timedelta(minutes=45)
     users: int | None = None
     reading: Reading | None = None
     reading_began: datetime | None = None

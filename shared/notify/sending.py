@@ -135,6 +135,8 @@ class Sender:
                 sku, facts.skus[sku].part_number if sku in facts.skus else ""
             ),
             tenant=facts.display_name,
+            members={one: n for one, group in record.named.items() if (n := group.counted) is not None},
+            everybody=record.totals.users if record.totals else None,
         )
         totals, sweep = record.totals, record.sweep
         backdrop = Backdrop(

@@ -19,6 +19,9 @@ from shared.rules.policy import Policy
 from shared.settings import Settings, TellingSettings
 from shared.storage import Storage
 
+AWAITED_INTERVALS = 3
+"""So many times `DELTA_EVERY` a new route waits for its groups: who reads them shares delta's timer."""
+
 
 def patience(settings: TellingSettings) -> Telling:
     """The part of the settings that the decision reads."""
@@ -72,6 +75,7 @@ async def scene(
         exemptions=exemptions,
         memberships=await memberships(storage, tenant_id, named, users) if named else {},
         untried=_untried(routes, record),
+        await_at_most=AWAITED_INTERVALS * settings.delta_every,
         users=record.totals.users if record.totals else None,
         reading=Reading(started_at=complete[0], ended_at=complete[1]) if complete else None,
         reading_began=sweep.started_at if sweep else None,

@@ -113,7 +113,7 @@ class Table(Facts, frozen=True):
 
     `routes` by name. `all_read_at`: when every book, not only the named ones, was last read from its cursor.
     `ran_at`: the last run. `choices`: the policy's fields as that run knew them; `read_as`: how each SKU was
-    read then, by digest.
+    read then, by digest. `awaited`: groups of routes that nobody had tried to read, and since when.
     """
 
     entries: Mapping[str, Entry] = {}
@@ -125,6 +125,7 @@ class Table(Facts, frozen=True):
     exemptions: Mapping[str, ExemptionMemory] = {}
     choices: Mapping[str, str] = {}
     read_as: Mapping[str, str] = {}
+    awaited: Mapping[str, datetime] = {}
     all_read_at: datetime | None = None
     ran_at: datetime | None = None
 

@@ -14,17 +14,11 @@ from typing import Any
 import msgspec
 
 from shared.settings import Settings
+from shared.texts.catalogue import catalogue
 
 ROLE = "Watch.Read"
 PRINCIPAL_HEADER = "x-ms-client-principal"
 KEY_HEADER = "x-watch-key"
-
-
-REFUSED = (
-    "What you sent does not entitle you to see the detail. It needs a sign-in with the app role Watch.Read; "
-    "in the sandbox, the header X-Watch-Key with the key that `python -m sandbox up` prints."
-)
-"""One sentence for whoever meant to see the detail; the same whatever was wrong, and wherever it is asked."""
 
 
 class Access(StrEnum):
@@ -59,6 +53,17 @@ def access_of(headers: Mapping[str, Any], settings: Settings) -> Access:
     if _has_role(principal):
         return Access.DETAIL
     return Access.REFUSED if key or principal else Access.WORD
+
+
+def refusal(settings: Settings) -> str:
+    """One sentence for whoever meant to see the detail, in the language that is set.
+
+    The same whatever was wrong, and wherever it is asked.
+    """
+    texts = catalogue(settings.telling.language)
+    return texts.text(
+        "health", "not_entitled", role=ROLE, header="X-Watch-Key", command="python -m sandbox up"
+    )
 
 
 def _has_role(header: str) -> bool:

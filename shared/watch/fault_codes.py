@@ -11,6 +11,7 @@ Overdue = Literal[
     "delta-overdue",
     "sweep-overdue",
     "errors-overdue",
+    "named-groups-overdue",
     "subscriptions-overdue",
     "subscription-missing",
     "notifications-silent",

@@ -20,7 +20,7 @@ from shared.watch.overdue import SelfLook, Traces, never_read, refused, stamp, u
 from shared.watch.reach.registration import Progress
 from shared.watch.reach.registration_state import REPORT
 from shared.watch.subscription_memory import Kept
-from shared.watch.users.delta_state import Delta
+from shared.watch.users.delta_state import Delta, Gap
 
 DELIVERED_WITHIN = timedelta(hours=4)
 """How long Graph tries to deliver a notification (Microsoft Graph: change notifications through webhooks)."""
@@ -130,9 +130,15 @@ def delta_shown(state: Delta | None) -> dict[str, Any]:
         "lost_at": state.lost_at,
         "fault": state.fault,
         "poison_taken_up": state.poison,
-        "gap": msgspec.to_builtins(state.gap) if state.gap else None,
-        "gaps": msgspec.to_builtins(state.gaps),
+        "gap": _gap_shown(state.gap) if state.gap else None,
+        "gaps": [_gap_shown(one) for one in state.gaps],
     }
+
+
+def _gap_shown(gap: Gap) -> dict[str, Any]:
+    """What is zero is left out: a time of 0 seconds would read as one that was measured."""
+    built: dict[str, Any] = msgspec.to_builtins(gap)
+    return {name: value for name, value in built.items() if value}
 
 
 # --- subscriptions ------------------------------------------------------------------------------------------

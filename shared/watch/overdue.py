@@ -4,7 +4,7 @@ A job that is dead can't note its own death. So another one looks at what all of
 (`self_watch`), and health shows the very same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -51,18 +51,20 @@ class Stranded(msgspec.Struct, frozen=True):
 class SelfLook(msgspec.Struct, frozen=True, kw_only=True):
     """The last look of the watch at itself, at `at`, so long after the one before; `up_since`: see `up`.
 
-    `outboxes`: books that had unpublished news, by name.
+    `outboxes`: books that had unpublished news, by name. `untried`: groups that something names and nobody
+    had tried to read, by id, and since when.
     """
 
     at: datetime
     up_since: datetime
     gap: timedelta = timedelta(0)
     outboxes: Mapping[str, Stranded] = {}
+    untried: Mapping[str, datetime] = {}
 
 
 class Traces(msgspec.Struct, frozen=True, kw_only=True):
     """What all jobs left behind. `began_at`: the ledger's beginning; `errors_at`: the last look at licence
-    errors; each is None where there is nothing yet."""
+    errors; each is None where there is nothing yet. `named`: the groups that exceptions and routes name."""
 
     began_at: datetime
     record: TenantRecord
@@ -72,6 +74,7 @@ class Traces(msgspec.Struct, frozen=True, kw_only=True):
     calls: Sums | None = None
     errors_at: datetime | None = None
     last_look: SelfLook | None = None
+    named: frozenset[str] = frozenset()
 
 
 def overdue(seen: Traces, settings: Settings, now: datetime) -> Mapping[str, str]:
@@ -87,6 +90,7 @@ def overdue(seen: Traces, settings: Settings, now: datetime) -> Mapping[str, str
         "delta-overdue": _delta(seen, settings, now),
         "sweep-overdue": _sweep(seen, settings, now),
         "errors-overdue": _errors(seen, settings, now),
+        "named-groups-overdue": _named_groups(seen, settings, now),
         "subscriptions-overdue": _subscriptions(seen, now),
         "subscription-missing": _missing(seen, now),
         "notifications-silent": _silent(seen, now),
@@ -94,6 +98,14 @@ def overdue(seen: Traces, settings: Settings, now: datetime) -> Mapping[str, str
         "outbox-stranded": _stranded(seen, now),
     }
     return {code: detail for code, detail in found.items() if detail is not None}
+
+
+def _intervals(every: timedelta) -> timedelta:
+    """How long a job may be missing that is due so often.
+
+    An interval may be shorter than that of the schedule by which all of them run: then none is late for it.
+    """
+    return max(LATE * every, STILL)
 
 
 def _late(seen: Traces, last: datetime, limit: timedelta, now: datetime) -> bool:
@@ -118,7 +130,7 @@ def _facts(seen: Traces, settings: Settings, now: datetime) -> str | None:
     facts = seen.record.facts
     if facts is None or facts.observed_at is None:
         return detail("never-read") if _late(seen, seen.began_at, BEGUN_WITHIN, now) else None
-    late = _late(seen, facts.observed_at, LATE * settings.facts_every, now)
+    late = _late(seen, facts.observed_at, _intervals(settings.facts_every), now)
     return detail("last-read", at=stamp(facts.observed_at)) if late else None
 
 
@@ -135,7 +147,7 @@ def _registration(seen: Traces, settings: Settings, now: datetime) -> str | None
     # Without P1 there is no report; that is told as missing evidence once the last is too old.
     if evidence is None or evidence.read_at is None or evidence.status is EvidenceStatus.NOT_PREMIUM:
         return None
-    late = _late(seen, evidence.read_at, LATE * settings.registration_every, now)
+    late = _late(seen, evidence.read_at, _intervals(settings.registration_every), now)
     return detail("last-read-whole", at=stamp(evidence.read_at)) if late else None
 
 
@@ -143,7 +155,7 @@ def _delta(seen: Traces, settings: Settings, now: datetime) -> str | None:
     state = seen.delta
     if state is None or state.last_round_at is None or _follows(seen, "delta-overdue", "delta"):
         return None
-    if not _late(seen, state.last_round_at, LATE * settings.delta_every, now):
+    if not _late(seen, state.last_round_at, _intervals(settings.delta_every), now):
         return None
     code = "last-asked" if state.alive else "last-asked-lost"
     why = f" ({state.fault})" if state.fault else ""
@@ -170,9 +182,52 @@ def _sweep(seen: Traces, settings: Settings, now: datetime) -> str | None:
 
 def _errors(seen: Traces, settings: Settings, now: datetime) -> str | None:
     sweep = seen.record.sweep
-    if sweep is None or not _late(seen, seen.errors_at or sweep.started_at, LATE * settings.delta_every, now):
+    if sweep is None or not _late(
+        seen, seen.errors_at or sweep.started_at, _intervals(settings.delta_every), now
+    ):
         return None
     return detail("last-looked-at", at=stamp(seen.errors_at)) if seen.errors_at else detail("never-looked-at")
+
+
+def untried(record: TenantRecord, named: Iterable[str]) -> list[str]:
+    """Those of the named groups that nobody has tried to read, in order; none while nothing can be read."""
+    if record.facts is None:
+        return []
+    return sorted(group for group in named if _tried_at(record, group) is None)
+
+
+def _tried_at(record: TenantRecord, group: str) -> datetime | None:
+    return record.named[group].evidence.tried_at if group in record.named else None
+
+
+def _named_groups(seen: Traces, settings: Settings, now: datetime) -> str | None:
+    """A new one is read within minutes, all of them as often as the report. One that Graph puts off is not
+    late, and while others are read whoever reads them is alive."""
+    put_off = {key for key, one in seen.record.named.items() if one.put_off_until and one.put_off_until > now}
+    due = seen.named - put_off
+    times = {group: _tried_at(seen.record, group) for group in sorted(due)}
+    oldest = min((at for at in times.values() if at), default=None)
+    if oldest and _late(seen, oldest, _intervals(settings.registration_every), now):
+        return detail("last-read", at=stamp(oldest))
+    since = seen.last_look.untried if seen.last_look else {}
+    newest = max((at for at in times.values() if at), default=None)
+    soon = _intervals(settings.delta_every)
+    if newest and not _late(seen, newest, soon, now):
+        return None
+    never = [
+        group
+        for group in untried(seen.record, due)
+        if group in since and _late(seen, since[group], soon, now)
+    ]
+    if not never:
+        return None
+    shown = ", ".join(never[:5])
+    more = len(never) - 5
+    return (
+        detail("groups-never-read-more", ids=shown, n=more)
+        if more > 0
+        else detail("groups-never-read", ids=shown)
+    )
 
 
 def refused(record: TenantRecord, settings: Settings) -> Mapping[str, str]:

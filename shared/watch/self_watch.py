@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared.watch import details, subscription_memory, unwell
+from shared.watch import details, overdue, subscription_memory, unwell
 from shared.watch.fault_codes import OVERDUE
 from shared.watch.hearing import calls
 from shared.watch.licensing import errors
-from shared.watch.overdue import SelfLook, Stranded, Traces, overdue
+from shared.watch.overdue import SelfLook, Stranded, Traces
 from shared.watch.parts import Watch
-from shared.watch.reach import registration_state
+from shared.watch.reach import named_groups, registration_state
 from shared.watch.users import delta_state
 
 log = logging.getLogger("watch.self")
@@ -55,10 +55,12 @@ async def _look_if_due(watch: Watch) -> bool:
     # Before anything can fail: a look that fails is not to be tried every minute.
     await _remember(watch, look)
     outboxes = await _outboxes(watch, look.outboxes, now)
-    if outboxes != look.outboxes:
-        look = msgspec.structs.replace(look, outboxes=outboxes)
+    seen = await see(watch, look)
+    untried = {one: look.untried.get(one, now) for one in overdue.untried(seen.record, seen.named)}
+    if outboxes != look.outboxes or untried != look.untried:
+        look = msgspec.structs.replace(look, outboxes=outboxes, untried=untried)
         await _remember(watch, look)
-    found = overdue(await see(watch, look), watch.settings, now)
+    found = overdue.overdue(msgspec.structs.replace(seen, last_look=look), watch.settings, now)
     for code, detail in found.items():
         log.warning("%s: %s", code, details.for_the_log(detail))
     await unwell.note(watch, {code: found.get(code) for code in OVERDUE})
@@ -72,11 +74,15 @@ def _after(last: SelfLook | None, now: datetime) -> SelfLook:
     gap = now - last.at
     # A telling timer that comes once an hour is no app that stands still once an hour.
     stood = gap > max(STOOD, 2 * last.gap)
-    return SelfLook(at=now, up_since=now if stood else last.up_since, gap=gap, outboxes=last.outboxes)
+    up_since = now if stood else last.up_since
+    return msgspec.structs.replace(last, at=now, up_since=up_since, gap=gap)
 
 
 async def see(watch: Watch, look: SelfLook | None) -> Traces:
-    """Everything that `overdue` goes by. Raises what storage raises, and `LedgerUnreadable`."""
+    """Everything that `overdue` goes by.
+
+    Raises what storage raises, `LedgerUnreadable` and `AgreedUnreadable`.
+    """
     return Traces(
         began_at=watch.manifest.created_at,
         record=(await watch.ledger.read_tenant()).record,
@@ -86,6 +92,7 @@ async def see(watch: Watch, look: SelfLook | None) -> Traces:
         calls=await calls.recall(watch),
         errors_at=await errors.tried_at(watch),
         last_look=look,
+        named=frozenset(await named_groups.named_groups(watch)),
     )
 
 

@@ -3,13 +3,21 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from shared.ledger.manifest import exceptions_path
+from shared.ledger.ledger import Ledger
+from shared.ledger.manifest import exceptions_path, members_path
+from shared.ledger.members import Packing
+from shared.ledger.records import NamedGroup
+from shared.model import Evidence, LicensingGroup, TenantFacts, Totals
 from shared.notify.proposals import end_of_day
+from shared.rules.loader import load_rules
+from shared.storage import Storage
 from tests.admin.shell import Shell
-from tests.ledger.readings import TENANT_ID, user_id
+from tests.ledger.readings import TENANT_ID, after, user_id
 
 pytestmark = pytest.mark.real
 
@@ -58,6 +66,75 @@ def test_a_group_the_tenant_and_a_kind_alone_can_be_excepted(shell: Shell) -> No
     }
     whom = {one["subject"]["name"] for one in shell.listed()}
     assert whom == {f"group {GROUP}", "the tenant", "everybody"}
+
+
+def knows(shell: Shell, **fields: Any) -> None:
+    """The watch has read so much of the tenant."""
+
+    async def write(storage: Storage) -> None:
+        ledger = Ledger(storage, TENANT_ID, load_rules(), now=lambda: after(20))
+        await ledger.commit_tenant(lambda record: (msgspec.structs.replace(record, **fields), ()), after(20))
+
+    shell.with_storage(write)
+
+
+def read_group(users: int) -> NamedGroup:
+    return NamedGroup(evidence=Evidence(read_at=after(10), tried_at=after(10)), users=users)
+
+
+ATTENTION = "Attention: {id} covers {n} of all 1,000 users."
+
+
+def test_of_a_group_it_is_said_how_many_users_it_covers_as_soon_as_that_is_known(shell: Shell) -> None:
+    knows(shell, totals=Totals(users=1000))
+    added = shell.run(*ADD, "--group", GROUP)
+    assert added.out.splitlines()[1].startswith("The members of the group are read within minutes;")
+    [one] = shell.listed()
+    assert one["users"] is None
+    knows(shell, named={GROUP: read_group(420)})
+    [one] = shell.listed()
+    assert one["users"] == 420
+    text = shell.run("exception", "list", COLUMNS="300").out
+    assert f"group {GROUP}, 420 of 1,000 users" in text
+    assert "Attention" not in text
+    csv = shell.run("exception", "list", "--csv").out.splitlines()
+    assert (csv[0].endswith(',"users"'), csv[1].endswith(',"420"')) == (True, True)
+    again = shell.run(*ADD, "--group", GROUP, "--kind", "coverage")
+    assert again.out.splitlines()[1:] == [
+        "It covers 420 of all 1,000 users now, and whoever is put into the group."
+    ]
+
+
+@pytest.mark.parametrize(("users", "attention"), [(500, False), (501, True), (1000, True)])
+def test_attention_is_called_to_an_exception_of_a_group_with_most_users(
+    shell: Shell, users: int, attention: bool
+) -> None:
+    knows(shell, totals=Totals(users=1000), named={GROUP: read_group(users)})
+    added = shell.run(*ADD, "--group", GROUP)
+    assert (added.code, added.err) == (0, "")
+    [one] = shell.listed()
+    sentence = ATTENTION.format(id=one["id"], n=f"{users:,}")
+    assert (sentence in added.out) is attention
+    assert (sentence in shell.run("exception", "list", COLUMNS="300").out) is attention
+    assert ("Attention" in shell.run(*ADD, "--group", GROUP, "--kind", "licence-errors").out) is False
+
+
+def test_a_group_that_assigns_licences_is_counted_before_it_is_read_for_the_exception(shell: Shell) -> None:
+    group = LicensingGroup(id=GROUP, display_name="Licensing EMS", members_at=after(5))
+    packing = Packing()
+    packing.add(user_id(number) for number in range(1, 8))
+
+    async def write(storage: Storage) -> None:
+        await storage.evidence.put(members_path(TENANT_ID, GROUP), packing.packed(), gzip=False)
+
+    shell.with_storage(write)
+    knows(shell, totals=Totals(users=8), facts=TenantFacts(tenant_id=TENANT_ID, groups={GROUP: group}))
+    assert "covers 7 of all 8 users" in shell.run(*ADD, "--group", GROUP).out
+    assert f"group Licensing EMS ({GROUP}), 7 of 8 users" in shell.run("exception", "list", COLUMNS="300").out
+    # Who is in a group in it is covered too, and not on that list.
+    outer = msgspec.structs.replace(group, nested=("5f000000-0000-4000-8000-00000000000b",))
+    knows(shell, facts=TenantFacts(tenant_id=TENANT_ID, groups={GROUP: outer}))
+    assert [one["users"] for one in shell.listed()] == [None]
 
 
 def test_a_date_is_the_last_day_that_is_covered(shell: Shell) -> None:

@@ -98,6 +98,18 @@ def test_many_that_have_ended_are_listed_with_what_to_do() -> None:
     assert commands_of(payload)[0] == "python -m admin exception list --all"
 
 
+@pytest.mark.parametrize("form", [DIGEST, ENDING])
+def test_an_exception_of_a_group_says_how_many_users_it_covers_where_that_is_known(form: str) -> None:
+    one = exemption(subject_type="group", subject_id=GROUP_ID, kind="")
+    about = digest(exceptions=(one,)) if form == DIGEST else one
+    counted = msgspec.structs.replace(names(), members={GROUP_ID: 1234}, everybody=1300)
+    message = Message(form=form, items=() if form == DIGEST else many(2), about=about)
+    assert "Licensing EMS and everyone in it (1,234 of 1,300 users)" in text_of(card_of(message, counted))
+    unread = msgspec.structs.replace(counted, members={})
+    assert "Licensing EMS and everyone in it" in text_of(card_of(message, unread))
+    assert "1,300" not in text_of(card_of(message, unread))
+
+
 def test_every_kind_has_words_in_an_exception() -> None:
     assert TEXTS.codes("exception", "kinds") == set(RULES.kinds)
 

@@ -1,14 +1,13 @@
 """Every form of card: valid, small, with what happened, why, what to do and what comes by itself."""
 
 import re
-from datetime import timedelta
 
 import msgspec
 import pytest
 
 from shared.model import Moment, Step
 from shared.notify import commands
-from shared.notify.cards import LIMIT, NAMED, card, users_named
+from shared.notify.cards import LIMIT, NAMED, users_named
 from shared.notify.exemptions import Exemption
 from shared.notify.messages import (
     DECLARED,
@@ -25,13 +24,10 @@ from shared.notify.messages import (
     Message,
 )
 from shared.notify.names import Person
-from shared.notify.wording import Wording
-from shared.texts.catalogue import Catalogue
 from shared.texts.plain import LONGEST
 from tests.notify.card_samples import (
     ALLOWED,
     AT,
-    BACKDROP,
     EMS_E3,
     GROUP_ID,
     OFFICE_E3,
@@ -41,7 +37,6 @@ from tests.notify.card_samples import (
     card_of,
     change,
     commands_of,
-    digest,
     ended,
     entry,
     every_form,
@@ -52,14 +47,12 @@ from tests.notify.card_samples import (
     mass,
     names,
     over,
-    quiet_digest,
     remedy_of,
     schema_faults,
     size,
     text_of,
     title_of,
 )
-from tests.notify.story import RULES
 from tests.notify.test_card_names import inert
 
 FORMS = every_form()
@@ -125,52 +118,6 @@ def test_twenty_thousand_findings_with_the_longest_names_stay_small(name: str, s
     payload = card_of(message, shown)
     assert size(payload) <= LIMIT
     assert schema_faults(payload) == []
-
-
-class _Noting(Catalogue):
-    """Notes which texts were asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(TEXTS.language, TEXTS._tree)
-        self.asked: set[tuple[str, ...]] = set()
-
-    def find(self, *path: str) -> str | None:
-        self.asked.add(path)
-        return super().find(*path)
-
-
-def test_every_text_of_the_frames_is_used_by_a_card() -> None:
-    noting = _Noting()
-    words = Wording(noting, msgspec.structs.replace(names(), texts=noting), RULES)
-    flaps = digest(quiet=dict.fromkeys(TEXTS.codes("quiet"), 1), waiting=2, flapping_more=3)
-    crowded = digest(
-        open={f"{kind}: {state}": 1 for kind, row in RULES.kinds.items() for state in row.states},
-        exceptions=(exemption(), exemption(subject_type="", kind="coverage")),
-        flapping_more=1,
-    )
-    others = (
-        Message(form=DIGEST, about=flaps),
-        Message(form=DIGEST, about=crowded),
-        Message(form=DIGEST, about=quiet_digest(users=1)),
-        Message(form=DIGEST, about=digest(open={})),
-        Message(form=REMINDER, items=many(1)),
-        Message(form=RETURNED, about=mass(left=1)),
-        Message(form=RETURNED, about=mass(left=5011)),
-        Message(form=REMINDER, items=many(1, since=AT - timedelta(days=1))),
-        Message(form=DIGEST, about=digest(open={"coverage: uncovered": 1}, quiet={})),
-        Message(form=HELD, about=mass(causes=(), skus=(), groups=())),
-        Message(form=ENDING, items=many(2), about=exemption(kind="")),
-        Message(form=DECLARED, about=change(settings={}, skus=(EMS_E3, OFFICE_E3))),
-        Message(
-            form=DECLARED,
-            about=change(settings=dict.fromkeys(("scope", "writeback", "population"), ("", "on"))),
-        ),
-    )
-    for message in (*FORMS.values(), *others):
-        card(message, words, BACKDROP)
-    for section in ("held", "released", "returned", "declared", "reminder", "digest", "quiet", "exception"):
-        keys = {code for code in TEXTS.codes(section) if TEXTS.find(section, code)}
-        assert keys - {path[1] for path in noting.asked if path[0] == section} == set(), section
 
 
 def test_a_mass_change_for_the_better_reads_as_good_news() -> None:

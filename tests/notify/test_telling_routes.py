@@ -147,3 +147,45 @@ def test_a_group_of_a_new_route_that_cannot_be_read_does_not_keep_it_silent() ->
     story = Story(routes=(TEAMS, RouteRule(name="desk", groups=("g",), kinds=("coverage",))))
     story.table = Table(routes={DEFAULT: RouteMemory(baseline_told_at=second(-3600))})
     story.plays(600).expect((0, "desk: baseline: nothing"))
+
+
+def desk_waits() -> Story:
+    """A new route for a group that nobody has tried to read; the group's own licences fail."""
+    story = Story()
+    story.routes, story.untried = (TEAMS, RouteRule(name="desk", groups=("g",))), frozenset({"g"})
+    story.opens(0, "x", kind="licence-errors", state="error", subject_type="group", subject="g")
+    return story
+
+
+def test_while_a_route_waits_for_its_group_the_default_hears_of_the_group_itself() -> None:
+    desk_waits().plays(2400).expect((960, "opened x error"))
+
+
+def test_a_route_begins_although_its_group_is_never_read() -> None:
+    story = desk_waits()
+    story.plays(3600).expect((960, "opened x error"), (2700, "desk: baseline: 1 opened"))
+    story.opens(3660, "y", kind="licence-errors", state="error", subject_type="group", subject="g")
+    story.resolves(5400, "x", cause="fixed")
+    story.plays(6000, since=3660)
+    assert {words for at, words in story.collector.heard if at > 3600} == {
+        "desk: opened y error",
+        "desk: fixed x",
+        "fixed x",
+    }
+
+
+def test_the_wait_for_a_group_begins_when_the_first_reading_of_all_users_has_ended() -> None:
+    story = Story(baseline_told=False)
+    story.routes, story.untried = (TEAMS, RouteRule(name="desk", groups=("g",))), frozenset({"g"})
+    story.plays(7200)
+    story.baseline_ended_at = second(7260)
+    story.plays(7260 + 3600, since=7260).expect(
+        (7260, "baseline: nothing"), (7260 + 2700, "desk: baseline: nothing")
+    )
+
+
+def test_a_group_that_is_added_to_a_route_keeps_it_waiting_for_nothing() -> None:
+    story = Story(routes=(TEAMS, RouteRule(name="desk", groups=("g", "h"))))
+    story.untried = frozenset({"h"})
+    story.opens(0, "x", kind="licence-errors", state="error", subject_type="group", subject="g")
+    story.plays(1200).expect((960, "desk: opened x error"))

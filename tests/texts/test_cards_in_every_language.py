@@ -59,6 +59,8 @@ NAMED = Names(
     groups={VALUES["group"]: "3"},
     product=lambda _: "4",
     tenant="5",
+    members={VALUES["group"]: 6},
+    everybody=7,
 )
 UNNAMED = Names(texts=MARKS, product=lambda _: "4")
 

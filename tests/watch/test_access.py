@@ -9,7 +9,7 @@ import pytest
 from functions.reporting import health
 from shared.settings import load
 from shared.watch import parts
-from shared.watch.access import REFUSED, Access, access_of
+from shared.watch.access import Access, access_of, refusal
 from tests.test_settings import GOOD
 
 SIGNED_IN = load({**GOOD, "WEBSITE_AUTH_ENABLED": "True"})
@@ -60,15 +60,22 @@ def test_the_sandbox_key_opens_on_loopback() -> None:
     assert access_of({"X-Watch-Key": "k" * 39}, local) is Access.REFUSED
 
 
-async def test_health_answers_a_wrong_key_with_403_and_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("language", "begins"), [("en", "What you sent does not entitle you"), ("nl", "Wat u hebt meegestuurd")]
+)
+async def test_health_answers_a_wrong_key_with_403_and_one_sentence_in_the_language_that_is_set(
+    monkeypatch: pytest.MonkeyPatch, language: str, begins: str
+) -> None:
     """Before anything is looked at: neither storage nor Graph is there in this test."""
 
     class Nothing:
-        settings = SIGNED_IN
+        settings = load({**GOOD, "WATCH_LANGUAGE": language})
 
     monkeypatch.setattr(parts, "current", Nothing)
     request = func.HttpRequest("GET", "/api/health", headers={"X-Watch-Key": "guess"}, body=b"")
     answer = await health.build().get_user_function()(request)
     assert answer.status_code == 403
-    assert json.loads(answer.get_body()) == {"error": REFUSED}
-    assert "Watch.Read" in REFUSED
+    body = json.loads(answer.get_body())
+    assert body == {"error": refusal(Nothing.settings)}
+    assert body["error"].startswith(begins)
+    assert "Watch.Read" in body["error"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.graph.subscription_plan import Reason, Record
-from shared.ledger.records import Sweep, TenantRecord
+from shared.ledger.records import NamedGroup, Sweep, TenantRecord
 from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.settings import load
 from shared.texts.catalogue import catalogue
@@ -51,6 +51,7 @@ def working(at: Callable[[str], datetime]) -> Traces:
         facts=TenantFacts(tenant_id="t", observed_at=at("facts"), evidence={"registration": read}),
         sweep=Sweep(id="s", started_at=at("sweep"), touched_at=at("sweep"), ended_at=at("sweep")),
         baseline_ended_at=NOW - 90 * DAY,
+        named={"g": NamedGroup(evidence=Evidence(read_at=at("named-groups"), tried_at=at("named-groups")))},
     )
     renewed = at("renewal")
     return Traces(
@@ -62,6 +63,7 @@ def working(at: Callable[[str], datetime]) -> Traces:
         delta=Delta(link="l", last_round_at=at("delta")),
         errors_at=at("errors"),
         last_look=SelfLook(at=NOW, up_since=NOW - 90 * DAY),
+        named=frozenset({"g"}),
     )
 
 
@@ -88,6 +90,7 @@ INTERVALS = {
     "sweep": SETTINGS.sweep_every,
     "delta": SETTINGS.delta_every,
     "errors": SETTINGS.delta_every,
+    "named-groups": SETTINGS.registration_every,
     "subscriptions": DAY,
     "renewal": 13.5 * DAY,
 }
@@ -122,6 +125,7 @@ def test_whatever_job_is_dead_for_long_is_found_and_no_other(dead: str, days: fl
         ("registration-overdue", 3 * DAY, working(lambda name: NOW if name == "registration" else NOW + DAY)),
         ("delta-overdue", 45 * MINUTE, working(lambda name: NOW if name == "delta" else NOW + DAY)),
         ("errors-overdue", 45 * MINUTE, working(lambda name: NOW if name == "errors" else NOW + DAY)),
+        ("named-groups-overdue", 3 * DAY, working(lambda name: NOW if name == "named-groups" else NOW + DAY)),
         ("sweep-overdue", 8 * DAY, working(lambda name: NOW if name == "sweep" else NOW + 7 * DAY)),
         ("subscriptions-overdue", 3 * DAY, working(lambda n: NOW if n == "subscriptions" else NOW + DAY)),
         (
@@ -136,6 +140,49 @@ def test_each_limit_is_kept_to_the_second(code: str, limit: timedelta, traces: T
     detail = found(traces, NOW + limit + timedelta(seconds=1))[code]
     assert re.search(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC", detail)
     assert found(traces, NOW + limit + HOUR)[code] == detail, "while nothing happens nothing new is said"
+
+
+# --- groups that exceptions and routes name ---------------------------------------------------------------
+
+
+def naming(*groups: str, since: timedelta, **known: NamedGroup) -> Traces:
+    """These are named and were not read when the watch first saw them, so long ago; `known`: by id."""
+    look = SelfLook(at=NOW, up_since=NOW - 90 * DAY, untried=dict.fromkeys(groups, NOW - since))
+    return fresh(record=record(named=known), named=frozenset((*groups, *known)), last_look=look)
+
+
+def test_a_new_group_that_nobody_tries_to_read_is_found_and_named() -> None:
+    assert found(naming("a", "b", since=45 * MINUTE)) == {}
+    late = naming("a", "b", since=46 * MINUTE)
+    assert found(late) == {"named-groups-overdue": detail("groups-never-read", ids="a, b")}
+    many = naming(*"abcdefg", since=DAY)
+    assert found(many) == {"named-groups-overdue": detail("groups-never-read-more", ids="a, b, c, d, e", n=2)}
+
+
+def test_a_new_group_is_not_late_while_others_are_read_or_graph_puts_it_off_or_nothing_is_read_yet() -> None:
+    read = NamedGroup(evidence=Evidence(read_at=NOW, tried_at=NOW))
+    assert found(naming("a", since=DAY, g=read)) == {}
+    assert found(naming("a", since=DAY, a=NamedGroup(begun_at=NOW, put_off_until=NOW + HOUR))) == {}
+    assert set(found(naming("a", since=DAY, a=NamedGroup(begun_at=NOW)))) == {"named-groups-overdue"}
+    nothing = naming("a", since=DAY)
+    nothing = msgspec.structs.replace(nothing, record=msgspec.structs.replace(nothing.record, facts=None))
+    assert "named-groups-overdue" not in found(nothing)
+
+
+def test_a_group_that_nobody_names_any_more_is_not_missed() -> None:
+    old = Evidence(read_at=NOW - 9 * DAY, tried_at=NOW - 9 * DAY)
+    assert found(fresh(record=record(named={"g": NamedGroup(evidence=old)}), named=frozenset())) == {}
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [("FACTS_EVERY", "facts"), ("DELTA_EVERY", "delta"), ("REGISTRATION_EVERY", "registration")],
+)
+def test_an_interval_shorter_than_the_schedule_makes_nobody_late(setting: str, name: str) -> None:
+    often = load({**GOOD, setting: "1m"})
+    assert overdue(working(lambda one: NOW - 29 * MINUTE if one == name else NOW), often, NOW) == {}
+    late = overdue(working(lambda one: NOW - 31 * MINUTE if one == name else NOW), often, NOW)
+    assert set(late) == {f"{name}-overdue"}
 
 
 # --- what never began, and what stands still --------------------------------------------------------------

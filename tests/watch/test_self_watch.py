@@ -20,11 +20,12 @@ from shared.watch.licensing import errors
 from shared.watch.licensing.groups import evaluate_groups
 from shared.watch.messages import CallCounts, Seen
 from shared.watch.parts import Watch
-from shared.watch.reach import registration
+from shared.watch.reach import named_groups, registration
 from shared.watch.users import delta, sweep
 from shared.watch.users.evaluation import evaluate_users
 from tests.watch.scene import Scene, run_reading, sweep_of
 from tests.watch.subscribed import faults, ids
+from tests.watch.test_watch_named_groups import excepted
 from tests.watch.test_watch_sweep_faults import told
 
 real = pytest.mark.real
@@ -36,6 +37,7 @@ JOBS: dict[str, Job] = {
     "sweep": sweep.start_if_due,
     "delta": delta.run_if_due,
     "errors": errors.look_if_due,
+    "named-groups": named_groups.refresh_if_due,
     "subscriptions": subscriptions.keep,
 }
 
@@ -91,6 +93,23 @@ async def test_a_dead_timer_is_one_finding_and_when_it_is_back_that_is_resolved(
     assert await told(lived.watch) == [("opened", code)], "neither twice nor anew after a restart"
     await live(lived, timedelta(minutes=20))
     assert await told(lived.watch) == [("opened", code), ("resolved", code)]
+    assert (await lived.watch.tenant()).unwell == {}
+
+
+@real
+async def test_groups_that_an_exception_names_and_nobody_reads_are_told_until_they_are_read(
+    lived: Scene,
+) -> None:
+    await excepted(lived, lived.world.cast["group_sspr"])
+    await live(lived, timedelta(minutes=50), "named-groups")
+    assert await told(lived.watch) == [], "it is known for 40 minutes"
+    await live(lived, timedelta(minutes=20), "named-groups")
+    assert await told(lived.watch) == [("opened", "named-groups-overdue")]
+    await live(lived, timedelta(minutes=20))
+    assert await told(lived.watch) == [
+        ("opened", "named-groups-overdue"),
+        ("resolved", "named-groups-overdue"),
+    ]
     assert (await lived.watch.tenant()).unwell == {}
 
 

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from sandbox.graph.faults import Fault
@@ -86,6 +87,15 @@ def test_delta_is_shown_with_its_gap_and_without_its_link() -> None:
     shown = lines.delta_shown(Delta(link="l", last_round_at=NOW, gap=gap, poison=3))
     assert (shown["gap"]["users"], shown["gap"]["mean_seconds"], shown["poison_taken_up"]) == (2, 1.5, 3)
     assert "link" not in shown
+
+
+def test_what_is_zero_is_left_out_of_a_gap_however_it_was_counted() -> None:
+    # Sums of nothing, as a round without anything heard counts them.
+    none = Gap(since=NOW, until=NOW, users=1 - 1, longest_seconds=sum([0.5, -0.5]), mean_seconds=0.5 - 0.5)
+    one = msgspec.structs.replace(none, users=1, sample=("u",), longest_seconds=60.0)
+    shown = lines.delta_shown(Delta(link="l", last_round_at=NOW, gap=none, gaps=(one,)))
+    assert set(shown["gap"]) == {"since", "until"}
+    assert [set(gap) for gap in shown["gaps"]] == [{"since", "until", "users", "sample", "longest_seconds"}]
 
 
 def test_what_mends_itself_is_a_note() -> None:

@@ -94,13 +94,18 @@ def kind_of(one: Exemption, wording: Wording) -> str:
 
 
 def whose(one: Exemption, wording: Wording) -> str:
-    """Whom it covers."""
+    """Whom it covers; of a group how many users that are, where it is known."""
     if not one.subject_type:
         return wording.texts.text("exception", "anyone")
-    name = wording.names.subject(one.subject_type, one.subject_id)
-    if one.subject_type == SubjectType.GROUP:
-        return wording.texts.text("exception", "group", group=name)
-    return name
+    names, texts = wording.names, wording.texts
+    name = names.subject(one.subject_type, one.subject_id)
+    if one.subject_type != SubjectType.GROUP:
+        return name
+    n = names.members.get(one.subject_id)
+    if n is None or names.everybody is None:
+        return texts.text("exception", "group", group=name)
+    everybody = texts.number(names.everybody)
+    return texts.text("exception", "group_counted", group=name, n=texts.number(n), all=everybody)
 
 
 def _covered(message: Message, wording: Wording, *, over: bool) -> list[Line]:

@@ -17,7 +17,7 @@ from shared.graph.evidence import after_attempt
 from shared.graph.groups import member_pages
 from shared.ledger.ledger import TenantChange
 from shared.ledger.manifest import watched_path
-from shared.ledger.members import Packing
+from shared.ledger.members import Packing, count
 from shared.ledger.records import NamedGroup, Posting, TenantRecord
 from shared.model import Evidence, EvidenceStatus, SubjectType
 from shared.notify import agreed
@@ -185,7 +185,7 @@ async def _read(watch: Watch, group_id: str, named_by: tuple[str, ...], held: Le
         begun_at=at,
         evidence=after_attempt(EVIDENCE, before.evidence, None, at),
         nested=tuple(sorted(nested)),
-        users=len(packed) // 16,
+        users=count(packed),
         named_by=named_by,
     )
     await watch.ledger.commit_tenant(_with(watch, group_id, read, at), at)
