@@ -9,6 +9,7 @@ from admin.connection import Desk, WrongInput, wrong
 from admin.intake import Unreadable, Written, listed, understood
 from admin.people import by_sign_in_name, group_names, people
 from admin.showing import Shown, as_csv, as_json, print_list
+from admin.tenants import expect
 from admin.words import fault, say, texts
 from shared.notify import agreed
 from shared.notify.agreed import Agreed, Refused
@@ -19,7 +20,11 @@ TABLE, JSON, CSV = "table", "json", "csv"
 
 
 async def add(desk: Desk, written: Sequence[Written], now: datetime) -> None:
-    """Agree these, all or none, and say what was agreed. Raises `WrongInput` with every fault of each."""
+    """Agree these, all or none, and say what was agreed. Raises `WrongInput` with every fault of each.
+
+    Also before the first reading of the tenant, which may be the time to say what nobody need be told of.
+    """
+    begun = await expect(desk, may_begin=True)
     names = {one.sign_in_name for one in written} - {""}
     users = await by_sign_in_name(desk, names)
     meant = [understood(one, users, desk.tenant_id, now) for one in written]
@@ -34,6 +39,8 @@ async def add(desk: Desk, written: Sequence[Written], now: datetime) -> None:
         _refuse(written, refused.faults)
         raise
     await _say_agreed(desk, made, now)
+    if not begun:
+        print(say("not_begun", tenant=desk.tenant_id))
 
 
 async def take_in(desk: Desk, text: str, now: datetime) -> None:
@@ -47,6 +54,7 @@ async def take_in(desk: Desk, text: str, now: datetime) -> None:
 
 async def end(desk: Desk, exemption_id: str, now: datetime) -> None:
     """End one at once. Raises `WrongInput`."""
+    await _recalled(desk)
     try:
         ended = await agreed.end(desk.storage.ledger, desk.tenant_id, exemption_id.strip().lower(), now)
     except Refused as refused:
@@ -57,8 +65,7 @@ async def end(desk: Desk, exemption_id: str, now: datetime) -> None:
 
 async def show(desk: Desk, form: str, now: datetime, *, ended: bool) -> None:
     """List those in force, with `ended` also those that ended within a year; the first to end comes first."""
-    recalled = await agreed.recall(desk.storage.ledger, desk.tenant_id)
-    chosen = [one for one in recalled if ended or one.end > now]
+    chosen = [one for one in await _recalled(desk) if ended or one.end > now]
     chosen.sort(key=lambda one: (one.end <= now, one.end, one.id))
     rows = await _named(desk, chosen, now)
     if form == JSON:
@@ -69,6 +76,13 @@ async def show(desk: Desk, form: str, now: datetime, *, ended: bool) -> None:
         print_list(rows)
     else:
         print(say("none"))
+
+
+async def _recalled(desk: Desk) -> tuple[Exemption, ...]:
+    """What was agreed. Raises `WrongInput` where nobody has ever agreed or read anything of this tenant."""
+    recalled = await agreed.recall(desk.storage.ledger, desk.tenant_id)
+    await expect(desk, may_begin=bool(recalled))
+    return recalled
 
 
 def read(file: Path) -> str:

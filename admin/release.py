@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from admin.connection import Desk, wrong
+from admin.tenants import expect
 from admin.words import say, texts
 from shared.notify import memory
 from shared.notify.agreed import AgreedUnreadable, ReleaseOrder, order_release, recall_release
@@ -19,6 +20,7 @@ async def release(desk: Desk, by: str, now: datetime, *, discard: bool) -> None:
         raise wrong(Fault("no-by"))
     if len(by) > OWNER_AT_MOST:
         raise wrong(Fault("long-by", {"n": len(by), "most": OWNER_AT_MOST}))
+    await expect(desk, may_begin=False)
     replaced = await _replaced(desk)
     await order_release(desk.storage.ledger, desk.tenant_id, ReleaseOrder(at=now, by=by, discard=discard))
     print(say("released", "discard" if discard else "tell", by=by))
