@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from admin.connection import Desk, wrong
+from admin.intake import is_text
 from admin.tenants import expect
 from admin.words import say, texts
 from shared.notify import memory
@@ -18,6 +19,8 @@ async def release(desk: Desk, by: str, now: datetime, *, discard: bool) -> None:
     by = " ".join(by.split())
     if not by:
         raise wrong(Fault("no-by"))
+    if not is_text(by):
+        raise wrong(Fault("not-text", {"name": "by"}))
     if len(by) > OWNER_AT_MOST:
         raise wrong(Fault("long-by", {"n": len(by), "most": OWNER_AT_MOST}))
     await expect(desk, may_begin=False)

@@ -11,8 +11,8 @@ _SHOWN = 3
 async def expect(desk: Desk, *, may_begin: bool) -> bool:
     """Whether the watch has begun this tenant's ledger. Raises `WrongInput` where the answer would mislead.
 
-    With another tenant's id everything would look as if nothing were agreed or held. `may_begin`: an empty
-    storage is well, as of a watch that has yet to read for the first time; one with ledgers of others never is.
+    With another tenant's id everything would look as if nothing were agreed or held. `may_begin`: a
+    storage without any ledger is well, as before the first reading; one with ledgers of others never is.
     """
     if await desk.manifest() is not None:
         return True

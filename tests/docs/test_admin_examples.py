@@ -1,5 +1,6 @@
 """Every `python -m admin` line that the docs and the help show is run, in order, as it stands."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -56,6 +57,23 @@ def test_what_the_docs_show_of_exceptions_and_releases_works_in_that_order(
     order = shell.order()
     assert order is not None
     assert order.discard
+
+
+@pytest.mark.real
+@pytest.mark.timeout(180)
+def test_the_list_for_programs_is_as_the_page_shows_it(shell: Shell, tmp_path: Path) -> None:
+    [block] = [
+        one for one in re.findall(r"```json\n(.*?)```", OPERATE.read_text(), re.DOTALL) if "until" in one
+    ]
+    add = next(line for line in shown() if line.startswith("exception add"))
+    assert run(shell, add, tmp_path).code == 0
+    printed = shell.run("exception", "list", "--json").out
+    [one] = shell.listed()
+    [page] = json.loads(block)["exceptions"]
+    for name in ("id", "created_at", "until"):
+        assert re.sub(r"[0-9a-f]", "0", one[name].lower()) == re.sub(r"[0-9a-f]", "0", page[name].lower())
+        block = block.replace(page[name], one[name])
+    assert printed == block.replace(page["subject"]["id"], one["subject"]["id"])
 
 
 @pytest.mark.real
