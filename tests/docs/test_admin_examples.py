@@ -3,14 +3,17 @@
 import json
 import re
 import shlex
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from admin.words import say, texts
 from shared.notify.exemptions import LONGEST, LONGEST_OF_A_KIND
+from shared.notify.messages import Mass
 from shared.notify.proposals import NEVER
-from tests.admin.shell import PEOPLE, Answer, Shell, begin
+from shared.notify.table import Brake
+from tests.admin.shell import PEOPLE, Answer, Shell, begin, remembered
 from tests.docs.test_readme import PAGES
 
 START = "python -m admin "
@@ -50,6 +53,9 @@ def test_what_the_docs_show_of_exceptions_and_releases_works_in_that_order(
 ) -> None:
     lines = shown()
     assert len(lines) == 7
+    since = datetime.now(UTC) - timedelta(minutes=9)
+    mass = Mass(worse=True, users=65, limit=50, since=since)
+    remembered(shell, Brake(worse=True, since=since, at=since, mass=mass))
     for line in lines:
         answer = run(shell, line, tmp_path)
         assert (answer.code, answer.err) == (0, ""), line
