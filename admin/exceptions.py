@@ -1,39 +1,47 @@
 """The commands on exceptions: agree, list, end, import. Each is given a `Desk` and the time."""
 
+import codecs
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from admin.connection import Desk, WrongInput, wrong
-from admin.intake import Unreadable, Written, listed, understood
+from admin.intake import Place, Unreadable, Written, as_proposed, listed, understood
 from admin.people import by_sign_in_name, groups_of, people
 from admin.showing import Shown, as_csv, as_json, print_list
+from admin.tenants import expect
 from admin.words import fault, say, texts
 from shared.notify import agreed
 from shared.notify.agreed import Agreed, Refused
 from shared.notify.exemptions import Exemption
-from shared.notify.proposals import Fault, faults_of_all, tidy
+from shared.notify.proposals import Fault, faults_of_all
 
 TABLE, JSON, CSV = "table", "json", "csv"
 
 
 async def add(desk: Desk, written: Sequence[Written], now: datetime) -> None:
-    """Agree these, all or none, and say what was agreed. Raises `WrongInput` with every fault of each."""
+    """Agree these, all or none, and say what was agreed. Raises `WrongInput` with every fault of each.
+
+    Also before the first reading of the tenant, which may be the time to say what nobody need be told of.
+    """
+    begun = await expect(desk, may_begin=True)
+    so_far = await agreed.recall(desk.storage.ledger, desk.tenant_id)
     names = {one.sign_in_name for one in written} - {""}
     users = await by_sign_in_name(desk, names)
     meant = [understood(one, users, desk.tenant_id, now) for one in written]
-    proposals = [tidy(one.proposal) for one in meant]
-    so_far = await agreed.recall(desk.storage.ledger, desk.tenant_id)
-    found = faults_of_all(proposals, so_far, desk.rules.kinds, now)
+    found = faults_of_all([one.proposal for one in meant], so_far, desk.rules.kinds, now)
     _refuse(written, [one.together(faults) for one, faults in zip(meant, found, strict=True)])
     try:
+        proposals = [one.proposal for one in meant]
         made = await agreed.add(desk.storage.ledger, desk.tenant_id, proposals, desk.rules.kinds, now)
     except Refused as refused:
         # Somebody else has agreed the same in between.
         _refuse(written, refused.faults)
         raise
     await _say_agreed(desk, made, now)
+    if not begun:
+        print(say("not_begun", tenant=desk.tenant_id))
 
 
 async def take_in(desk: Desk, text: str, now: datetime) -> None:
@@ -41,12 +49,30 @@ async def take_in(desk: Desk, text: str, now: datetime) -> None:
     try:
         written = listed(text)
     except Unreadable as problem:
-        raise wrong(problem.fault) from None
-    await add(desk, written, now)
+        raise WrongInput(_at(problem.place, problem.fault)) from None
+    await expect(desk, may_begin=True)
+    so_far = {one.id: one for one in await agreed.recall(desk.storage.ledger, desk.tenant_id)}
+    left_out = {one: why for one in written if (why := _left_out(one, so_far.get(one.id), desk, now))}
+    if chosen := [one for one in written if one not in left_out]:
+        await add(desk, chosen, now)
+    for one, why in left_out.items():
+        print(f"{_shown(one.place)}: {say('left_out', why, id=one.id)}")
+
+
+def _left_out(one: Written, before: Exemption | None, desk: Desk, now: datetime) -> str:
+    """Why a row that `exception list --csv` wrote asks for nothing; empty if it asks for something."""
+    if one.ended:
+        return "ended"
+    if before is None or before.end <= now:
+        return ""
+    asked = understood(one, {}, desk.tenant_id, now)
+    alike = not asked.faults and asked.proposal == as_proposed(before)
+    return "unchanged" if alike else ""
 
 
 async def end(desk: Desk, exemption_id: str, now: datetime) -> None:
     """End one at once. Raises `WrongInput`."""
+    await _recalled(desk)
     try:
         ended = await agreed.end(desk.storage.ledger, desk.tenant_id, exemption_id.strip().lower(), now)
     except Refused as refused:
@@ -57,8 +83,7 @@ async def end(desk: Desk, exemption_id: str, now: datetime) -> None:
 
 async def show(desk: Desk, form: str, now: datetime, *, ended: bool) -> None:
     """List those in force, with `ended` also those that ended within a year; the first to end comes first."""
-    recalled = await agreed.recall(desk.storage.ledger, desk.tenant_id)
-    chosen = [one for one in recalled if ended or one.end > now]
+    chosen = [one for one in await _recalled(desk) if ended or one.end > now]
     chosen.sort(key=lambda one: (one.end <= now, one.end, one.id))
     rows = await _named(desk, chosen, now)
     if form == JSON:
@@ -74,11 +99,19 @@ async def show(desk: Desk, form: str, now: datetime, *, ended: bool) -> None:
         print(say("none"))
 
 
+async def _recalled(desk: Desk) -> tuple[Exemption, ...]:
+    """What was agreed. Raises `WrongInput` where nobody has ever agreed or read anything of this tenant."""
+    recalled = await agreed.recall(desk.storage.ledger, desk.tenant_id)
+    await expect(desk, may_begin=bool(recalled))
+    return recalled
+
+
 def read(file: Path) -> str:
     """The text of a file, `-` being standard input. Raises `WrongInput`."""
     try:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return data.decode("utf-8-sig")
+        # Excel's "Unicode text".
+        return data.decode("utf-16" if data.startswith(codecs.BOM_UTF16_LE) else "utf-8-sig")
     except OSError as problem:
         reason = problem.strerror or type(problem).__name__
         raise wrong(Fault("no-file", {"file": str(file), "problem": reason})) from None
@@ -87,9 +120,9 @@ def read(file: Path) -> str:
 
 
 def _refuse(written: Sequence[Written], faults: Sequence[Sequence[Fault]]) -> None:
-    """Raise `WrongInput` if there is any fault, each with its line."""
+    """Raise `WrongInput` if there is any fault, each with its place in the list."""
     lines = [
-        texts().text("cli", "at_line", n=one.place, fault=fault(each)) if one.place else fault(each)
+        _at(one.place, _with_place(each, written))
         for one, own in zip(written, faults, strict=True)
         for each in own
     ]
@@ -97,6 +130,24 @@ def _refuse(written: Sequence[Written], faults: Sequence[Sequence[Fault]]) -> No
         raise WrongInput(*lines, say("nothing_imported", n=len(lines)))
     if lines:
         raise WrongInput(*lines)
+
+
+def _at(place: Place | None, one: Fault) -> str:
+    if place is None:
+        return fault(one)
+    return f"{_shown(place)}: {fault(one, in_list=True)}"
+
+
+def _with_place(one: Fault, written: Sequence[Written]) -> Fault:
+    """The proposal that it names by number, named by its place in the list."""
+    if one.code != "named-twice":
+        return one
+    before = written[int(one.values["n"]) - 1].place
+    return Fault(one.code, {"place": _shown(before)})
+
+
+def _shown(place: Place | None) -> str:
+    return say("place", place.unit, n=place.number) if place else ""
 
 
 async def _say_agreed(desk: Desk, made: Sequence[Agreed], now: datetime) -> None:

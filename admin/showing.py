@@ -15,6 +15,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from admin.intake import COLUMNS as WRITTEN
+from admin.intake import EXPORTED
 from admin.people import Groups
 from admin.words import say, texts
 from shared.model import SubjectType
@@ -34,6 +36,8 @@ _TABLE_FROM = 140
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """An exception with the names that belong to it, as they are: whoever prints them makes them harmless.
 
+    `kind`, `subject` and `state` are for people, in their language; `kind_code`, `subject_type`, `subject_id`
+    and `state_code` (`in-force` or `ended`) for programs. `name`, `upn`: empty where they are not known.
     `users`: how many there are in the group it is of, `everybody`: in the tenant; None where not known.
     `most`: whether it covers more than half of all users.
     """
@@ -44,12 +48,15 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     subject_type: str
     subject_id: str
     subject: str
+    name: str
+    upn: str
     owner: str
     reason: str
     created_at: datetime
     until: datetime
     ended_at: datetime | None
     state: str
+    state_code: str
     users: int | None = None
     everybody: int | None = None
     most: bool = False
@@ -60,19 +67,24 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Self:
         """`users`: names by id, as far as they are known; `kind`: the one it names."""
         of_users = one.subject_type == "group" and (kind is None or SubjectType.USER in kind.subjects)
+        person = users.get(one.subject_id, Person()) if one.subject_type == "user" else Person()
+        group = groups.names.get(one.subject_id, "") if one.subject_type == "group" else ""
         return cls(
             id=one.id,
             kind_code=one.kind,
             kind=_kind(one),
             subject_type=one.subject_type,
             subject_id=one.subject_id,
-            subject=_subject(one, users, groups.names),
+            subject=_subject(one, person, group),
+            name=person.name or group,
+            upn=person.upn,
             owner=one.owner,
             reason=one.reason,
             created_at=one.created_at,
             until=one.until,
             ended_at=one.ended_at,
             state=_state(one, now),
+            state_code="ended" if one.end <= now else "in-force",
             users=groups.users.get(one.subject_id) if of_users else None,
             everybody=groups.everybody,
             most=of_users and groups.holds_most(one.subject_id),
@@ -86,14 +98,13 @@ def _kind(one: Exemption) -> str:
     return texts().find("exception", "kinds", one.kind) or one.kind
 
 
-def _subject(one: Exemption, users: Mapping[str, Person], groups: Mapping[str, str]) -> str:
+def _subject(one: Exemption, person: Person, group: str) -> str:
     match one.subject_type:
         case "user":
-            person = users.get(one.subject_id, Person())
             name, upn = one_line(person.name), one_line(person.upn)
             return f"{name} ({upn})" if name and upn and name != upn else name or upn or one.subject_id
         case "group":
-            name = one_line(groups.get(one.subject_id, ""))
+            name = one_line(group)
             return (
                 say("whom", "group_named", name=name, id=one.subject_id)
                 if name
@@ -167,42 +178,42 @@ def _day(at: datetime) -> str:
 
 
 def as_csv(rows: Sequence[Shown]) -> str:
-    """A file for a spreadsheet: UTF-8 with its mark, dates in ISO 8601."""
-    header = ["id", "kind", "subject_type", "subject_id", "subject", "owner", "reason"]
-    header += ["created_at", "until", "ended_at", "state", "users"]
-    return table(
-        header,
-        (
-            (
-                *(row.id, row.kind_code, row.subject_type, row.subject_id),
-                *(row.subject, row.owner, row.reason),
-                *(_stamp(row.created_at), _stamp(row.until), _stamp(row.ended_at), row.state),
-                "" if row.users is None else str(row.users),
-            )
-            for row in rows
-        ),
+    """A file for a spreadsheet, UTF-8 with its mark, which `exception import` takes again.
+
+    So `until` is the last day that is covered. `user`, `group` and `tenant` as in an import; no prose.
+    """
+    return table((*EXPORTED[:1], *WRITTEN, *EXPORTED[1:]), (_csv_row(row) for row in rows))
+
+
+def _csv_row(row: Shown) -> tuple[str, ...]:
+    user, group = ((row.subject_id if row.subject_type == one else "") for one in ("user", "group"))
+    return (
+        *(row.id, user, group, "yes" if row.subject_type == "tenant" else ""),
+        *(row.kind_code, row.until.astimezone(UTC).date().isoformat(), row.owner, row.reason),
+        *(row.name, row.upn, _stamp(row.created_at), _stamp(row.ended_at), row.state_code),
+        "" if row.users is None else str(row.users),
     )
 
 
 def as_json(rows: Sequence[Shown]) -> str:
-    """For a program: the values as they are stored, everything beyond ASCII escaped."""
+    """For a program: the values as they are stored, everything beyond ASCII escaped; no prose."""
     listed = [
         {
             "id": row.id,
             "kind": row.kind_code,
-            "subject": {"type": row.subject_type, "id": row.subject_id, "name": row.subject},
+            "subject": {"type": row.subject_type, "id": row.subject_id, "name": row.name, "upn": row.upn},
             "owner": row.owner,
             "reason": row.reason,
-            "createdAt": _stamp(row.created_at),
+            "created_at": _stamp(row.created_at),
             "until": _stamp(row.until),
-            "endedAt": _stamp(row.ended_at) or None,
-            "state": row.state,
+            "ended_at": _stamp(row.ended_at) or None,
+            "state": row.state_code,
             "users": row.users,
         }
         for row in rows
     ]
-    return json.dumps({"schema": 1, "exceptions": listed}, indent=2)
+    return json.dumps({"schema": 2, "exceptions": listed}, indent=2)
 
 
 def _stamp(at: datetime | None) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds") if at else ""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if at else ""

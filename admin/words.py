@@ -40,14 +40,15 @@ def say(*path: str, **values: str | int) -> str:
     return texts().text("cli", *path, **shown)
 
 
-def fault(one: Fault) -> str:
-    """What is wrong, and its remedy."""
+def fault(one: Fault, *, in_list: bool = False) -> str:
+    """What is wrong, and its remedy; `in_list`: for whoever wrote columns, or names in JSON, not options."""
     # Lists of kinds are ours and longer than a name.
     shown = {
         name: one_line(value, 1_000) if isinstance(value, str) else value
         for name, value in one.values.items()
     }
-    return texts().text("cli", "faults", one.code, **shown)
+    section = "faults_in_lists" if in_list and texts().find("cli", "faults_in_lists", one.code) else "faults"
+    return texts().text("cli", section, one.code, **shown)
 
 
 def guide(command: str) -> str:

@@ -30,12 +30,15 @@ def shown(name: str) -> Shown:
         subject_type=one.subject_type,
         subject_id=one.subject_id,
         subject=name,
+        name=name,
+        upn=name,
         owner=name,
         reason=name,
         created_at=one.created_at,
         until=one.until,
         ended_at=None,
         state="in force",
+        state_code="in-force",
     )
 
 
@@ -74,6 +77,6 @@ def test_a_spreadsheet_shows_a_hostile_name_in_its_cell_and_carries_nothing_out(
     name, seen = HOSTILE[what]
     written = as_csv([shown(name)]).removeprefix(BYTE_ORDER_MARK)
     (row,) = csv.DictReader(io.StringIO(written, newline=""))
-    for field in ("subject", "owner", "reason"):
+    for field in ("name", "upn", "owner", "reason"):
         assert row[field].removeprefix("'").startswith(seen)
         assert not row[field].startswith(("=", "+", "-", "@", "\t", "\r"))

@@ -22,6 +22,11 @@ def cell(text: str) -> str:
     return f"'{line}" if line.startswith(_FORMULA) else line
 
 
+def without_apostrophe(text: str) -> str:
+    """The reverse of what `cell` does to the beginning."""
+    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A whole file (RFC 4180): every cell harmless and in quotation marks."""
     out = io.StringIO(newline="")

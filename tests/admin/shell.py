@@ -14,9 +14,10 @@ import msgspec
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Manifest
 from shared.ledger.shards import shard_of
-from shared.notify import agreed
+from shared.notify import agreed, memory
 from shared.notify.agreed import ReleaseOrder
 from shared.notify.exemptions import Exemption
+from shared.notify.table import Brake, Table
 from shared.rules.loader import load_rules
 from shared.storage import Storage, StorageSettings
 from tests.ledger.readings import TENANT_ID, after, reading, user_id
@@ -112,3 +113,13 @@ async def begin(storage: Storage, people: dict[int, str]) -> None:
     for shard, numbers in by_shard.items():
         readings = [reading(number, name=people[number]) for number in numbers]
         await ledger.commit_users(shard, readings, after(10))
+
+
+def remembered(shell: Shell, *brakes: Brake) -> None:
+    """What the notifier's last run left held."""
+
+    async def write(storage: Storage) -> None:
+        found = await memory.recall(storage.ledger, await shell.manifest(storage))
+        await memory.commit(storage.ledger, found, Table(brakes=brakes))
+
+    shell.with_storage(write)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.notify.messages import Mass
+from shared.notify.table import Brake
 from shared.texts.catalogue import Catalogue
-from tests.admin.shell import Shell
+from tests.admin.shell import Shell, remembered
 
 COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"]]
 NOWHERE = (
@@ -119,19 +121,22 @@ def test_settings_come_from_a_file_instead_of_the_environment(shell: Shell, tmp_
 
 @pytest.mark.real
 def test_a_release_is_written_with_who_ordered_it_and_says_what_comes_of_it(shell: Shell) -> None:
+    since = datetime.now(UTC) - timedelta(minutes=9)
+    mass = Mass(worse=True, users=65, limit=50, since=since)
+    remembered(shell, Brake(worse=True, since=since, at=since, mass=mass))
     assert shell.order() is None
     answer = shell.run("release", "--by", " Grace\nHopper ")
     assert (answer.code, answer.err) == (0, "")
-    assert (
-        answer.out == "Ordered by Grace Hopper: what is held now will be told as one card, within a minute. "
-        "If nothing is held, nothing happens.\n"
-    )
+    held, ordered = answer.out.splitlines()
+    assert held.startswith("Held since ")
+    assert held.endswith(": 65 users who got worse.")
+    assert ordered == "Ordered by Grace Hopper: this will be told as one card, within a minute."
     order = shell.order()
     assert order is not None
     assert (order.by, order.discard) == ("Grace Hopper", False)
     assert datetime.now(UTC) - order.at < timedelta(minutes=2)
     answer = shell.run("release", "--discard", USER="ada")
-    assert answer.out.startswith("Ordered by ada: what is held now will not be told.")
+    assert "Ordered by ada: this will not be told. Ledger and journal keep it." in answer.out
     order = shell.order()
     assert order is not None
     assert (order.by, order.discard) == ("ada", True)

@@ -32,6 +32,18 @@ def test_every_fault_ends_with_its_remedy(texts: Catalogue) -> None:
         assert re.search(r"[.:] [A-Z\\'].*\.$", sentences), code
 
 
+def test_nobody_who_wrote_a_list_is_told_of_options(texts: Catalogue) -> None:
+    only_typed = {"no-by", "long-by", "two-forms", "no-such-exception"}
+    with_options = {
+        code for code in texts.codes("cli", "faults") if "--" in (texts.find("cli", "faults", code) or "")
+    }
+    assert texts.codes("cli", "faults_in_lists") == with_options - only_typed
+    for code in texts.codes("cli", "faults_in_lists"):
+        sentences = texts.find("cli", "faults_in_lists", code)
+        assert sentences is not None
+        assert "--" not in sentences
+
+
 def test_an_example_is_the_same_command_in_every_language(texts: Catalogue) -> None:
     for command in texts.codes("cli", "examples"):
         typed = texts.text("cli", "examples", command)

@@ -76,10 +76,10 @@ def test_ten_hostile_names_leave_every_output_harmless_and_readable(shell: Shell
         for value in row.values():
             assert harmless(value)
             assert not value.startswith(("=", "+", "-", "@"))
-    by_id = {row["subject_id"]: row for row in rows}
+    by_id = {row["user"]: row for row in rows}
     for number, (name, seen) in zip(NAMES, HOSTILE.values(), strict=True):
         row = by_id[user_id(number)]
-        assert row["subject"].lstrip("'").startswith(seen)
+        assert row["name"].lstrip("'").startswith(seen)
         if len(name) <= OWNER_AT_MOST:
             assert row["owner"].lstrip("'").startswith(seen)
     escaped = shell.run("exception", "list", "--json").out

@@ -23,12 +23,15 @@ def one(number: int, subject: str = "Ada Lovelace (ada@contoso.example)", owner:
         subject_type="user",
         subject_id="5f000000-0000-4000-8000-00000000000a",
         subject=subject,
+        name="Ada Lovelace",
+        upn="ada@contoso.example",
         owner=owner,
         reason="Leaves in June, ticket 4711",
         created_at=NOW,
         until=NOW + timedelta(days=90),
         ended_at=None,
         state="in force, ends in 90 days",
+        state_code="in-force",
     )
 
 

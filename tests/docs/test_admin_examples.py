@@ -1,15 +1,19 @@
 """Every `python -m admin` line that the docs and the help show is run, in order, as it stands."""
 
+import json
 import re
 import shlex
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from admin.words import say, texts
 from shared.notify.exemptions import LONGEST, LONGEST_OF_A_KIND
+from shared.notify.messages import Mass
 from shared.notify.proposals import NEVER
-from tests.admin.shell import PEOPLE, Answer, Shell, begin
+from shared.notify.table import Brake
+from tests.admin.shell import PEOPLE, Answer, Shell, begin, remembered
 from tests.docs.test_readme import PAGES
 
 START = "python -m admin "
@@ -49,6 +53,9 @@ def test_what_the_docs_show_of_exceptions_and_releases_works_in_that_order(
 ) -> None:
     lines = shown()
     assert len(lines) == 7
+    since = datetime.now(UTC) - timedelta(minutes=9)
+    mass = Mass(worse=True, users=65, limit=50, since=since)
+    remembered(shell, Brake(worse=True, since=since, at=since, mass=mass))
     for line in lines:
         answer = run(shell, line, tmp_path)
         assert (answer.code, answer.err) == (0, ""), line
@@ -56,6 +63,23 @@ def test_what_the_docs_show_of_exceptions_and_releases_works_in_that_order(
     order = shell.order()
     assert order is not None
     assert order.discard
+
+
+@pytest.mark.real
+@pytest.mark.timeout(180)
+def test_the_list_for_programs_is_as_the_page_shows_it(shell: Shell, tmp_path: Path) -> None:
+    [block] = [
+        one for one in re.findall(r"```json\n(.*?)```", OPERATE.read_text(), re.DOTALL) if "until" in one
+    ]
+    add = next(line for line in shown() if line.startswith("exception add"))
+    assert run(shell, add, tmp_path).code == 0
+    printed = shell.run("exception", "list", "--json").out
+    [one] = shell.listed()
+    [page] = json.loads(block)["exceptions"]
+    for name in ("id", "created_at", "until"):
+        assert re.sub(r"[0-9a-f]", "0", one[name].lower()) == re.sub(r"[0-9a-f]", "0", page[name].lower())
+        block = block.replace(page[name], one[name])
+    assert printed == block.replace(page["subject"]["id"], one["subject"]["id"])
 
 
 @pytest.mark.real
