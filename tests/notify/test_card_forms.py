@@ -164,6 +164,9 @@ def test_every_text_of_the_frames_is_used_by_a_card() -> None:
     )
     for message in (*FORMS.values(), *others):
         card(message, words, BACKDROP)
+    # Of a group that somebody has counted an exception says how many users it covers.
+    counted = msgspec.structs.replace(words.names, members={GROUP_ID: 420}, everybody=1000)
+    card(FORMS["exception-ending-group"], Wording(noting, counted, RULES), BACKDROP)
     for section in ("held", "released", "returned", "declared", "reminder", "digest", "quiet", "exception"):
         keys = {code for code in TEXTS.codes(section) if TEXTS.find(section, code)}
         assert keys - {path[1] for path in noting.asked if path[0] == section} == set(), section

@@ -16,7 +16,7 @@ OTHERWISE = {
     "scope_groups": f"groups:{GOOD['TENANT_ID']}",
     "population": "used",
     "report_grace": "1h",
-    "report_max_age": "1d",
+    "report_max_age": "2d",
     "resource_accounts": "judge",
     "emergency_group": GOOD["TENANT_ID"],
     "writeback": "on",
