@@ -19,6 +19,9 @@ from shared.texts.plain import one_line
 COLUMNS = ("user", "group", "tenant", "kind", "until", "owner", "reason")
 """Of a CSV file, in any order; those of no use may be missing. JSON objects have the same names."""
 
+_SEPARATOR = re.compile(r"sep=[,;\t]", re.IGNORECASE)
+"""A first line by which some tools tell Excel how cells are set apart."""
+
 EXPORTED = ("id", "name", "upn", "created_at", "ended_at", "state", "users")
 """Further columns of what `exception list --csv` writes. An import knows them and takes nothing from them but
 which row was which exception, and that it has ended."""
@@ -152,11 +155,14 @@ def _written(place: Place, row: Mapping[str, str], *, exemption_id: str = "", en
 
 def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """Each row that has cells, with the number of its first line; of cells what a person sees in them."""
-    first = text.partition("\n")[0]
+    first, _, rest = text.partition("\n")
+    before = 0
+    if _SEPARATOR.fullmatch(first.rstrip("\r")):
+        text, first, before = rest, rest.partition("\n")[0], 1
     # Excel writes semicolons where the decimal sign is a comma, and tabs as "Unicode text".
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     while True:
-        line = reader.line_num + 1
+        line = before + reader.line_num + 1
         try:
             row = next(reader, None)
         except csv.Error as fault:

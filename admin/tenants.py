@@ -26,9 +26,8 @@ async def expect(desk: Desk, *, may_begin: bool) -> bool:
 
 async def _others(desk: Desk) -> list[str]:
     """The tenants whose ledgers are there."""
-    found = []
-    async for blob in desk.storage.ledger.names(""):
-        tenant_id = blob.name.partition("/")[0]
-        if blob.name == manifest_path(tenant_id):
-            found.append(tenant_id)
-    return found
+    return [
+        tenant_id
+        async for tenant_id in desk.storage.ledger.folders()
+        if await desk.storage.ledger.read(manifest_path(tenant_id)) is not None
+    ]

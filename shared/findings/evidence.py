@@ -64,26 +64,28 @@ def _piece(licences: Licences, totals: Totals, name: str, at: datetime) -> Itera
         # No permission would help: the report itself is not there without P1 or P2 in the tenant.
         "not-premium": {"not-premium": [{"evidence": name}]},
     }
+    # Where everything is refused, no id is wrong.
+    unread = {} if state in ("forbidden", "not-premium") else evidence.unread
     yield make(
         licences.rules,
         licences.policy,
         _KIND,
         state,
         about=name,
-        groups=evidence.unread,
+        groups=unread,
         facts={
             "read_at": evidence.read_at.isoformat() if evidence.read_at else None,
             "users": totals.hanging.get(f"{_KIND}|{name}"),
         },
-        so={**so.get(state, {"unread": [{"problem": name}]}), **_named_by(evidence)},
+        so={**so.get(state, {"unread": [{"problem": name}]}), **_named_by(unread)},
         because=_explained(licences, name, state),
     )
 
 
-def _named_by(evidence: Evidence) -> Circumstances:
+def _named_by(unread: Mapping[str, tuple[str, ...]]) -> Circumstances:
     """Where to correct the ids of the first groups that could not be read."""
     so: dict[str, list[dict[str, str]]] = {}
-    for group_id, names in itertools.islice(sorted(evidence.unread.items()), GROUPS):
+    for group_id, names in itertools.islice(sorted(unread.items()), GROUPS):
         for name in names:
             what, _, which = name.partition(":")
             so.setdefault(f"named-by-{what}", []).append({"group": group_id, what: which})

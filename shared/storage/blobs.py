@@ -191,6 +191,12 @@ class Container:
             quoted = etag if etag.startswith('"') else f'"{etag}"'
             yield Listed(str(blob.name), quoted, dict(blob.metadata or {}))
 
+    async def folders(self) -> AsyncIterator[str]:
+        """What stands before the first slash of the blobs' names, each once, in order."""
+        async for found in self._client.walk_blobs(delimiter="/"):
+            if str(found.name).endswith("/"):
+                yield str(found.name).removesuffix("/")
+
     async def delete(self, name: str) -> None:
         """Delete a blob; nothing happens if there is none."""
         from azure.core.exceptions import ResourceNotFoundError

@@ -64,7 +64,8 @@ class SelfLook(msgspec.Struct, frozen=True, kw_only=True):
 
 class Traces(msgspec.Struct, frozen=True, kw_only=True):
     """What all jobs left behind. `began_at`: the ledger's beginning; `errors_at`: the last look at licence
-    errors; each is None where there is nothing yet. `named`: the groups that exceptions and routes name."""
+    errors; each is None where there is nothing yet. `named`: the groups that exceptions and routes name, None
+    where that can't be read just now."""
 
     began_at: datetime
     record: TenantRecord
@@ -74,7 +75,7 @@ class Traces(msgspec.Struct, frozen=True, kw_only=True):
     calls: Sums | None = None
     errors_at: datetime | None = None
     last_look: SelfLook | None = None
-    named: frozenset[str] = frozenset()
+    named: frozenset[str] | None = frozenset()
 
 
 def overdue(seen: Traces, settings: Settings, now: datetime) -> Mapping[str, str]:
@@ -204,7 +205,7 @@ def _named_groups(seen: Traces, settings: Settings, now: datetime) -> str | None
     """A new one is read within minutes, all of them as often as the report. One that Graph puts off is not
     late, and while others are read whoever reads them is alive."""
     put_off = {key for key, one in seen.record.named.items() if one.put_off_until and one.put_off_until > now}
-    due = seen.named - put_off
+    due = (seen.named or frozenset()) - put_off
     times = {group: _tried_at(seen.record, group) for group in sorted(due)}
     oldest = min((at for at in times.values() if at), default=None)
     if oldest and _late(seen, oldest, _intervals(settings.registration_every), now):

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.notify.agreed import AgreedUnreadable
 from shared.watch import details, overdue, subscription_memory, unwell
 from shared.watch.fault_codes import OVERDUE
 from shared.watch.hearing import calls
@@ -56,7 +57,9 @@ async def _look_if_due(watch: Watch) -> bool:
     await _remember(watch, look)
     outboxes = await _outboxes(watch, look.outboxes, now)
     seen = await see(watch, look)
-    untried = {one: look.untried.get(one, now) for one in overdue.untried(seen.record, seen.named)}
+    untried = look.untried
+    if seen.named is not None:
+        untried = {one: look.untried.get(one, now) for one in overdue.untried(seen.record, seen.named)}
     if outboxes != look.outboxes or untried != look.untried:
         look = msgspec.structs.replace(look, outboxes=outboxes, untried=untried)
         await _remember(watch, look)
@@ -81,7 +84,7 @@ def _after(last: SelfLook | None, now: datetime) -> SelfLook:
 async def see(watch: Watch, look: SelfLook | None) -> Traces:
     """Everything that `overdue` goes by.
 
-    Raises what storage raises, `LedgerUnreadable` and `AgreedUnreadable`.
+    Raises what storage raises, and `LedgerUnreadable`.
     """
     return Traces(
         began_at=watch.manifest.created_at,
@@ -92,8 +95,18 @@ async def see(watch: Watch, look: SelfLook | None) -> Traces:
         calls=await calls.recall(watch),
         errors_at=await errors.tried_at(watch),
         last_look=look,
-        named=frozenset(await named_groups.named_groups(watch)),
+        named=await _named(watch),
     )
+
+
+async def _named(watch: Watch) -> frozenset[str] | None:
+    """The groups that are named. Exceptions that can't be read are the notifier's fault to tell: whatever
+    else is late is still to be found."""
+    try:
+        return frozenset(await named_groups.named_groups(watch))
+    except AgreedUnreadable as fault:
+        log.warning("which groups are named can't be read: %s", fault)
+        return None
 
 
 async def last_look(watch: Watch) -> SelfLook | None:

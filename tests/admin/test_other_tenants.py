@@ -57,6 +57,13 @@ def test_where_no_ledger_is_at_all_nothing_is_listed_ended_or_released(
     assert nothing_of(shell, TENANT_ID)
 
 
+def test_of_an_account_that_the_app_never_used_that_is_said(storage_account: str) -> None:
+    for command in (COMMANDS[0], ADD):
+        answer = Shell(storage_account).run(*command)
+        assert (answer.code, answer.out) == (1, "")
+        assert answer.err.startswith("This storage account has no ledger.")
+
+
 def test_before_the_first_reading_exceptions_can_be_agreed_and_that_is_said(storage_account: str) -> None:
     shell = empty(storage_account)
     answer = shell.run(*ADD)

@@ -12,6 +12,7 @@ from azure.core.exceptions import HttpResponseError
 from functions import telling
 from sandbox.graph import skus
 from sandbox.storage_proxy import Match
+from shared.ledger.manifest import exceptions_path
 from shared.ledger.shards import shard_of
 from shared.notify.notifier import Told
 from shared.watch import details, parts, self_watch, upkeep
@@ -94,6 +95,14 @@ async def test_a_dead_timer_is_one_finding_and_when_it_is_back_that_is_resolved(
     await live(lived, timedelta(minutes=20))
     assert await told(lived.watch) == [("opened", code), ("resolved", code)]
     assert (await lived.watch.tenant()).unwell == {}
+
+
+@real
+async def test_a_dead_timer_is_found_also_while_the_exceptions_cannot_be_read(lived: Scene) -> None:
+    path = exceptions_path(lived.watch.settings.tenant_id)
+    await lived.watch.storage.ledger.put(path, b"{")
+    await live(lived, timedelta(minutes=60), "delta", "named-groups")
+    assert "delta-overdue" in (await lived.watch.tenant()).unwell
 
 
 @real

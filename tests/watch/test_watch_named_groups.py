@@ -229,6 +229,18 @@ async def test_a_deleted_group_keeps_its_list_and_becomes_a_finding_when_that_is
     ]
 
 
+async def test_a_group_whose_list_is_in_force_is_not_taken_for_a_mistyped_one(known: Scene) -> None:
+    watch = known.watch
+    outer, _ = await outer_and_inner(known)
+    mistyped = "99999999-9999-4999-8999-999999999999"
+    await excepted(known, mistyped)
+    known.clock.pass_by(hours=24)
+    await known.control.fault(Fault(path=f"/groups/{outer}/transitiveMembers", status=403, code="Denied"))
+    await named_groups.refresh_if_due(watch)
+    assert (await named(watch, outer)).evidence.status is not EvidenceStatus.OK
+    assert set((await watch.facts()).evidence_of("named-groups").unread) == {mistyped}
+
+
 async def test_an_id_that_is_no_group_is_told_at_once_and_the_finding_goes_with_its_exception(
     known: Scene,
 ) -> None:

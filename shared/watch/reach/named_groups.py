@@ -242,15 +242,20 @@ def _judged(
     if record.facts is None:
         return record, ()
     others = {name: piece for name, piece in record.facts.evidence.items() if name != EVIDENCE}
-    together = _together({key: one for key, one in sorted(named.items()) if one.evidence.tried_at})
+    tried = {key: one for key, one in sorted(named.items()) if one.evidence.tried_at}
+    together = _together(tried, at - watch.settings.policy.report_max_age)
     evidence = {**others, EVIDENCE: together} if together else others
     facts = msgspec.structs.replace(record.facts, evidence=evidence)
     changed = msgspec.structs.replace(record, facts=facts, named=named)
     return judge_tenant(changed, watch.rules, watch.settings.policy, at)
 
 
-def _together(tried: Mapping[str, NamedGroup]) -> Evidence | None:
-    """One piece of evidence for all: as old as the oldest list, as bad as the worst attempt."""
+def _together(tried: Mapping[str, NamedGroup], in_force_since: datetime) -> Evidence | None:
+    """One piece of evidence for all: as old as the oldest list, as bad as the worst attempt.
+
+    Unread are only those without a list in force: one that failed today and was read yesterday is no typing
+    error.
+    """
     if not tried:
         return None
     pieces = [one.evidence for one in tried.values()]
@@ -260,7 +265,11 @@ def _together(tried: Mapping[str, NamedGroup]) -> Evidence | None:
         worst,
         read_at=None if None in times else min(time for time in times if time),
         tried_at=max((one.tried_at for one in pieces if one.tried_at), default=None),
-        unread={
-            key: one.named_by for key, one in tried.items() if one.evidence.status is not EvidenceStatus.OK
-        },
+        unread={key: one.named_by for key, one in tried.items() if _missing(one.evidence, in_force_since)},
     )
+
+
+def _missing(evidence: Evidence, in_force_since: datetime) -> bool:
+    if evidence.status is EvidenceStatus.OK:
+        return False
+    return evidence.read_at is None or evidence.read_at < in_force_since
