@@ -26,6 +26,7 @@ from shared.notify.table import Declared, Table
 from shared.rules.kinds import MuteRow
 
 _DELAYED = Silence(Reason.HANDOVER_DELAYED)
+_NOT_WAITING = frozenset({Reason.TOLD, Reason.NETTED, Reason.MUTED, Reason.EXCEPTED})
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,9 +225,12 @@ def _by_route(run: Run) -> dict[str, dict[str, Entry]]:
 
 
 def _waiting_keys(entries: Mapping[str, Entry], reasons: Mapping[str, Silence]) -> Iterable[str]:
-    """Keys of what is still to be said, so that its failed hand-over is not forgotten."""
+    """Keys of what is still to be said, so that its failed hand-over is not forgotten.
+
+    What a cause or an exception hides is said anew if ever, and may be hidden for months.
+    """
     for finding, silence in reasons.items():
-        if silence.reason in (Reason.TOLD, Reason.NETTED):
+        if silence.reason in _NOT_WAITING:
             continue
         entry = entries[finding]
         for moment in (Moment.OPENED, Moment.CHANGED) if entry.open else (Moment.RESOLVED,):

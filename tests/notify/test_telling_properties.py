@@ -283,6 +283,7 @@ def standing(history: History) -> dict[str, tuple[str, str, datetime]]:
 
 @settings(max_examples=300, deadline=None)
 @given(actions)
+@example([("toggle", "a"), ("wait", "1000"), ("route", "refuses"), ("run", ""), ("toggle", "cause")])
 def test_at_rest_the_table_remembers_nothing_that_is_over(script: list[Action]) -> None:
     history = History(script)
     history.comes_to_rest()
