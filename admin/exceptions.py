@@ -9,7 +9,7 @@ from pathlib import Path
 from admin.connection import Desk, WrongInput, wrong
 from admin.intake import Place, Unreadable, Written, as_proposed, listed, understood
 from admin.people import by_sign_in_name, groups_of, people
-from admin.showing import Shown, as_csv, as_json, print_list
+from admin.showing import IN_FORCE, Shown, as_csv, as_json, print_list
 from admin.tenants import expect
 from admin.words import fault, say, texts
 from shared.notify import agreed
@@ -93,7 +93,7 @@ async def show(desk: Desk, form: str, now: datetime, *, ended: bool) -> None:
     elif rows:
         print_list(rows)
         for one in rows:
-            if one.most and one.ended_at is None:
+            if one.most and one.state_code == IN_FORCE:
                 print(_most_users(one))
     else:
         print(say("none"))

@@ -19,7 +19,7 @@ from admin.intake import COLUMNS as WRITTEN
 from admin.intake import EXPORTED
 from admin.people import Groups
 from admin.words import say, texts
-from shared.model import SubjectType
+from shared.model import SubjectType, zulu
 from shared.notify.exemptions import Exemption
 from shared.notify.names import Person
 from shared.rules.kinds import KindRow
@@ -27,6 +27,8 @@ from shared.texts.cells import table
 from shared.texts.plain import one_line
 
 COLUMNS = ("id", "what", "whom", "owner", "reason", "until", "state")
+IN_FORCE, _ENDED = "in-force", "ended"
+"""The codes of an exception's state."""
 _PIPED_WIDTH = 160
 """Columns, where neither a terminal nor `COLUMNS` says how wide the output is."""
 _TABLE_FROM = 140
@@ -37,7 +39,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """An exception with the names that belong to it, as they are: whoever prints them makes them harmless.
 
     `kind`, `subject` and `state` are for people, in their language; `kind_code`, `subject_type`, `subject_id`
-    and `state_code` (`in-force` or `ended`) for programs. `name`, `upn`: empty where they are not known.
+    and `state_code` for programs. `name`, `upn`: empty where they are not known.
     `users`: how many there are in the group it is of, `everybody`: in the tenant; None where not known.
     `most`: whether it covers more than half of all users.
     """
@@ -84,7 +86,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
             until=one.until,
             ended_at=one.ended_at,
             state=_state(one, now),
-            state_code="ended" if one.end <= now else "in-force",
+            state_code=_ENDED if one.end <= now else IN_FORCE,
             users=groups.users.get(one.subject_id) if of_users else None,
             everybody=groups.everybody,
             most=of_users and groups.holds_most(one.subject_id),
@@ -216,4 +218,4 @@ def as_json(rows: Sequence[Shown]) -> str:
 
 
 def _stamp(at: datetime | None) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if at else ""
+    return zulu(at) if at else ""

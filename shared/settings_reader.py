@@ -74,6 +74,7 @@ class Reader:
         return length
 
     def has_fault(self, name: str) -> bool:
+        """Whether something is wrong with that setting already."""
         return any(one.setting == name for one in self.faults)
 
     def at_least(

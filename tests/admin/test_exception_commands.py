@@ -15,6 +15,7 @@ from shared.ledger.manifest import exceptions_path, members_path
 from shared.ledger.members import Packing
 from shared.ledger.records import NamedGroup
 from shared.model import Evidence, LicensingGroup, TenantFacts, Totals
+from shared.notify import agreed
 from shared.notify.proposals import end_of_day
 from shared.rules.loader import load_rules
 from shared.storage import Storage
@@ -119,6 +120,17 @@ def test_attention_is_called_to_an_exception_of_a_group_with_most_users(
     assert (sentence in added.out) is attention
     assert (sentence in shell.run("exception", "list", COLUMNS="300").out) is attention
     assert ("Attention" in shell.run(*ADD, "--group", GROUP, "--kind", "licence-errors").out) is False
+
+
+def test_no_attention_is_called_to_an_exception_whose_day_is_past(shell: Shell) -> None:
+    knows(shell, totals=Totals(users=1000), named={GROUP: read_group(1000)})
+    shell.run(*ADD, "--group", GROUP)
+    [one] = shell.stored()
+    past = msgspec.structs.replace(one, until=datetime.now(UTC) - timedelta(days=1))
+    stored = msgspec.json.encode({"schema": agreed.SCHEMA, "exceptions": [past]})
+    shell.with_storage(lambda storage: storage.ledger.put(exceptions_path(TENANT_ID), stored))
+    text = shell.run("exception", "list", "--all", COLUMNS="300").out
+    assert (one.id in text, "Attention" in text) == (True, False)
 
 
 def test_a_group_that_assigns_licences_is_counted_before_it_is_read_for_the_exception(shell: Shell) -> None:

@@ -1,12 +1,13 @@
 """Exceptions cover, warn and end; they change the telling and nothing else."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.notify.exemptions import Exemption
-from shared.notify.messages import DIGEST, ENDED, ENDING, Digest
+from shared.notify.messages import DIGEST, ENDED, ENDING, Digest, Message
 from shared.notify.routes import Delivered, Failed
 from shared.notify.scene import Telling
 from tests.notify.story import TENANT, Story, second
@@ -25,6 +26,18 @@ def agreed(name: str = "x", until: float = 30 * DAY, since: float = -60, **field
         until=second(until),
         **{**subject, **fields},
     )
+
+
+def refusing_thrice(form: str, tries: list[str]) -> Callable[[Message, datetime], Delivered | Failed]:
+    """A route that takes everything but the first three cards of that form, which `tries` counts."""
+
+    def route(message: Message, at: datetime) -> Delivered | Failed:
+        if message.form != form or len(tries) == 3:
+            return Delivered()
+        tries.append(form)
+        return Failed(status="http-500")
+
+    return route
 
 
 def test_an_exception_covers_warns_seven_days_before_its_end_and_ends() -> None:
@@ -180,13 +193,8 @@ def test_many_who_are_no_longer_covered_are_one_card() -> None:
 
 @pytest.mark.parametrize("form", [ENDING, ENDED])
 def test_what_fails_or_crashes_is_told_again_and_once(form: str) -> None:
-    def route(message: object, at: object) -> Delivered | Failed:
-        failing = getattr(message, "form", "") == form and len(tries) < 3
-        tries.append(form) if failing else None
-        return Failed(status="http-500") if failing else Delivered()
-
     tries: list[str] = []
-    story = Story(route=route)
+    story = Story(route=refusing_thrice(form, tries))
     story.exemptions = (agreed(),)
     story.opens(0, "a")
     story.plays(36 * DAY, every=3600)
@@ -241,13 +249,8 @@ def test_one_that_ends_after_many_is_told_by_itself() -> None:
 
 @pytest.mark.parametrize("form", [ENDING, ENDED])
 def test_many_whose_card_fails_are_told_again_and_once(form: str) -> None:
-    def route(message: object, at: object) -> Delivered | Failed:
-        failing = getattr(message, "form", "") == form and len(tries) < 3
-        tries.append(form) if failing else None
-        return Failed(status="http-500") if failing else Delivered()
-
     tries: list[str] = []
-    story = Story(route=route)
+    story = Story(route=refusing_thrice(form, tries))
     imported(story, 8)
     story.plays(36 * DAY, every=3600)
     assert [words for _, words in story.collector.heard] == [
