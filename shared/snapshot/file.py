@@ -1,0 +1,101 @@
+"""Snapshots as bytes: gzipped lines of JSON. Sections may be joined end to end, packed as they are."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from typing import IO
+
+import msgspec
+
+from shared.model import Judged
+from shared.snapshot.digest import Digest
+from shared.snapshot.lines import SCHEMA, End, Head, Line, Reading
+
+SUFFIX = ".ndjson.gz"
+_LEVEL = 5
+_LONGEST_LINE = 64 * 1024 * 1024
+_decoder = msgspec.json.Decoder(Line)
+
+
+class SnapshotUnreadable(Exception):
+    """A file is no whole snapshot. `line` counts from 1; `reason` never quotes a value."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        self.line, self.reason = line, reason
+        super().__init__(f"line {line}: {reason}")
+
+
+class SectionWriter:
+    """Writes one section. Nothing that was written counts without `end`."""
+
+    def __init__(self, out: IO[bytes], head: Head) -> None:
+        self._packed = gzip.GzipFile(fileobj=out, mode="wb", compresslevel=_LEVEL, mtime=0)
+        self._digest = Digest()
+        self._write(head)
+
+    def add(self, reading: Reading, judged: Judged) -> None:
+        """One user, and the verdict that was given then."""
+        self._digest.add(reading.user.id, judged)
+        self._write(reading)
+
+    def end(self) -> End:
+        """Close the section; the file object stays open."""
+        end = End(users=self._digest.users, verdicts=self._digest.hex())
+        self._write(end)
+        self._packed.close()
+        return end
+
+    def _write(self, line: Line) -> None:
+        self._packed.write(msgspec.json.encode(line) + b"\n")
+
+
+def read(source: IO[bytes]) -> Iterator[Line]:
+    """Every line in order: for each section its head, its users, its end.
+
+    Raises `SnapshotUnreadable` where it isn't one, was cut, has another schema or lacks users; a caller that
+    acts before the last line may act on a part.
+    """
+    number, open_head, users, ends = 0, False, 0, 0
+    try:
+        with gzip.open(source) as unpacked:
+            while text := unpacked.readline(_LONGEST_LINE):
+                number += 1
+                line = _decoder.decode(text)
+                match line:
+                    case Head():
+                        if open_head:
+                            raise SnapshotUnreadable(number, "a section begins before the last has ended")
+                        if line.schema != SCHEMA:
+                            raise SnapshotUnreadable(
+                                number,
+                                f"schema {line.schema} is not known, only {SCHEMA}: use a newer version",
+                            )
+                        open_head, users = True, 0
+                    case Reading():
+                        users += 1
+                    case End():
+                        if line.users != users:
+                            raise SnapshotUnreadable(
+                                number, f"{line.users} users are promised, {users} are there"
+                            )
+                        ends += 1
+                if not open_head:
+                    raise SnapshotUnreadable(number, "there is no head before it")
+                if isinstance(line, End):
+                    open_head = False
+                yield line
+    except (OSError, EOFError, zlib.error) as fault:
+        # gzip's own errors are `OSError`s without a number; those of the disk have one.
+        if isinstance(fault, OSError) and fault.errno is not None:
+            raise
+        raise SnapshotUnreadable(number + 1, "it is cut short, or not gzip") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+        raise SnapshotUnreadable(number, f"not a line of a snapshot: {_place(fault)}") from None
+    if open_head or not ends:
+        raise SnapshotUnreadable(number + 1, "it is cut short: the end is missing")
+
+
+def _place(fault: Exception) -> str:
+    """Where in the line, without what msgspec quotes of it."""
+    _, at, place = str(fault).rpartition(" - at `")
+    return f"at {place.rstrip('`')}" if at else "it is not JSON of that shape"
