@@ -23,11 +23,14 @@ ORDER = (
     "shared.verdict",
     "shared.judgement",
     "shared.findings",
+    "shared.snapshot",
     # Storage, Graph, telling.
     "shared.storage",
     "shared.graph",
     "shared.ledger",
     "shared.notify",
+    # Where the tenant stands, for people and programs.
+    "shared.report",
     # What every job of the watch works with.
     "shared.watch.access",
     "shared.watch.heap",
