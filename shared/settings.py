@@ -148,6 +148,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The secrets that an authentic call may carry: the current and, while it rotates, the previous."""
         return tuple(state for state in (self.client_state, self.client_state_previous) if state)
 
+    @property
+    def report_url(self) -> str:
+        """Where the report is. The address carries no secret: whoever opens it has to sign in."""
+        return f"{self.notification_base_url}/api/report"
+
     def __repr__(self) -> str:
         return f"Settings(tenant {self.tenant_id}, {self.storage!r}, edition {self.policy.edition})"
 

@@ -144,6 +144,7 @@ class Sender:
             at=at,
             differing=totals.differing if totals else None,
             users=totals.users if totals else sweep.users if sweep else None,
+            report=self._settings.report_url,
         )
         return detailed, Wording(texts, names, self._rules), backdrop
 

@@ -121,6 +121,9 @@ def _odd(shown: Names) -> Iterator[tuple[str, Payload]]:
     yield "offers", single(entry(remedy=offers), shown=shown)
     yield "reopened", single(entry(reopened=3), shown=shown)
     late = Message(form=SINGLE, items=(Item(moment=Moment.OPENED, entry=entry()),), late_since=second(0))
+    reported = msgspec.structs.replace(BACKDROP, report="https://watch.contoso.example/api/report")
+    new = Message(form=SINGLE, items=(Item(moment=Moment.OPENED, entry=entry()),))
+    yield "with the way to the report", card(new, wording(shown), reported)
     yield "after failed hand-overs", card(late, wording(shown), BACKDROP)
     unknown = msgspec.structs.replace(
         entry(cause="gremlins", remedy=(Step(step="dance", values={"sku": EMS_E3}),)),

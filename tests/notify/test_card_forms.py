@@ -7,7 +7,7 @@ import pytest
 
 from shared.model import Moment, Step
 from shared.notify import commands
-from shared.notify.cards import LIMIT, NAMED, users_named
+from shared.notify.cards import LIMIT, NAMED, card, users_named
 from shared.notify.exemptions import Exemption
 from shared.notify.messages import (
     DECLARED,
@@ -28,6 +28,7 @@ from shared.texts.plain import LONGEST
 from tests.notify.card_samples import (
     ALLOWED,
     AT,
+    BACKDROP,
     EMS_E3,
     GROUP_ID,
     OFFICE_E3,
@@ -52,6 +53,7 @@ from tests.notify.card_samples import (
     size,
     text_of,
     title_of,
+    wording,
 )
 from tests.notify.test_card_names import inert
 
@@ -340,6 +342,15 @@ def test_the_page_of_someone_deleted_is_not_opened() -> None:
     payload = card_of(FORMS["single-closed"])
     assert "actions" not in payload["attachments"][0]["content"]
     assert "actions" in card_of(FORMS["single-fixed"])["attachments"][0]["content"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_card_has_a_button_that_opens_the_report_by_an_address_without_a_secret(form: str) -> None:
+    address = "https://watch.contoso.example/api/report"
+    payload = card(FORMS[form], wording(), msgspec.structs.replace(BACKDROP, report=address))
+    button = payload["attachments"][0]["content"]["actions"][-1]
+    assert (button["title"], button["url"]) == ("Open the report", address)
+    assert schema_faults(payload) == []
 
 
 def test_the_end_of_a_fault_of_the_watch_cites_no_page_of_microsofts() -> None:

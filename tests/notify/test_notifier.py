@@ -48,6 +48,8 @@ async def test_a_tenants_first_day(bench: Bench) -> None:
     assert (told.cards, told.failures) == (1, 0)
     assert bench.teams.titles[1:] == ["A user can reset a password without the licence for it"]
     assert "Grace Hopper (grace@contoso.example)" in bench.teams.text
+    buttons = [one["attachments"][0]["content"]["actions"][-1]["url"] for one in bench.teams.payloads]
+    assert buttons == ["http://127.0.0.1:7071/api/report"] * 2
     await bench.commits(2, seen=2000, name="Grace Hopper")
     await bench.tells(2010)
     await bench.tells(2060)

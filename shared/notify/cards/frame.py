@@ -30,13 +30,14 @@ class Backdrop(msgspec.Struct, frozen=True, kw_only=True):
     """What a card says beside its findings. `edition` is the one that governs; `at`: when the card is made.
 
     `differing`: users by other edition, None: not counted. `users`: how many the first reading read, None:
-    not known.
+    not known. `report`: the address of the report, which asks whoever opens it to sign in; empty: no button.
     """
 
     edition: str
     at: datetime
     differing: Mapping[str, int] | None = None
     users: int | None = None
+    report: str = ""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -59,8 +60,9 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 def framed(body: Body, message: Message, wording: Wording, backdrop: Backdrop) -> dict[str, Any]:
     """The payload to post, cut from its end until it fits; a line counts what was cut."""
     title = _title(body.title, body.tone)
+    actions = [*body.actions, *_to_report(wording, backdrop)]
     kept, cut = [*body.lines, *_foot(body.edition, message, wording, backdrop)], 0
-    payload = _envelope(title, kept, body.actions, wording)
+    payload = _envelope(title, kept, actions, wording)
     while len(msgspec.json.encode(payload)) > LIMIT:
         last = max((n for n, line in enumerate(kept) if line.weight), default=None)
         if last is None:
@@ -68,8 +70,13 @@ def framed(body: Body, message: Message, wording: Wording, backdrop: Backdrop) -
             return _envelope(title, minimal, (), wording)
         cut += kept.pop(last).weight
         note = wording.texts.text("card", "cut_one") if cut == 1 else wording.texts.text("card", "cut", n=cut)
-        payload = _envelope(title, [*kept, Line(block(note, color="attention"))], body.actions, wording)
+        payload = _envelope(title, [*kept, Line(block(note, color="attention"))], actions, wording)
     return payload
+
+
+def _to_report(wording: Wording, backdrop: Backdrop) -> list[Element]:
+    """The way to everybody whom the card does not name."""
+    return [open_url(wording.texts.text("card", "open_report"), backdrop.report)] if backdrop.report else []
 
 
 def _foot(edition: str, message: Message, wording: Wording, backdrop: Backdrop) -> list[Line]:
@@ -172,6 +179,11 @@ def command(text: str) -> Element:
     """A command to copy: shown sign by sign as it is typed."""
     element = block(plain(text, COMMAND))
     return element | {"fontType": "monospace", "size": "small"}
+
+
+def open_url(title: str, url: str) -> Element:
+    """A button that opens a page."""
+    return {"type": "Action.OpenUrl", "title": title, "url": url}
 
 
 def section(title: str, paragraphs: Iterable[str]) -> list[Line]:

@@ -3,7 +3,7 @@
 from shared.model import Moment, Severity, SubjectType
 from shared.notify import commands
 from shared.notify.cards.changed import before
-from shared.notify.cards.frame import Backdrop, Body, Element, Line, block, facts, section, told_how
+from shared.notify.cards.frame import Backdrop, Body, Element, Line, block, facts, open_url, section, told_how
 from shared.notify.entries import Entry
 from shared.notify.messages import Item, Message
 from shared.notify.proposals import NEVER
@@ -125,7 +125,7 @@ def _actions(entry: Entry, wording: Wording) -> list[Element]:
         return []
     mine = entry.subject_type is SubjectType.USER and entry.subject_id in url
     title = wording.texts.text("card", "open_user" if mine else "open_portal")
-    return [{"type": "Action.OpenUrl", "title": title, "url": url}]
+    return [open_url(title, url)]
 
 
 def _tone(entry: Entry) -> str:
