@@ -89,6 +89,14 @@ def folder(tenant_id: str, taken_at: datetime, reading: str) -> str:
     return f"{root(tenant_id)}{taken_at:%Y-%m-%d}/{reading}/"
 
 
+def day_of(text: str) -> date | None:
+    """The day that a folder is named after; None for a folder of somebody else's."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 def part_name(bucket: int) -> str:
     """A part, by the bucket of ledger shards that it holds."""
     return f"{bucket:04x}{SUFFIX}"
@@ -149,11 +157,12 @@ async def stored(container: Container, tenant_id: str) -> list[Stored]:
     async for listed in container.names(start):
         day, _, rest = listed.name.removeprefix(start).partition("/")
         reading, _, name = rest.partition("/")
-        if name == INDEX:
+        began = day_of(day)
+        if name == INDEX and began is not None:
             about = listed.metadata
             found.append(
                 Stored(
-                    day=date.fromisoformat(day),
+                    day=began,
                     reading=reading,
                     taken_at=datetime.fromisoformat(about["taken_at"]),
                     users=int(about["users"]),

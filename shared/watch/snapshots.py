@@ -27,7 +27,7 @@ SWEEP = "sweep"
 """`Head.source` of these."""
 
 _LEVEL = 3
-"""As storage packs shards: at 5 a snapshot is a tenth smaller, and takes half as much CPU again."""
+"""As storage packs shards: at 5 a snapshot is a tenth smaller, for 2 µs of CPU more a user."""
 
 
 class PartWriter:
