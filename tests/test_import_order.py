@@ -57,6 +57,8 @@ ORDER = (
     "shared.watch.self_watch",
     "shared.watch.health_lines",
     "shared.watch.health",
+    # A tenant read once, without the watch.
+    "shared.audit",
     "functions",
     "admin",
     "function_app",
