@@ -279,7 +279,9 @@
     $("pick-all").checked = here > 0 && here === shown.length;
     $("pick-all").indeterminate = here > 0 && here < shown.length;
     $("selection").hidden = picked.size === 0;
-    $("selected").textContent = counted("selected", picked.size);
+    $("picked-bar").hidden = picked.size === 0;
+    $("picked-count").textContent = counted("selected", picked.size);
+    $("selected").textContent = number(picked.size);
     if (picked.size) drawKinds();
     drawCommands();
   }
