@@ -47,7 +47,7 @@ def lines(
         height=230,
         show_minor_x_labels=False,
         truncate_label=-1,
-        margin_right=46,
+        margin_right=58,
         range=(0, STEPS * step_up),
         **_common(number),
     )
