@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.credentials_async import AsyncTokenCredential
@@ -30,6 +31,13 @@ COMMAND_LINE_TOOLS = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
 
 SCOPES = ("AuditLog.Read.All", "Group.Read.All", "Organization.Read.All", "Policy.Read.All", "User.Read.All")
 """What a sign-in with a code asks for: to read, and nothing else."""
+
+_AUTHORITIES = {
+    "graph.microsoft.us": "https://login.microsoftonline.us",
+    "dod-graph.microsoft.us": "https://login.microsoftonline.us",
+    "microsoftgraph.chinacloudapi.cn": "https://login.chinacloudapi.cn",
+}
+"""The login service of each national cloud, by its Graph (Microsoft Graph, national cloud deployments)."""
 
 _DEFAULT = "/.default"
 _AZ_SECONDS = 60
@@ -51,21 +59,22 @@ async def sign_in(
     device_code: bool = False,
     tenant: str = "",
     authority: str = "",
-    verify: bool | str = True,
 ) -> "SignedIn":
     """A credential that has a token for `scope` (`https://<graph>/.default`). Raises `WrongInput`.
 
-    `tenant`: id or domain; empty: that of whoever is signed in. `authority`: the login service, where it is
-    not the public one; `verify`: whose certificate it must have, where that is not a public one either.
+    `tenant`: id or domain; empty: that of whoever is signed in. `authority`: the login service that gives a
+    code; empty: that of the cloud that `scope` is of (the Azure CLI knows its own).
     """
     logging.getLogger("azure").setLevel(logging.CRITICAL)
     named = {"tenant_id": tenant} if tenant else {}
     try:
         credential: AsyncTokenCredential
         if device_code:
-            elsewhere: dict[str, Any] = {"authority": authority} if authority else {}
-            if verify is not True:
-                elsewhere |= {"connection_verify": verify, "disable_instance_discovery": True}
+            authority = authority or _AUTHORITIES.get(urlsplit(scope).hostname or "", "")
+            # Whoever names a login service means it: the public one is not asked whether it may be trusted.
+            elsewhere: dict[str, Any] = (
+                {"authority": authority, "disable_instance_discovery": True} if authority else {}
+            )
             credential = _ByCode(
                 DeviceCodeCredential(
                     client_id=COMMAND_LINE_TOOLS, prompt_callback=_show_code, **named, **elsewhere

@@ -5,6 +5,7 @@ Exit codes: 0 written, 1 Graph or the disk failed, 2 what was asked for is wrong
 """
 
 import asyncio
+import signal
 import sys
 from collections.abc import Iterable
 from datetime import UTC
@@ -89,6 +90,8 @@ def _run(options: Options) -> int:
     with Folder(options.out, force=options.force) as folder:
         read_whole = asyncio.run(_read(options, access, asked, rules, folder.path))
         written = write(folder.path, read_whole.audited, rules, pseudonymised=key is not None)
+        # What is left takes no time: it is finished, not thrown away, and nobody is told otherwise.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         made = key.keep() if key else ""
         kept = folder.keep(read_whole.name)
     for line in summary.lines(written.report, written.views, read_whole.granted.lost, kept):
