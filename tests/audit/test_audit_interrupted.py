@@ -1,0 +1,74 @@
+"""Ctrl-C: a real SIGINT to a real process, at every stage; nothing is left, and one sentence is said."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.graph.faults import Fault
+from sandbox.graph.server import Running, serve
+from sandbox.graph.tenant import generate
+from tests.audit.commands import Auditor
+from tests.audit.people import QUICK
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+
+SENTENCE = "Interrupted: nothing was written."
+
+
+@pytest.fixture
+async def tenant() -> AsyncIterator[Running]:
+    async with await serve(generate(1_200, rates=QUICK)) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("stage", "path"),
+    [
+        ("Permissions", "/organization"),
+        ("Tenant, SKUs, groups", "/subscribedSkus"),
+        ("Registration report", "/reports/*"),
+        ("Users", "/users"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 2])
+async def test_at_any_stage_nothing_is_left_and_it_is_said(
+    tenant: Running, tmp_path: Path, stage: str, path: str, times: int
+) -> None:
+    auditor = Auditor(tmp_path, tenant)
+    if stage != "Permissions":
+        tenant.simulator.faults.put(Fault(path=path, kind="delay", seconds=0.0))
+    tenant.simulator.faults.put(Fault(path=path, kind="hang", seconds=60.0))
+    process = await auditor.start("--pseudonymise", "key")
+    assert process.stderr
+    while (line := (await process.stderr.readline()).decode().strip()) != stage:
+        assert line
+    async with asyncio.timeout(20):
+        while tenant.simulator.faults.waiting:  # noqa: ASYNC110  # the simulator has no event for it
+            await asyncio.sleep(0.01)
+    for _ in range(times):
+        process.send_signal(signal.SIGINT)
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, out.decode()) == (130, "")
+    assert err.decode().splitlines() == [SENTENCE]
+    assert auditor.left == set()
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 0.7, 1.0, 1.3, 1.5, 1.7])
+async def test_at_any_moment_there_is_a_whole_folder_or_none(
+    tenant: Running, tmp_path: Path, seconds: float
+) -> None:
+    auditor = Auditor(tmp_path, tenant)
+    process = await auditor.start("--out", "a")
+    await asyncio.sleep(seconds)
+    if process.returncode is None:
+        process.send_signal(signal.SIGINT)
+    _, err = await asyncio.wait_for(process.communicate(), 30)
+    said = err.decode()
+    assert "Exception ignored" not in said
+    if process.returncode == 0:
+        assert len(auditor.left) == 5
+    else:
+        assert auditor.left == set()
