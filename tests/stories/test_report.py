@@ -1,7 +1,10 @@
-"""The report on the real host: refused without the key, answered with it, and no secret in a card or the log."""
+"""The report on the real host: refused without the key, answered with it, and no secret told anywhere."""
 
+import asyncio
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +12,13 @@ import aiohttp
 import pytest
 
 from sandbox.graph.tenant import generate
-from sandbox.stage import QUICK_RATES, STORY, Stage
+from sandbox.stage import BASE_PORT, QUICK_RATES, STORY, Stage
+from tests.docs.test_report_page import LINES
 from tests.watch.test_access import principal
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
+ADDRESS = f"http://127.0.0.1:{BASE_PORT}"
 ROUTES = ("report", "report.csv", "report.json", "report/rows", "report/user?id={id}")
 
 
@@ -57,6 +62,16 @@ async def test_the_report_is_shown_to_whoever_has_the_key_and_to_nobody_else(
             async with session.get(addresses[1], headers=browser) as answer:
                 assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
                 assert (await answer.read()).startswith(b"\xef\xbb\xbf")
+        for line in LINES:
+            assert ADDRESS in line
+            answered = await asyncio.to_thread(
+                subprocess.run,
+                ["sh", "-c", f"{line.replace(ADDRESS, stage.host.url)} --silent --fail --noproxy '*'"],
+                env={**os.environ, "KEY": key},
+                capture_output=True,
+                check=True,
+            )
+            assert answered.stdout
         cards = json.dumps([posted.card for posted in stage.teams.cards])
         secrets = (key, stage.environment["CLIENT_STATE"], stage.teams.url)
     told = cards + log.read_text()
