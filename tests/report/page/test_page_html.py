@@ -1,7 +1,8 @@
-"""The page as it is sent: whole, harmless, self-contained, in every language, and readable without a script."""
+"""The page as it is sent: whole, harmless, self-contained, in every language, read without a script."""
 
 import base64
 import hashlib
+import itertools
 import re
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_landmarks_headings_and_captions_lead_through_the_page() -> None:
     assert all(one.get("aria-label") for one in read.every("nav"))
     assert all(one.get("scope") for one in read.every("th"))
     levels = [int(tag[1]) for tag, _ in read.tags if re.fullmatch(r"h[1-6]", tag)]
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     drawings = [one for one in read.every("svg") if one.get("role") == "img"]
     assert len(drawings) == 3
     assert all(one["aria-label"] for one in drawings)
