@@ -62,6 +62,7 @@ ORDER = (
     "shared.watch.self_watch",
     "shared.watch.health_lines",
     "shared.watch.health",
+    "shared.watch.reports",
     "functions",
     "admin",
     "function_app",

@@ -51,8 +51,8 @@ class Episode(Facts, frozen=True, omit_defaults=False):
     first_reading: bool = False
 
 
-class EpisodeView(Facts, frozen=True, omit_defaults=False):
-    """An `Episode` in words; times are ISO 8601, `until` empty while it stands."""
+class EpisodeView(Facts, frozen=True, omit_defaults=False, rename={"since": "from", "until": "to"}):
+    """An `Episode` in words: `text` says what was so. Times are ISO 8601, `until` empty while it stands."""
 
     kind: str
     state: str
@@ -63,6 +63,7 @@ class EpisodeView(Facts, frozen=True, omit_defaults=False):
     since: str
     until: str
     ended_text: str
+    first_reading: bool
 
 
 def episodes(lines: Iterable[JournalLine], user_id: str) -> tuple[Episode, ...]:
@@ -163,22 +164,18 @@ def _view(one: Episode, wording: Wording, texts: Catalogue) -> EpisodeView:
     what = wording.short(one.kind, one.state)
     if about := wording.about(entry):
         what = texts.text("report", "episode_of", what=what, about=about)
-    since = texts.moment(one.since)
-    if one.until:
-        text = texts.text("report", "episode_over", what=what, since=since, until=texts.moment(one.until))
-    else:
-        text = texts.text("report", "episode", what=what, since=since)
     ended = Ended(at=one.until, cause=one.ended) if one.until and one.ended else None
     return EpisodeView(
         kind=one.kind,
         state=one.state,
         severity=str(one.severity),
         rule=one.rule,
-        text=_shown(text),
+        text=_shown(what),
         cause_text=_shown(wording.cause(entry)),
         since=zulu(one.since),
         until=zulu(one.until) if one.until else "",
         ended_text=_shown(wording.state(msgspec.structs.replace(entry, ended=ended))) if ended else "",
+        first_reading=one.first_reading,
     )
 
 
