@@ -24,6 +24,7 @@ ORDER = (
     "shared.judgement",
     "shared.findings",
     "shared.snapshot",
+    "shared.explain",
     # Storage, Graph, telling.
     "shared.storage",
     "shared.graph",
