@@ -26,7 +26,7 @@ class Grounds(msgspec.Struct, frozen=True, kw_only=True):
     """One edition's verdict on one user and what it rests on, as the judge itself had it.
 
     `reach`: before the table of verdicts had its say. `readings`: of the licences, in order of ids;
-    `entra_plans`: the Entra plans in each of them, best first. `internal_guests`: the choice it was judged by.
+    `entra_plans`: the Entra plans in each of them, best first. `internal_guests`: the choice made.
     """
 
     edition: Edition

@@ -80,7 +80,7 @@ class _Search:
             if change := self._change(one):
                 yield change
 
-    # --- a breach, or a doubt ---------------------------------------------------------------------------------
+    # --- a breach, or a doubt ------------------------------------------------------------
 
     def _repairs(self) -> list[Change]:
         """What is held already, put in order: for each licence the fewest steps that turn the state."""
@@ -115,10 +115,7 @@ class _Search:
             yield worlds.paid("buy-paid", sku_id)
 
     def _reason(self, sku_id: str) -> str:
-        return next(
-            (one.reason for one in self._verdict.holdings if one.sku_id == sku_id),
-            "",
-        )
+        return next((one.reason for one in self._verdict.holdings if one.sku_id == sku_id), "")
 
     def _offers(self) -> tuple[list[Change], int]:
         """Products of the tenant with a free seat, smallest first; where none would do, one to buy."""
@@ -184,7 +181,7 @@ class _Search:
                 yield worlds.of_standing(Step(code="leave-scope"), in_scope_group=False)
         yield worlds.of_user(Step(code="disable-account"), account_enabled=False)
 
-    # --- nothing owed -------------------------------------------------------------------------------------------
+    # --- nothing owed ------------------------------------------------------------
 
     def _losses(self) -> Iterator[Alteration]:
         """What cover hangs on: each licence that counts, or where none alone is needed all of them."""

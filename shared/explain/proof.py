@@ -1,4 +1,4 @@
-"""What a proof holds: facts read, licence by licence, edition by edition, and what would change it. Data only."""
+"""What a proof holds: facts read, licence by licence, edition by edition, what would change it. Data only."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -116,13 +116,15 @@ class Licence(Facts, frozen=True):
 
 
 class ReachStep(Facts, frozen=True):
-    """One step of the question who is in reach. `code`: of an exclusion, or `scope`, or of the deciding reason.
+    """One step of the question who is in reach. `code`: of an exclusion, or of the reason that decides.
 
+    `answer` of the deciding one: in, out, unknown, not-yet (the report does not know the account yet).
     `missing`: the evidence that would settle what is unknown.
     """
 
     code: str
     outcome: str
+    answer: str = ""
     missing: str = ""
 
 
@@ -139,7 +141,7 @@ class Said(Facts, frozen=True):
 
 
 class RuleUsed(Facts, frozen=True):
-    """A rule that the verdict names. `quote` is Microsoft's; `table_row`: no sentence, but a row of a table."""
+    """A rule that the verdict names. `quote` is Microsoft's; `table_row`: of a row of a table."""
 
     id: str
     quote: str

@@ -27,7 +27,7 @@ from shared.explain.worlds import World
 from shared.holdings import COUNTING, error_code, held, paid
 from shared.judgement import Grounds, Judge
 from shared.model import EvidenceStatus, Registration, Standing, State, TenantFacts, User, Verdict
-from shared.reach import EXCLUSIONS, IN
+from shared.reach import EXCLUSIONS, IN, OUT
 from shared.rules.editions import Edition
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy
@@ -43,7 +43,7 @@ def proof_of(
     *,
     source: str,
 ) -> Proof:
-    """The verdict on one user as of `at`, proved. Raises `KeyError` if the policy names no edition there is."""
+    """The verdict on one user as of `at`, proved. Raises `KeyError` for an edition that is not there."""
     judge = Judge(rules, policy, facts)
     grounds = judge.grounds(user, standing, at)
     found = changes_of(World(user, standing, facts, policy), grounds, rules, at)
@@ -105,7 +105,7 @@ def _known(standing: Standing, *, in_force: bool) -> Known:
 def facts_read(
     facts: TenantFacts, policy: Policy | None, row: Registration | None, at: datetime
 ) -> Iterator[FactRead]:
-    """The evidence that such a verdict may rest on, the account first. Without a policy: whatever was read."""
+    """The evidence that such a verdict may rest on, the account first; without a policy all that was read."""
     yield FactRead(name="observed", status=EvidenceStatus.OK, read_at=at, age_seconds=0)
     for name in _asked(facts, policy, row):
         evidence = facts.evidence_of(name)
@@ -184,7 +184,7 @@ def _by_edition(grounds: Grounds, rules: Rules, policy: Policy, *, governs: bool
 
 
 def _reach_steps(grounds: Grounds, policy: Policy) -> Iterator[ReachStep]:
-    """In the order of judgement: each question up to the one that decides. What an option leaves out is said."""
+    """In the order of judgement: each question up to the one that decides, with what an option skips."""
     left_out = set[str]()
     if grounds.internal_guests != "not_in_reach":
         left_out.add("internal-guest")
@@ -192,14 +192,19 @@ def _reach_steps(grounds: Grounds, policy: Policy) -> Iterator[ReachStep]:
         left_out.add("resource-account")
     for one in EXCLUSIONS:
         if one == grounds.reach:
-            yield ReachStep(code=one.code, outcome=DECIDES)
+            yield ReachStep(code=one.code, outcome=DECIDES, answer=OUT)
             return
         yield ReachStep(code=one.code, outcome=NOT_ASKED if one.code in left_out else PASSED)
     if grounds.reach.answer == IN and grounds.verdict.state is State.NOT_IN_REACH:
         yield ReachStep(code=grounds.reach.code, outcome=PASSED)
-        yield ReachStep(code=grounds.verdict.reach, outcome=DECIDES)
+        yield ReachStep(code=grounds.verdict.reach, outcome=DECIDES, answer=OUT)
         return
-    yield ReachStep(code=grounds.reach.code, outcome=DECIDES, missing=grounds.reach.missing)
+    yield ReachStep(
+        code=grounds.reach.code,
+        outcome=DECIDES,
+        answer=grounds.reach.answer,
+        missing=grounds.reach.missing,
+    )
 
 
 def _said(grounds: Grounds, rules: Rules) -> Mapping[str, tuple[Said, ...]]:
