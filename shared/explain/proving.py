@@ -26,7 +26,7 @@ from shared.explain.proof import (
 from shared.explain.worlds import World
 from shared.holdings import COUNTING, error_code, held, paid
 from shared.judgement import Grounds, Judge
-from shared.model import EvidenceStatus, Registration, Standing, State, TenantFacts, User, Verdict
+from shared.model import EvidenceStatus, Registration, Sku, Standing, State, TenantFacts, User, Verdict
 from shared.reach import EXCLUSIONS, IN, OUT
 from shared.rules.editions import Edition
 from shared.rules.loader import Rules
@@ -146,16 +146,21 @@ def _licences(user: User, facts: TenantFacts, rules: Rules, grounds: Grounds) ->
             ),
             plans_off=tuple(sorted(off)),
             sources=tuple(_sources(user, sku_id, facts)),
-            seats=Seats(
-                status=sku.status,
-                usable=sku.usable,
-                consumed=sku.consumed,
-                free=sku.free,
-                paid=paid(sku.subscriptions, sku.consumed)[0],
-            )
-            if sku
-            else None,
+            seats=seats_of(sku),
         )
+
+
+def seats_of(sku: Sku | None) -> Seats | None:
+    """The tenant's seats of a SKU that it has."""
+    if sku is None:
+        return None
+    return Seats(
+        status=sku.status,
+        usable=sku.usable,
+        consumed=sku.consumed,
+        free=sku.free,
+        paid=paid(sku.subscriptions, sku.consumed)[0],
+    )
 
 
 def _sources(user: User, sku_id: str, facts: TenantFacts) -> Iterator[Source]:
