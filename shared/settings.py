@@ -152,6 +152,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings(tenant {self.tenant_id}, {self.storage!r}, edition {self.policy.edition})"
 
 
+class ReadingAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """What it takes to read a tenant and judge it once, without storage. `tenant_id` may be empty."""
+
+    tenant_id: str
+    graph_url: str
+    policy: Policy
+
+
 @functools.cache
 def current() -> Settings:
     """The settings of this process, read once. Raises `SettingsError`."""
@@ -218,6 +226,20 @@ def storage_of(file: Path | None = None) -> StorageAccess:
     Raises `SettingsError` also where the file can't be read.
     """
     return load_storage(os.environ if file is None else _values(file))
+
+
+def reading_of(file: Path | None = None, chosen: Mapping[str, str] | None = None) -> ReadingAccess:
+    """Read just where Graph is and the policy, from the environment or such a file alone.
+
+    `chosen`: settings given otherwise, which go before. Raises `SettingsError` with every fault.
+    """
+    read = Reader({**(os.environ if file is None else _values(file)), **(chosen or {})})
+    access = ReadingAccess(
+        tenant_id=read.guid("TENANT_ID", _TENANT), graph_url=_graph_url(read), policy=_policy(read)
+    )
+    _language(read)
+    _refuse_faults(read)
+    return access
 
 
 def language_of(file: Path | None = None) -> str:

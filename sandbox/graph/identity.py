@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,48 @@ _AUDIENCES = (GRAPH, f"{GRAPH}/", "00000003-0000-0000-c000-000000000000")
 
 def _part(value: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+_HIGHER = {
+    "Directory.AccessAsUser.All": ("Directory.Read.All",),
+    "User.ReadWrite.All": ("User.Read.All",),
+    "Group.ReadWrite.All": ("Group.Read.All", "GroupMember.Read.All"),
+}
+"""Delegated permissions that are as good as those beside them, for whoever may read the directory."""
+
+AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+"""The application that people sign in with by `az login`."""
+
+AZURE_CLI_SCOPES = (
+    "AppRoleAssignment.ReadWrite.All",
+    "Application.ReadWrite.All",
+    "AuditLog.Read.All",
+    "DelegatedPermissionGrant.ReadWrite.All",
+    "Directory.AccessAsUser.All",
+    "Group.ReadWrite.All",
+    "User.ReadWrite.All",
+    "email",
+    "openid",
+    "profile",
+)
+"""What a token of `az login` may do on Graph: Microsoft gave the application that, nobody else can."""
+
+
+def delegated(world: World, app_id: str, scopes: Iterable[str], now: datetime) -> tuple[str, datetime]:
+    """A token of a person who signed in with that application: `scp` instead of `roles`."""
+    expires = now + timedelta(seconds=world.rates.token_lifetime)
+    claims = {
+        "aud": GRAPH,
+        "iss": f"https://sts.windows.net/{world.organization.id}/",
+        "tid": world.organization.id,
+        "appid": app_id,
+        "iat": int(now.timestamp()),
+        "exp": int(expires.timestamp()),
+        "idtyp": "user",
+        "scp": " ".join(sorted(scopes)),
+        "uti": secrets.token_hex(8),
+    }
+    return f"{_part({'typ': 'JWT', 'alg': 'none'})}.{_part(claims)}.", expires
 
 
 def issue(world: World, resource: str, now: datetime) -> tuple[str, datetime]:
@@ -43,7 +86,8 @@ def caller(world: World, authorization: str | None, now: datetime) -> Caller:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         audience, tenant, expires = claims["aud"], claims["tid"], float(claims["exp"])
-        holder = Caller(str(claims["appid"]), frozenset(claims["roles"]))
+        granted = _of_person(claims["scp"]) if "scp" in claims else claims["roles"]
+        holder = Caller(str(claims["appid"]), frozenset(granted))
     except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
         raise _unauthorized("CompactToken parsing failed.") from None
     if audience not in _AUDIENCES or tenant != world.organization.id:
@@ -51,6 +95,12 @@ def caller(world: World, authorization: str | None, now: datetime) -> Caller:
     if expires <= now.timestamp():
         raise _unauthorized("Lifetime validation failed, the token is expired.")
     return holder
+
+
+def _of_person(scopes: str) -> set[str]:
+    """The permissions in a delegated token, with the lower ones that they include."""
+    named = scopes.split(" ")
+    return {*named, *(lower for scope in named for lower in _HIGHER.get(scope, ()))}
 
 
 def _unauthorized(message: str) -> GraphFault:

@@ -51,6 +51,7 @@ class _Commerce(Wire):
 
 class _Domain(Wire):
     name: str | None = None
+    is_initial: bool | None = None
 
 
 class _Organization(Wire):
@@ -59,6 +60,15 @@ class _Organization(Wire):
     country_letter_code: str | None = None
     on_premises_sync_enabled: bool | None = None
     verified_domains: list[_Domain] | None = None
+
+
+class Whose(msgspec.Struct, frozen=True):
+    """Whose tenant Graph answers for. `domain`: the initial one (`….onmicrosoft.com`), empty if not told."""
+
+    tenant_id: str
+    name: str
+    domain: str
+    domains: tuple[str, ...]
 
 
 class _AuthorizationPolicy(Wire):
@@ -168,7 +178,27 @@ async def _subscriptions(session: GraphSession) -> dict[str, tuple[CommerceSubsc
     return {sku_id: tuple(sorted(rows, key=lambda row: row.id)) for sku_id, rows in by_sku.items()}
 
 
+async def whose(session: GraphSession) -> Whose:
+    """Whose tenant this is, where only Graph knows. Raises `GraphError`."""
+    found = await _whoever(session)
+    domains = [one for one in found.verified_domains or () if one.name]
+    initial = next((one.name for one in domains if one.is_initial), None)
+    return Whose(
+        tenant_id=found.id.lower(),
+        name=found.display_name or "",
+        domain=(initial or "").lower(),
+        domains=tuple(sorted((one.name or "").lower() for one in domains)),
+    )
+
+
 async def _organization(session: GraphSession) -> _Organization:
+    found = await _whoever(session)
+    if found.id.lower() != session.settings.tenant_id.lower():
+        raise WrongTenant(200, code="other-tenant")
+    return found
+
+
+async def _whoever(session: GraphSession) -> _Organization:
     builder: Any = session.client.organization
     select = ["id", "displayName", "countryLetterCode", "onPremisesSyncEnabled", "verifiedDomains"]
     rows = await all_rows(
@@ -176,8 +206,6 @@ async def _organization(session: GraphSession) -> _Organization:
     )
     if not rows:
         raise Unavailable(200, code="no-organization")
-    if rows[0].id.lower() != session.settings.tenant_id.lower():
-        raise WrongTenant(200, code="other-tenant")
     return rows[0]
 
 

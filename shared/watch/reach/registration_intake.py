@@ -6,19 +6,19 @@ then the index: a crash in between loses nobody. The evidence comes last, when e
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
 from shared.ledger.ledger import TenantChange
 from shared.ledger.records import Posting, TenantRecord
-from shared.model import Evidence, EvidenceStatus, Standing, TenantFacts
+from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.storage import Lease, Stale
 from shared.watch.asking import ask
 from shared.watch.fault_codes import EMPTY, PERMISSION
 from shared.watch.messages import IDS_A_MESSAGE, LAST_LOOK, STANDING
 from shared.watch.parts import Busy, Watch
-from shared.watch.reach.registration_rows import differing, standings
+from shared.watch.reach.registration_rows import Ages, aged, differing, standings
 from shared.watch.reach.registration_state import AUDIT, REPORT, SCOPE, Reading, groups_of, still_ours
 from shared.watch.standing import absent
 from shared.watch.tenant import judge_tenant, with_evidence
@@ -30,9 +30,6 @@ log = logging.getLogger("watch.registration")
 _STORED_WITHIN = timedelta(seconds=30)
 _EACH_WRITE = timedelta(seconds=0.1)
 """Longer than storage's own retries: a look before the index is stored would judge by the old one."""
-
-_OLDEST_DAY = timedelta(days=800)
-"""Rows older than that are counted with that day, so that the state stays small."""
 
 
 class _Shard(msgspec.Struct, frozen=True):
@@ -69,7 +66,7 @@ async def take_in(watch: Watch, reading: Reading, record: TenantRecord, lease: L
     epoch, read = watch.manifest.epoch, reading.read
     changed: list[str] = []
     shards: list[_Shard] = []
-    ages = _Ages(reading)
+    ages = Ages(reading.began_at, reading.oldest_row_at, reading.row_days)
     async for name, sections in spill.shards(reading.bucket):
         held = await watch.standings.held(epoch, name)
         parts = [section.rows for section in sections]
@@ -192,38 +189,4 @@ def _aged(piece: str, evidence: Evidence, reading: Reading) -> Evidence:
     """The evidence with the age of the rows behind it."""
     if piece != REPORT or piece not in reading.read:
         return evidence
-    oldest, median = reading.oldest_row_at, _median(reading.row_days)
-    if oldest and median:
-        # Rows are counted by day: on the first of them the day began before its first row.
-        median = max(oldest, median)
-    return msgspec.structs.replace(evidence, oldest_row_at=oldest, median_row_at=median)
-
-
-def _median(days: Mapping[str, int]) -> datetime | None:
-    """The day in the middle of these, by count, at midnight UTC."""
-    left = (sum(days.values()) + 1) // 2
-    for day, count in sorted(days.items()):
-        left -= count
-        if left <= 0:
-            return datetime.fromisoformat(day).replace(tzinfo=UTC)
-    return None
-
-
-class _Ages:
-    """How old the rows of the report are: the oldest, and how many of each day."""
-
-    def __init__(self, reading: Reading) -> None:
-        self.oldest = reading.oldest_row_at
-        self.days = dict(reading.row_days)
-        self._first_day = reading.began_at - _OLDEST_DAY
-
-    def add(self, rows: Mapping[str, Standing]) -> None:
-        """Count the rows of a shard."""
-        for row in rows.values():
-            at = row.registration.last_updated_date_time if row.registration else None
-            if at is None:
-                continue
-            if self.oldest is None or at < self.oldest:
-                self.oldest = at
-            day = max(at, self._first_day).date().isoformat()
-            self.days[day] = self.days.get(day, 0) + 1
+    return aged(evidence, reading.oldest_row_at, reading.row_days)

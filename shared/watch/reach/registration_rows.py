@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from shared.model import Registration, Standing
+from shared.model import Evidence, Registration, Standing
 from shared.watch.reach.registration_state import AUDIT, EMERGENCY, REPORT, SCOPE
 
 USED_WITHIN = timedelta(days=365)
 """Whoever reset a password longer ago does not count as somebody who does (judgement.md §3, population)."""
+
+_OLDEST_DAY = timedelta(days=800)
+"""Rows older than that are counted with that day, so that the state stays small."""
 
 
 class Reported(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="report"):
@@ -142,3 +145,49 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
 
 def _recent(used_at: datetime | None, at: datetime) -> bool:
     return used_at is not None and at - used_at <= USED_WITHIN
+
+
+class Ages:
+    """How old the rows of the report are: the oldest, and how many of each day."""
+
+    def __init__(
+        self, began_at: datetime, oldest: datetime | None = None, days: Mapping[str, int] | None = None
+    ) -> None:
+        self.oldest = oldest
+        self.days = dict(days or {})
+        self._first_day = began_at - _OLDEST_DAY
+
+    def add(self, rows: Mapping[str, Standing]) -> None:
+        """Count the rows of a shard."""
+        for row in rows.values():
+            if row.registration:
+                self.count(row.registration)
+
+    def count(self, row: Registration) -> None:
+        """Count one row of the report; its time has an offset."""
+        at = row.last_updated_date_time
+        if at is None:
+            return
+        if self.oldest is None or at < self.oldest:
+            self.oldest = at
+        day = max(at, self._first_day).date().isoformat()
+        self.days[day] = self.days.get(day, 0) + 1
+
+
+def aged(evidence: Evidence, oldest: datetime | None, days: Mapping[str, int]) -> Evidence:
+    """The evidence of the report with the age of its rows."""
+    median = _median(days)
+    if oldest and median:
+        # Rows are counted by day: on the first of them the day began before its first row.
+        median = max(oldest, median)
+    return msgspec.structs.replace(evidence, oldest_row_at=oldest, median_row_at=median)
+
+
+def _median(days: Mapping[str, int]) -> datetime | None:
+    """The day in the middle of these, by count, at midnight UTC."""
+    left = (sum(days.values()) + 1) // 2
+    for day, count in sorted(days.items()):
+        left -= count
+        if left <= 0:
+            return datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return None

@@ -2,15 +2,41 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
 from shared import findings
+from shared.judgement import Judge
 from shared.ledger.commits import UserReading
 from shared.ledger.records import UserRecord
 from shared.model import JudgedBy, Standing, TenantFacts, User
-from shared.watch.parts import Watch
+from shared.rules.loader import Rules
+from shared.rules.policy import Policy
 from shared.watch.tenant import evidence_times
+
+
+class Choices(Protocol):
+    """Settings, as far as judging reads them."""
+
+    @property
+    def policy(self) -> Policy:
+        """The choices that change a verdict."""
+
+
+class Judging(Protocol):
+    """Who judges: the watch, or an audit."""
+
+    @property
+    def rules(self) -> Rules:
+        """Of all editions."""
+
+    @property
+    def settings(self) -> Choices:
+        """Those of this process."""
+
+    def judge(self, facts: TenantFacts) -> Judge:
+        """The judge by these facts."""
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -27,7 +53,7 @@ class Look(msgspec.Struct, frozen=True):
 
 
 def readings_of(
-    watch: Watch,
+    watch: Judging,
     facts: TenantFacts,
     looks: Iterable[Look],
     standings: Mapping[str, Standing],

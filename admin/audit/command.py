@@ -1,0 +1,225 @@
+"""`admin audit`: sign in, ask what may be read, read, write four files, say what was found.
+
+Exit codes: 0 written, 1 Graph or the disk failed, 2 what was asked for is wrong or a permission is missing, 130
+interrupted. Whatever the end, there is a whole folder or none.
+"""
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from admin.audit import summary
+from admin.audit.folder import DATA, PAGE, TABLE, Folder
+from admin.audit.keys import KeyFile
+from admin.audit.progress import Shown
+from admin.connection import WRONG, WrongInput
+from admin.sign_in import sign_in
+from admin.words import language, say, texts
+from shared.audit import permissions
+from shared.audit.books import records_in
+from shared.audit.patience import Unfinished
+from shared.audit.permissions import Granted, Need
+from shared.audit.reading import RECORDS, Asked, Audited, read
+from shared.graph.errors import GraphError, Throttled, Unauthorized
+from shared.graph.session import GraphSession
+from shared.guids import GUID
+from shared.report.building import Builder
+from shared.report.csv_form import as_csv
+from shared.report.figures import Report, Row
+from shared.report.json_form import as_json
+from shared.report.page import as_page
+from shared.report.views import RowView, view
+from shared.rules.loader import Rules, load_rules
+from shared.settings import GraphSettings, ReadingAccess, SettingsError, reading_of
+from shared.texts.catalogue import catalogue
+from shared.texts.plain import one_line
+
+TROUBLE, INTERRUPTED = 1, 130
+
+INLINED = 50_000
+"""So many users to act on are on the page, which asks nobody; all of them are in the CSV file."""
+
+_ROLE = "Global Reader"
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed."""
+
+    out: Path | None = None
+    force: bool = False
+    tenant: str = ""
+    device_code: bool = False
+    edition: str = ""
+    writeback: str = ""
+    scope: str = ""
+    groups: tuple[str, ...] = ()
+    pseudonymise: Path | None = None
+    settings: Path | None = None
+
+
+class _Outcome(msgspec.Struct, frozen=True):
+    """A tenant that was read, and what the folder is called unless a name was wanted."""
+
+    audited: Audited
+    granted: Granted
+    name: str
+
+
+def run(options: Options) -> int:
+    """Do it; the exit code. What went wrong is on standard error, as a sentence."""
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        return _told(INTERRUPTED, _say("interrupted"))
+    except SettingsError as problem:
+        return _told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
+    except WrongInput as problem:
+        return _told(WRONG, *problem.lines)
+    except Unfinished as problem:
+        part = texts().text("audit", "parts", problem.part)
+        return _told(TROUBLE, _say("unfinished", part=part, problem=_brief(problem.problem)))
+    except Unauthorized as problem:
+        return _told(TROUBLE, _say("unauthorized", problem=_brief(problem)))
+    except GraphError as problem:
+        return _told(TROUBLE, _say("graph", problem=_brief(problem)))
+    except OSError as problem:
+        return _told(TROUBLE, _say("disk", problem=problem.strerror or type(problem).__name__))
+
+
+def _run(options: Options) -> int:
+    access = reading_of(options.settings, _chosen(options))
+    groups = _group_ids(options.groups)
+    key = KeyFile(options.pseudonymise) if options.pseudonymise else None
+    asked = Asked(policy=access.policy, groups=groups, pseudonyms=key.pseudonyms if key else None)
+    rules = load_rules()
+    with Folder(options.out, force=options.force) as folder:
+        read_whole = asyncio.run(_read(options, access, asked, rules, folder.path))
+        report, views, total = _write(folder.path, read_whole.audited, rules, pseudonymised=key is not None)
+        made = key.keep() if key else ""
+        kept = folder.keep(read_whole.name)
+    for line in summary.lines(report, views, total, read_whole.granted.lost, kept):
+        print(line)
+    if made:
+        print(made)
+    return 0
+
+
+def _chosen(options: Options) -> dict[str, str]:
+    """Options that go before settings."""
+    named = {
+        "POLICY_EDITION": options.edition,
+        "PASSWORD_WRITEBACK": options.writeback,
+        "SSPR_SCOPE": options.scope,
+    }
+    return {name: value for name, value in named.items() if value}
+
+
+def _group_ids(given: Iterable[str]) -> tuple[str, ...]:
+    ids = tuple(dict.fromkeys(one.strip().lower() for one in given))
+    wrong = [one for one in ids if not GUID.fullmatch(one)]
+    if wrong:
+        raise WrongInput(*(_say("group-form", group=one_line(one)) for one in wrong))
+    return ids
+
+
+async def _read(
+    options: Options, access: ReadingAccess, asked: Asked, rules: Rules, place: Path
+) -> _Outcome:
+    tenant = options.tenant or access.tenant_id
+    nobody = GraphSettings(base_url=access.graph_url, tenant_id="")
+    async with await sign_in(nobody.scope, device_code=options.device_code, tenant=tenant) as credential:
+        with Shown() as shown:
+            shown.begin("permissions")
+            session = GraphSession(nobody, credential=credential)
+            try:
+                granted = await permissions.granted(session, asked.policy, asked.groups)
+            finally:
+                await session.aclose()
+            whose = _let_in(granted, tenant)
+            settings = msgspec.structs.replace(nobody, tenant_id=whose)
+            session = GraphSession(settings, credential=credential)
+            try:
+                audited = await read(session, rules, asked, place, shown)
+            finally:
+                await session.aclose()
+    domain = "" if asked.pseudonyms or not granted.whose else granted.whose.domain
+    day = audited.began_at.astimezone(UTC).date().isoformat()
+    return _Outcome(audited, granted, f"sspr-audit-{_plain(domain) or whose}-{day}")
+
+
+def _let_in(granted: Granted, tenant: str) -> str:
+    """The tenant's id, where everything that is needed may be read. Raises `WrongInput` with all that lacks."""
+    if granted.missing:
+        lines = [_say("missing", n=len(granted.missing)), *map(_missing, granted.missing)]
+        least = ", ".join(sorted({need.permission for need in granted.missing}))
+        raise WrongInput(*lines, _say("missing-remedy", permissions=least, role=_ROLE))
+    if granted.unknown:
+        raise WrongInput(*(_say("no-group", group=one) for one in granted.unknown))
+    whose = granted.whose
+    if whose is None:
+        raise WrongInput(_say("missing", n=0))
+    if tenant and tenant.lower() not in {whose.tenant_id, *whose.domains}:
+        raise WrongInput(_say("other-tenant", tenant=one_line(tenant), found=whose.tenant_id))
+    return whose.tenant_id
+
+
+def _missing(need: Need) -> str:
+    what = texts().text("audit", "pieces", need.piece)
+    where = f" {need.subject}" if need.subject else ""
+    return f"  {need.permission}: {what}{where}"
+
+
+def _plain(domain: str) -> str:
+    """A domain as part of a file's name."""
+    return "".join(sign for sign in domain if sign.isascii() and (sign.isalnum() or sign in ".-")).strip(".-")
+
+
+def _write(
+    place: Path, audited: Audited, rules: Rules, *, pseudonymised: bool
+) -> tuple[Report, list[RowView], int]:
+    """The page, the table and the data, from the records that the reading left; these then go."""
+    words = catalogue(language())
+    builder = Builder(
+        audited.record, rules, audited.policy, words, at=datetime.now(UTC), source="audit"
+    )
+    rows: list[Row] = []
+    for record in records_in(place / RECORDS):
+        row = builder.add(record)
+        if row is not None:
+            rows.append(row)
+    (place / RECORDS).unlink()
+    report = msgspec.structs.replace(builder.report(), pseudonymised=pseudonymised)
+    rows.sort(key=_by_urgency)
+    views = [view(row, report, words) for row in rows]
+    page = as_page(report, views[:INLINED], len(views), words)
+    (place / PAGE).write_text(page.html, encoding="utf-8")
+    (place / TABLE).write_text(as_csv(views, words), encoding="utf-8", newline="")
+    (place / DATA).write_bytes(as_json(report, rows))
+    return report, views, len(views)
+
+
+_GRAVEST_FIRST = {"high": 0, "medium": 1, "warning": 1, "low": 2}
+
+
+def _by_urgency(row: Row) -> tuple[int, str, str]:
+    return _GRAVEST_FIRST.get(row.severity, 3), row.upn.casefold(), row.id
+
+
+def _brief(problem: GraphError) -> str:
+    if isinstance(problem, Throttled):
+        return _say("throttled", minutes=max(1, round(problem.retry_after / 60)))
+    return problem.brief
+
+
+def _told(exit_code: int, *lines: str) -> int:
+    for line in lines:
+        print(line, file=sys.stderr)
+    return exit_code
+
+
+def _say(code: str, **values: str | int) -> str:
+    return texts().text("audit", "command", code, **values)

@@ -1,0 +1,88 @@
+"""Where an audit is written: a folder beside the one that it becomes, so that there is never half of one."""
+
+import contextlib
+import secrets
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from admin.connection import WrongInput
+from admin.words import texts
+from shared.audit.reading import SNAPSHOT
+from shared.texts.plain import one_line
+
+PAGE, TABLE, DATA = "report.html", "users.csv", "report.json"
+FILES = (PAGE, TABLE, DATA, SNAPSHOT)
+"""What an audit consists of."""
+
+
+class Folder:
+    """The folder under work, and what becomes of it. Left without `keep`, nothing of it remains.
+
+    `wanted`: the folder that it is to be, if that is known before the tenant is. It is only readable for
+    whoever made it.
+    """
+
+    def __init__(self, wanted: Path | None, *, force: bool) -> None:
+        self._force = force
+        self._wanted = wanted
+        beside = wanted.parent if wanted else Path()
+        self.path = beside / f".sspr-audit-{secrets.token_hex(6)}"
+        self._old = beside / f"{self.path.name}-before"
+
+    def __enter__(self) -> Self:
+        """Raises `WrongInput` where it can't be written, or what it is to be is there."""
+        if self._wanted:
+            self._refuse(self._wanted)
+        try:
+            self.path.mkdir(mode=0o700)
+        except OSError as problem:
+            where = str(self.path.parent.absolute())
+            reason = problem.strerror or type(problem).__name__
+            raise WrongInput(_say("no-place", folder=where, reason=reason)) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with _undisturbed():
+            if self._old.exists() and self._wanted and not self._wanted.exists():
+                self._old.rename(self._wanted)
+            for left in (self.path, self._old):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def keep(self, name: str) -> Path:
+        """The folder under the name that was wanted, or else this one. Raises `WrongInput` as above."""
+        wanted = self._wanted = self._wanted or self.path.parent / name
+        self._refuse(wanted)
+        if wanted.exists():
+            wanted.rename(self._old)
+        self.path.rename(wanted)
+        return wanted
+
+    def _refuse(self, wanted: Path) -> None:
+        """An audit is only ever written over another, and only where that was asked for."""
+        if not wanted.exists():
+            return
+        folder = one_line(str(wanted), 1_000)
+        if not self._force:
+            raise WrongInput(_say("exists", folder=folder))
+        if not wanted.is_dir() or {one.name for one in wanted.iterdir()} - {*FILES}:
+            raise WrongInput(_say("no-audit", folder=folder))
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Whoever presses Ctrl-C twice still leaves nothing behind."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _say(code: str, **values: str) -> str:
+    return texts().text("audit", "folder", code, **values)

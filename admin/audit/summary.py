@@ -1,0 +1,107 @@
+"""What an audit found, in a few lines for whoever waited for it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from admin.audit.folder import FILES
+from admin.words import texts
+from shared.audit.permissions import Need
+from shared.model import EvidenceStatus, State
+from shared.report.figures import Need as Seats
+from shared.report.figures import Question, Report
+from shared.report.views import RowView
+from shared.texts.plain import one_line
+
+FIRST = 10
+"""So many users to act on are named."""
+
+_ORDER = (State.COVERED, State.UNCOVERED, State.WRITEBACK_UNCOVERED, State.UNDETERMINED, State.NOT_IN_REACH)
+
+
+def lines(
+    report: Report, rows: Sequence[RowView], total: int, lost: Iterable[Need], folder: Path
+) -> Iterator[str]:
+    """The summary. `rows`: at least the first of `total` users to act on."""
+    day = texts().moment(report.at)
+    yield _say("head", tenant=_tenant(report), at=day, edition=report.edition)
+    yield ""
+    for question in report.questions:
+        yield _question(question)
+    yield ""
+    yield _say("users", users=_n(report.users), in_reach=_n(report.in_reach))
+    for state in _ORDER:
+        count = report.states.get(state, 0)
+        if count:
+            yield "  " + texts().text("audit", "states", state, n=_n(count))
+    for other in report.disagreements:
+        if other.users:
+            yield _say("differ", n=_n(other.users), edition=other.edition)
+    for need in report.needs:
+        yield _seats(need)
+    yield from _to_act_on(rows, total)
+    unread = list(_unread(report, lost))
+    if unread:
+        yield ""
+        yield _say("unread")
+        yield from (f"  {one}" for one in unread)
+    yield ""
+    yield _say("files", folder=one_line(str(folder), 1_000))
+    for name in FILES:
+        yield "  " + texts().text("audit", "files", name.replace(".", "-"), file=name)
+
+
+def _tenant(report: Report) -> str:
+    return f"{one_line(report.tenant_name)} ({report.tenant_id})" if report.tenant_name else report.tenant_id
+
+
+def _question(question: Question) -> str:
+    asked = texts().text("audit", "questions", question.code)
+    answer = texts().text("audit", "answers", question.answer)
+    if question.code == "function" or question.answer == "not-asked":
+        return f"{asked} {answer}"
+    counts = _say(
+        "counts",
+        covered=_n(question.covered),
+        uncovered=_n(question.uncovered),
+        undetermined=_n(question.undetermined),
+    )
+    return f"{asked} {answer} {counts}"
+
+
+def _seats(need: Seats) -> str:
+    return texts().text(
+        "audit",
+        "seats",
+        need.tier,
+        users=_n(need.users),
+        free=_n(need.free),
+        reclaimable=_n(need.reclaimable),
+        buy=_n(need.buy),
+    )
+
+
+def _to_act_on(rows: Sequence[RowView], total: int) -> Iterator[str]:
+    yield ""
+    if not total:
+        yield _say("nobody")
+        return
+    yield _say("act", n=_n(min(FIRST, total)), all=_n(total))
+    for row in rows[:FIRST]:
+        why = f": {one_line(row.cause_text)}" if row.cause_text else ""
+        yield f"  {one_line(row.upn or row.name or row.id)} ({one_line(row.state_text)}){why}"
+
+
+def _unread(report: Report, lost: Iterable[Need]) -> Iterator[str]:
+    for need in lost:
+        yield f"{texts().text('audit', 'lost', need.piece)} ({need.permission})"
+    for name, evidence in report.evidence.items():
+        if evidence.status is EvidenceStatus.NOT_PREMIUM:
+            yield texts().text("audit", "not_premium", name)
+
+
+def _n(value: int) -> str:
+    return texts().number(value)
+
+
+def _say(code: str, **values: str | int) -> str:
+    return texts().text("audit", "summary", code, **values)

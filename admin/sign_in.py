@@ -1,0 +1,219 @@
+"""Signing in to Graph as the person at this shell: by the Azure CLI, or with a code in a browser.
+
+Both by azure-identity. A token is asked for before anything else, so that what is wrong is one sentence.
+"""
+
+import asyncio
+import logging
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from azure.core.credentials import AccessToken, TokenCredential
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from azure.identity import CredentialUnavailableError, DeviceCodeCredential
+from azure.identity.aio import AzureCliCredential
+
+from admin.connection import WrongInput
+from admin.words import texts
+
+COMMAND_LINE_TOOLS = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
+"""Microsoft Graph Command Line Tools: Microsoft's own public client, which a tenant may already know."""
+
+SCOPES = ("AuditLog.Read.All", "Group.Read.All", "Organization.Read.All", "Policy.Read.All", "User.Read.All")
+"""What a sign-in with a code asks for: to read, and nothing else."""
+
+_DEFAULT = "/.default"
+_AZ_SECONDS = 60
+"""The Azure CLI is slow to start, and azure-identity's ten seconds are few on a cold machine."""
+
+_RENEW_BEFORE = 300
+"""Seconds before its end that a token is not used any more."""
+
+_AADSTS = re.compile(r"AADSTS(\d{3,7})")
+_EXPIRED = {"50078", "50132", "50133", "50173", "65001", "70008", "70043", "700082", "700084", "90072"}
+_TENANT = {"50020", "50059", "90002", "700016", "500011", "9001023"}
+_FACTORS = {"50076", "50079", "50158", "53000", "53001", "53003"}
+"""Codes of Microsoft Entra's login service by what helps (Microsoft Entra authentication error codes)."""
+
+
+async def sign_in(
+    scope: str,
+    *,
+    device_code: bool = False,
+    tenant: str = "",
+    authority: str = "",
+    verify: bool | str = True,
+) -> "SignedIn":
+    """A credential that has a token for `scope` (`https://<graph>/.default`). Raises `WrongInput`.
+
+    `tenant`: id or domain; empty: that of whoever is signed in. `authority`: the login service, where it is
+    not the public one; `verify`: whose certificate it must have, where that is not a public one either.
+    """
+    logging.getLogger("azure").setLevel(logging.CRITICAL)
+    named = {"tenant_id": tenant} if tenant else {}
+    try:
+        credential: AsyncTokenCredential
+        if device_code:
+            elsewhere: dict[str, Any] = {"authority": authority} if authority else {}
+            if verify is not True:
+                elsewhere |= {"connection_verify": verify, "disable_instance_discovery": True}
+            credential = _ByCode(
+                DeviceCodeCredential(
+                    client_id=COMMAND_LINE_TOOLS, prompt_callback=_show_code, **named, **elsewhere
+                )
+            )
+        else:
+            credential = AzureCliCredential(process_timeout=_AZ_SECONDS, **named)
+    except ValueError:
+        raise WrongInput(_say("tenant-form", tenant=tenant)) from None
+    signed_in = SignedIn(credential)
+    try:
+        await signed_in.get_token(scope)
+    except (ClientAuthenticationError, ServiceRequestError) as problem:
+        raise WrongInput(_sentence(problem, device_code=device_code, tenant=tenant)) from None
+    return signed_in
+
+
+class SignedIn(AsyncTokenCredential):
+    """A person's token, kept until shortly before it runs out: the Azure CLI itself is asked once an hour.
+
+    azure-identity leaves keeping it to the caller, and a session asks before each request.
+    """
+
+    def __init__(self, credential: AsyncTokenCredential) -> None:
+        self._credential = credential
+        self._kept: dict[tuple[str, ...], AccessToken] = {}
+        self._turn = asyncio.Lock()
+
+    async def get_token(
+        self,
+        *scopes: str,
+        claims: str | None = None,
+        tenant_id: str | None = None,
+        enable_cae: bool = False,
+        **kwargs: Any,
+    ) -> AccessToken:
+        """The token for these scopes. Raises `ClientAuthenticationError`."""
+        async with self._turn:
+            kept = self._kept.get(scopes)
+            if kept is None or claims or kept.expires_on - _RENEW_BEFORE <= time.time():
+                more: dict[str, Any] = {"claims": claims} if claims else {}
+                kept = self._kept[scopes] = await self._credential.get_token(*scopes, **more)
+            return kept
+
+    async def close(self) -> None:
+        """Close what the credential holds."""
+        await self._credential.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await self.close()
+
+
+class _ByCode(AsyncTokenCredential):
+    """The sign-in with a code, which azure-identity has only as a call that waits for the person.
+
+    It waits on a thread of its own that dies with the process: Ctrl-C must not wait for the code to expire.
+    """
+
+    def __init__(self, credential: TokenCredential) -> None:
+        self._credential = credential
+
+    async def get_token(self, *scopes: str, **kwargs: Any) -> AccessToken:
+        """Named permissions in place of the app's own, which another administrator may have widened."""
+        return await _on_a_thread(lambda: self._credential.get_token(*_each(scopes), **kwargs))
+
+    async def close(self) -> None:
+        """It holds nothing."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await self.close()
+
+
+def _each(scopes: tuple[str, ...]) -> list[str]:
+    """`https://graph…/.default` as one scope for each permission."""
+    found: list[str] = []
+    for scope in scopes:
+        root = scope.removesuffix(_DEFAULT)
+        found += [f"{root}/{name}" for name in SCOPES] if scope.endswith(_DEFAULT) else [scope]
+    return found
+
+
+async def _on_a_thread[T](work: Callable[[], T]) -> T:
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(how: Callable[[], None]) -> None:
+        def unless_settled() -> None:
+            if not done.done():
+                how()
+
+        # Where the loop is gone there is nobody to tell any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(unless_settled)
+
+    def run() -> None:
+        try:
+            found = work()
+        except Exception as problem:
+            settle(partial(done.set_exception, problem))
+        else:
+            settle(partial(done.set_result, found))
+
+    threading.Thread(target=run, daemon=True, name="sign-in").start()
+    return await done
+
+
+def _show_code(address: str, code: str, until: datetime) -> None:
+    print(_say("device-code", address=address, code=code, until=f"{until:%H:%M}"), file=sys.stderr, flush=True)
+
+
+def _sentence(problem: Exception, *, device_code: bool, tenant: str) -> str:
+    """What went wrong and what to do; nothing of what the Azure CLI printed but Microsoft's code of it."""
+    if isinstance(problem, ServiceRequestError):
+        return _say("unreached")
+    text = str(problem)
+    found = _AADSTS.search(text)
+    code = found[1] if found else ""
+    login = f"az login --tenant {tenant}" if tenant else "az login"
+    if code in _TENANT:
+        return _say("tenant", code=f"AADSTS{code}")
+    if device_code:
+        return _say("device-refused", code=f"AADSTS{code}" if code else type(problem).__name__)
+    if code in _EXPIRED or code in _FACTORS:
+        return _say("expired", code=f"AADSTS{code}", login=login)
+    if isinstance(problem, CredentialUnavailableError):
+        if "not found on path" in text.lower() or "failed to execute" in text.lower():
+            return _say("no-az")
+        if "timed out" in text.lower():
+            return _say("az-slow")
+        return _say("signed-out", login=login)
+    return _say("refused", code=f"AADSTS{code}" if code else type(problem).__name__, login=login)
+
+
+def _say(code: str, **values: str) -> str:
+    return texts().text("audit", "sign_in", code, **values)
