@@ -22,6 +22,7 @@ EXPECTED = {
     "licence_errors": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "groups_delta": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "drain_outboxes": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
+    "keep_house": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "subscriptions": ("timerTrigger", "%SUBSCRIPTIONS_SCHEDULE%", []),
     "tell": ("timerTrigger", "%TELLING_SCHEDULE%", []),
 }
