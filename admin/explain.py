@@ -1,18 +1,19 @@
-"""`explain USER`: the verdict on one user as a short proof, from a snapshot or from the watch's ledger."""
+"""`explain USER`: the verdict on one user as a short proof, by Graph, a snapshot or the ledger."""
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from admin.connection import Desk, WrongInput
+from admin.connection import WRONG, Desk, WrongInput, run
 from admin.people import by_sign_in_name
-from admin.saved import snapshot
+from admin.saved import STOPPED, TROUBLE, offline, snapshot
 from admin.tenants import expect
-from admin.words import said, texts
+from admin.words import said, say, texts
 from shared.explain.proof import SNAPSHOT, Proof
 from shared.explain.proving import exit_status, proof_of
 from shared.explain.recorded import Recorded, proof_of_record
@@ -22,6 +23,7 @@ from shared.ledger.manifest import TENANT, Paths
 from shared.ledger.records import Shard, TenantRecord
 from shared.ledger.shards import decode, shard_of
 from shared.rules.loader import Rules, load_rules
+from shared.settings import SettingsError
 from shared.snapshot.lines import Head, Reading
 from shared.snapshot.pseudonyms import Pseudonyms
 
@@ -36,6 +38,82 @@ _COLOURS = {
     "writeback-uncovered": "red",
     "undetermined": "yellow",
 }
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed. With neither `ledger` nor `snapshot` the tenant is read now."""
+
+    user: str
+    ledger: bool = False
+    snapshot: Path | None = None
+    key: Path | None = None
+    device_code: bool = False
+    as_json: bool = False
+    settings: Path | None = None
+
+
+def explain(asked: Asked) -> int:
+    """Do it; the exit status. What went wrong is on standard error, as a sentence."""
+    if fault := _contradiction(asked):
+        return _told(WRONG, _fault(fault))
+    if asked.ledger:
+        return _of_ledger(asked)
+    file = asked.snapshot
+    if file is not None:
+        return offline(lambda: _tell(from_snapshot(file, asked.user, asked.key), asked))
+    return _of_tenant(asked)
+
+
+def _contradiction(asked: Asked) -> str:
+    if asked.ledger and asked.snapshot is not None:
+        return "several-sources"
+    if asked.key is not None and asked.snapshot is None:
+        return "key-without-snapshot"
+    if asked.device_code and (asked.ledger or asked.snapshot is not None):
+        return "code-without-tenant"
+    return ""
+
+
+def _of_ledger(asked: Asked) -> int:
+    status = 0
+
+    async def work(desk: Desk) -> None:
+        nonlocal status
+        status = _tell(await from_ledger(desk, asked.user), asked)
+
+    return _stoppable(lambda: run(work, asked.settings) or status)
+
+
+def _of_tenant(asked: Asked) -> int:
+    # msgraph takes seconds to load, and only this source needs it.
+    from admin.explain_live import GraphTrouble, from_tenant
+
+    def work() -> int:
+        try:
+            return _tell(from_tenant(asked.user, asked.settings, device_code=asked.device_code), asked)
+        except SettingsError as problem:
+            return _told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
+        except GraphTrouble as problem:
+            return _told(TROUBLE, str(problem))
+
+    return offline(work)
+
+
+def _stoppable(work: Callable[[], int]) -> int:
+    try:
+        return work()
+    except KeyboardInterrupt:
+        return _told(STOPPED, said("snapshots", "stopped"))
+
+
+def _told(exit_code: int, *lines: str) -> int:
+    for line in lines:
+        print(line, file=sys.stderr)
+    return exit_code
+
+
+def _tell(proof: Proof, asked: Asked) -> int:
+    return tell(proof, load_rules(), as_json=asked.as_json)
 
 
 def tell(proof: Proof, rules: Rules, *, as_json: bool) -> int:

@@ -1,38 +1,106 @@
 """`replay SNAPSHOT`: a snapshot judged again, by its own edition or another, and who differs."""
 
+import sys
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
 import msgspec
 
-from admin.connection import WrongInput
-from admin.saved import snapshot
+from admin.connection import WRONG, Desk, WrongInput, run
+from admin.saved import STOPPED, offline, snapshot
 from admin.words import said, texts
+from shared.archive.snapshots import NoSnapshot, find, open_stored
 from shared.rules.loader import load_rules
-from shared.snapshot.replaying import Differs, NoEdition, Replayed, replay
+from shared.snapshot.file import SnapshotUnreadable
+from shared.snapshot.replaying import Differs, NoEdition, Replayed, Replaying
 from shared.texts.cells import table
 from shared.texts.plain import one_line
 
 TEXT, JSON, CSV = "text", "json", "csv"
 SAME, DIFFERENT = 0, 3
 SCHEMA = 1
+_DAYS = 10
+"""So many days of which there are snapshots are listed, the last ones."""
+
 COLUMNS = ("id", "upn", "name", "then", "now", "rule", "cause")
 
 
-def replayed(path: Path, edition: str) -> Replayed:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed. `day`: of a snapshot that the watch kept; `first`: how many users are named."""
+
+    path: Path | None = None
+    day: str = ""
+    edition: str = ""
+    form: str = TEXT
+    first: int = 10
+    settings: Path | None = None
+
+
+def judge_again(asked: Asked) -> int:
+    """Do it; the exit status. What went wrong is on standard error, as a sentence."""
+    path = asked.path
+    if (path is None) == (not asked.day):
+        print(_fault("two-named" if path else "nothing-named"), file=sys.stderr)
+        return WRONG
+    if path is not None:
+        return offline(lambda: tell(of_file(path, asked.edition), asked.form, asked.first))
+    status = SAME
+
+    async def work(desk: Desk) -> None:
+        nonlocal status
+        status = tell(await of_day(desk, asked.day, asked.edition), asked.form, asked.first)
+
+    try:
+        return run(work, asked.settings) or status
+    except KeyboardInterrupt:
+        print(said("snapshots", "stopped"), file=sys.stderr)
+        return STOPPED
+
+
+def of_file(path: Path, edition: str = "") -> Replayed:
     """The snapshot at a path judged again; `edition` empty: by its own. Raises `WrongInput`."""
-    rules = load_rules()
-    there = ", ".join(sorted(rules.editions))
-    if edition and edition not in rules.editions:
-        raise WrongInput(said("replay", "faults", "no-edition", edition=edition, editions=there))
+    replaying = _begun(edition)
     try:
         with snapshot(path) as saved:
-            return replay(saved.lines(), rules, edition or None)
+            replaying.take(saved.lines())
     except NoEdition as problem:
-        raise WrongInput(
-            said("replay", "faults", "unknown-edition", edition=problem.edition, editions=there)
-        ) from None
+        raise _unknown(problem) from None
+    return replaying.result()
+
+
+async def of_day(desk: Desk, day: str, edition: str = "") -> Replayed:
+    """The snapshot that the watch kept of a day, part by part. Raises `WrongInput`."""
+    replaying = _begun(edition)
+    container = desk.storage.evidence
+    try:
+        date.fromisoformat(day.partition("/")[0])
+        one = await find(container, desk.tenant_id, day)
+        async for lines in open_stored(container, desk.tenant_id, one):
+            replaying.take(lines)
+    except ValueError:
+        raise WrongInput(_fault("bad-date", date=day)) from None
+    except NoSnapshot as problem:
+        days = ", ".join(one.isoformat() for one in problem.days[-_DAYS:])
+        code = "no-day" if days else "no-days"
+        raise WrongInput(_fault(code, date=day, days=days)) from None
+    except SnapshotUnreadable as problem:
+        raise WrongInput(_fault("damaged", date=day, problem=problem.reason)) from None
+    except NoEdition as problem:
+        raise _unknown(problem) from None
+    return replaying.result()
+
+
+def _begun(edition: str) -> Replaying:
+    rules = load_rules()
+    if edition and edition not in rules.editions:
+        raise WrongInput(_fault("no-edition", edition=edition, editions=", ".join(sorted(rules.editions))))
+    return Replaying(rules, edition or None)
+
+
+def _unknown(problem: NoEdition) -> WrongInput:
+    there = ", ".join(sorted(load_rules().editions))
+    return WrongInput(_fault("unknown-edition", edition=problem.edition, editions=there))
 
 
 def tell(result: Replayed, form: str, first: int) -> int:
@@ -110,3 +178,7 @@ def _state(state: str) -> str:
 
 def _day(edition: str) -> str:
     return texts().day(date.fromisoformat(edition))
+
+
+def _fault(code: str, **values: str | int) -> str:
+    return said("replay", "faults", code, **values)

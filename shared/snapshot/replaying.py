@@ -1,12 +1,12 @@
 """What comes of judging a snapshot again: the same verdicts, or whose state is another. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from shared.judgement import Judge
 from shared.model import Facts, State
 from shared.rules.loader import Rules
-from shared.snapshot.judging import Comparison, rejudged, with_edition
+from shared.snapshot.judging import Comparison, Rejudged, rejudged, with_edition
 from shared.snapshot.lines import Head, Line
 
 
@@ -57,44 +57,53 @@ class NoEdition(Exception):
 
 def replay(lines: Iterable[Line], rules: Rules, edition: str | None = None) -> Replayed:
     """Judge every user again; with an edition, by that one as well. Raises `NoEdition`."""
-    counting = _Counting(rules, edition)
-    for one in rejudged(counting.seen(lines), rules):
-        if isinstance(one, Comparison):
-            counting.compare(one)
-            continue
-        then, now = one.judged.verdict.state, counting.state_of(one.judged.verdict.state, one.judged.others)
-        counting.then[then] += 1
-        counting.now[now] += 1
-        if now is not then:
-            user = one.reading.user
-            again = counting.other_judge().judged(user, one.reading.standing, one.reading.at).verdict
-            counting.differing.append(
-                Differs(
-                    id=user.id,
-                    upn=user.user_principal_name or "",
-                    name=user.display_name or "",
-                    then=then,
-                    now=again.state,
-                    rule=again.rule,
-                    cause=again.cause,
-                )
-            )
-    return counting.result()
+    replaying = Replaying(rules, edition)
+    replaying.take(lines)
+    return replaying.result()
 
 
-class _Counting:
-    """What is counted while lines pass."""
+class Replaying:
+    """Judges a snapshot again whose lines come in several parts, each of whole sections."""
 
-    def __init__(self, rules: Rules, edition: str | None) -> None:
+    def __init__(self, rules: Rules, edition: str | None = None) -> None:
         self._rules, self._edition = rules, edition
         self._head: Head | None = None
         self._other: Judge | None = None
         self._same, self._rules_differ, self._users, self._sections = True, False, 0, 0
-        self.then: Counter[State] = Counter()
-        self.now: Counter[State] = Counter()
-        self.differing: list[Differs] = []
+        self._then: Counter[State] = Counter()
+        self._now: Counter[State] = Counter()
+        self._differing: list[Differs] = []
 
-    def seen(self, lines: Iterable[Line]) -> Iterable[Line]:
+    def take(self, lines: Iterable[Line]) -> None:
+        """Judge these users. Raises `NoEdition`."""
+        for one in rejudged(self._seen(lines), self._rules):
+            if isinstance(one, Comparison):
+                self._compare(one)
+            else:
+                self._count(one)
+
+    def _count(self, one: Rejudged) -> None:
+        then = one.judged.verdict.state
+        now = one.judged.others.get(self._edition, then) if self._edition else then
+        self._then[then] += 1
+        self._now[now] += 1
+        if now is then:
+            return
+        user = one.reading.user
+        verdict = self._by_other().judged(user, one.reading.standing, one.reading.at).verdict
+        self._differing.append(
+            Differs(
+                id=user.id,
+                upn=user.user_principal_name or "",
+                name=user.display_name or "",
+                then=then,
+                now=verdict.state,
+                rule=verdict.rule,
+                cause=verdict.cause,
+            )
+        )
+
+    def _seen(self, lines: Iterable[Line]) -> Iterator[Line]:
         """The lines, after a look at their heads."""
         for line in lines:
             if isinstance(line, Head):
@@ -103,11 +112,7 @@ class _Counting:
                 self._head, self._other = line, None
             yield line
 
-    def state_of(self, governing: State, others: Mapping[str, State]) -> State:
-        """By the edition asked for; that of the snapshot where it is the same or none was."""
-        return others.get(self._edition, governing) if self._edition else governing
-
-    def other_judge(self) -> Judge:
+    def _by_other(self) -> Judge:
         """A judge of the section at hand with the other edition governing."""
         if self._head is None:
             raise ValueError("a section begins with its head")
@@ -116,8 +121,7 @@ class _Counting:
             self._other = Judge(self._rules, policy, self._head.facts)
         return self._other
 
-    def compare(self, one: Comparison) -> None:
-        """The end of a section."""
+    def _compare(self, one: Comparison) -> None:
         self._same &= one.same
         self._rules_differ |= one.rules_differ
         self._users += one.users
@@ -135,7 +139,7 @@ class _Counting:
             rules_differ=self._rules_differ,
             own_edition=own,
             edition=self._edition or own,
-            then={state.value: self.then[state] for state in State},
-            now={state.value: self.now[state] for state in State},
-            differing=tuple(sorted(self.differing, key=lambda one: one.id)),
+            then={state.value: self._then[state] for state in State},
+            now={state.value: self._now[state] for state in State},
+            differing=tuple(sorted(self._differing, key=lambda one: one.id)),
         )
