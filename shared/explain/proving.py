@@ -200,8 +200,10 @@ def _reach_steps(grounds: Grounds, policy: Policy) -> Iterator[ReachStep]:
             yield ReachStep(code=one.code, outcome=DECIDES, answer=OUT)
             return
         yield ReachStep(code=one.code, outcome=NOT_ASKED if one.code in left_out else PASSED)
-    if grounds.reach.answer == IN and grounds.verdict.state is State.NOT_IN_REACH:
-        yield ReachStep(code=grounds.reach.code, outcome=PASSED)
+    if grounds.verdict.reach != grounds.reach.code:
+        # Who cannot reset at all is out of reach, also where nobody knows of the scope.
+        if grounds.reach.answer == IN:
+            yield ReachStep(code=grounds.reach.code, outcome=PASSED)
         yield ReachStep(code=grounds.verdict.reach, outcome=DECIDES, answer=OUT)
         return
     yield ReachStep(
