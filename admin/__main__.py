@@ -7,6 +7,9 @@ try:
 except (ImportError, SyntaxError) as fault:
     leave_if_wrong(fault)
     raise
+except KeyboardInterrupt:
+    # Whoever changes the mind while the commands are still being loaded has lost nothing.
+    raise SystemExit(130) from None
 
 if __name__ == "__main__":
     app(prog_name="python -m admin")

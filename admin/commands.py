@@ -141,3 +141,43 @@ def _signed_in_as() -> str:
         return getpass.getuser()
     except OSError:
         return ""
+
+
+@app.command("audit", help=guide("audit"), short_help=say("short", "audit"))
+def _audit(
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help=say("options", "audit-out"))] = None,
+    force: Annotated[bool, typer.Option("--force", help=say("options", "audit-force"))] = False,
+    tenant: Annotated[str, typer.Option(metavar="ID|DOMAIN", help=say("options", "audit-tenant"))] = "",
+    device_code: Annotated[
+        bool, typer.Option("--device-code", help=say("options", "audit-device-code"))
+    ] = False,
+    edition: Annotated[str, typer.Option(metavar="DATE", help=say("options", "audit-edition"))] = "",
+    writeback: Annotated[
+        str, typer.Option(metavar="on|off|unknown", help=say("options", "audit-writeback"))
+    ] = "",
+    scope: Annotated[str, typer.Option(metavar="SCOPE", help=say("options", "audit-scope"))] = "",
+    groups: Annotated[
+        list[str] | None, typer.Option("--group", metavar="ID", help=say("options", "audit-group"))
+    ] = None,
+    pseudonymise: Annotated[
+        Path | None, typer.Option(metavar="KEYFILE", help=say("options", "audit-pseudonymise"))
+    ] = None,
+    settings: Settings = None,
+) -> None:
+    # Reading Graph takes much to import, which no other command should wait for.
+    from admin.audit.command import Options
+    from admin.audit.command import run as audit
+
+    typed = Options(
+        out=out,
+        force=force,
+        tenant=tenant,
+        device_code=device_code,
+        edition=edition,
+        writeback=writeback,
+        scope=scope,
+        groups=tuple(groups or ()),
+        pseudonymise=pseudonymise,
+        settings=settings,
+    )
+    raise typer.Exit(audit(typed))

@@ -189,7 +189,9 @@ async def _on_a_thread[T](work: Callable[[], T]) -> T:
 
 
 def _show_code(address: str, code: str, until: datetime) -> None:
-    print(_say("device-code", address=address, code=code, until=f"{until:%H:%M}"), file=sys.stderr, flush=True)
+    print(
+        _say("device-code", address=address, code=code, until=f"{until:%H:%M}"), file=sys.stderr, flush=True
+    )
 
 
 def _sentence(problem: Exception, *, device_code: bool, tenant: str) -> str:

@@ -63,6 +63,9 @@ ORDER = (
     "shared.watch.self_watch",
     "shared.watch.health_lines",
     "shared.watch.health",
+    "shared.watch.reports",
+    # A tenant read once, without the watch.
+    "shared.audit",
     "functions",
     "admin",
     "function_app",

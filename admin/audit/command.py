@@ -1,47 +1,37 @@
 """`admin audit`: sign in, ask what may be read, read, write four files, say what was found.
 
-Exit codes: 0 written, 1 Graph or the disk failed, 2 what was asked for is wrong or a permission is missing, 130
-interrupted. Whatever the end, there is a whole folder or none.
+Exit codes: 0 written, 1 Graph or the disk failed, 2 what was asked for is wrong or a permission is missing,
+130 interrupted. Whatever the end, there is a whole folder or none.
 """
 
 import asyncio
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 import msgspec
 
 from admin.audit import summary
-from admin.audit.folder import DATA, PAGE, TABLE, Folder
+from admin.audit.folder import Folder
 from admin.audit.keys import KeyFile
 from admin.audit.progress import Shown
+from admin.audit.writing import write
 from admin.connection import WRONG, WrongInput
 from admin.sign_in import sign_in
-from admin.words import language, say, texts
+from admin.words import say, texts
 from shared.audit import permissions
-from shared.audit.books import records_in
 from shared.audit.patience import Unfinished
 from shared.audit.permissions import Granted, Need
-from shared.audit.reading import RECORDS, Asked, Audited, read
+from shared.audit.reading import Asked, Audited, read
 from shared.graph.errors import GraphError, Throttled, Unauthorized
 from shared.graph.session import GraphSession
 from shared.guids import GUID
-from shared.report.building import Builder
-from shared.report.csv_form import as_csv
-from shared.report.figures import Report, Row
-from shared.report.json_form import as_json
-from shared.report.page import as_page
-from shared.report.views import RowView, view
 from shared.rules.loader import Rules, load_rules
 from shared.settings import GraphSettings, ReadingAccess, SettingsError, reading_of
-from shared.texts.catalogue import catalogue
 from shared.texts.plain import one_line
 
 TROUBLE, INTERRUPTED = 1, 130
-
-INLINED = 50_000
-"""So many users to act on are on the page, which asks nobody; all of them are in the CSV file."""
 
 _ROLE = "Global Reader"
 
@@ -98,10 +88,10 @@ def _run(options: Options) -> int:
     rules = load_rules()
     with Folder(options.out, force=options.force) as folder:
         read_whole = asyncio.run(_read(options, access, asked, rules, folder.path))
-        report, views, total = _write(folder.path, read_whole.audited, rules, pseudonymised=key is not None)
+        written = write(folder.path, read_whole.audited, rules, pseudonymised=key is not None)
         made = key.keep() if key else ""
         kept = folder.keep(read_whole.name)
-    for line in summary.lines(report, views, total, read_whole.granted.lost, kept):
+    for line in summary.lines(written.report, written.views, read_whole.granted.lost, kept):
         print(line)
     if made:
         print(made)
@@ -126,9 +116,7 @@ def _group_ids(given: Iterable[str]) -> tuple[str, ...]:
     return ids
 
 
-async def _read(
-    options: Options, access: ReadingAccess, asked: Asked, rules: Rules, place: Path
-) -> _Outcome:
+async def _read(options: Options, access: ReadingAccess, asked: Asked, rules: Rules, place: Path) -> _Outcome:
     tenant = options.tenant or access.tenant_id
     nobody = GraphSettings(base_url=access.graph_url, tenant_id="")
     async with await sign_in(nobody.scope, device_code=options.device_code, tenant=tenant) as credential:
@@ -152,7 +140,7 @@ async def _read(
 
 
 def _let_in(granted: Granted, tenant: str) -> str:
-    """The tenant's id, where everything that is needed may be read. Raises `WrongInput` with all that lacks."""
+    """The tenant's id, where all that is needed may be read. Raises `WrongInput` with what lacks."""
     if granted.missing:
         lines = [_say("missing", n=len(granted.missing)), *map(_missing, granted.missing)]
         least = ", ".join(sorted({need.permission for need in granted.missing}))
@@ -176,37 +164,6 @@ def _missing(need: Need) -> str:
 def _plain(domain: str) -> str:
     """A domain as part of a file's name."""
     return "".join(sign for sign in domain if sign.isascii() and (sign.isalnum() or sign in ".-")).strip(".-")
-
-
-def _write(
-    place: Path, audited: Audited, rules: Rules, *, pseudonymised: bool
-) -> tuple[Report, list[RowView], int]:
-    """The page, the table and the data, from the records that the reading left; these then go."""
-    words = catalogue(language())
-    builder = Builder(
-        audited.record, rules, audited.policy, words, at=datetime.now(UTC), source="audit"
-    )
-    rows: list[Row] = []
-    for record in records_in(place / RECORDS):
-        row = builder.add(record)
-        if row is not None:
-            rows.append(row)
-    (place / RECORDS).unlink()
-    report = msgspec.structs.replace(builder.report(), pseudonymised=pseudonymised)
-    rows.sort(key=_by_urgency)
-    views = [view(row, report, words) for row in rows]
-    page = as_page(report, views[:INLINED], len(views), words)
-    (place / PAGE).write_text(page.html, encoding="utf-8")
-    (place / TABLE).write_text(as_csv(views, words), encoding="utf-8", newline="")
-    (place / DATA).write_bytes(as_json(report, rows))
-    return report, views, len(views)
-
-
-_GRAVEST_FIRST = {"high": 0, "medium": 1, "warning": 1, "low": 2}
-
-
-def _by_urgency(row: Row) -> tuple[int, str, str]:
-    return _GRAVEST_FIRST.get(row.severity, 3), row.upn.casefold(), row.id
 
 
 def _brief(problem: GraphError) -> str:

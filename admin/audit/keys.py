@@ -32,7 +32,7 @@ class KeyFile:
         self._key = key
 
     def keep(self) -> str:
-        """Write a key that was made, for its owner's eyes alone; a sentence that says so, empty if none was."""
+        """Write a key that was made, for its owner alone; a sentence that says so, empty if none was."""
         if not self._made:
             return ""
         opened = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -58,7 +58,7 @@ class Shown:
         self._line(texts().text("audit", "waits", seconds=max(1, round(seconds))))
 
     def _end(self) -> None:
-        """What the present stage read is all there was: users may have come and gone since they were counted."""
+        """What was read is all there was: users come and go after they were counted."""
         if self._bars and self._present is not None:
             done = next(task.completed for task in self._bars.tasks if task.id == self._present)
             self._bars.update(self._present, total=done or 1, completed=done or 1)

@@ -1,6 +1,7 @@
 """What an audit found, in a few lines for whoever waited for it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 from admin.audit.folder import FILES
@@ -18,12 +19,9 @@ FIRST = 10
 _ORDER = (State.COVERED, State.UNCOVERED, State.WRITEBACK_UNCOVERED, State.UNDETERMINED, State.NOT_IN_REACH)
 
 
-def lines(
-    report: Report, rows: Sequence[RowView], total: int, lost: Iterable[Need], folder: Path
-) -> Iterator[str]:
-    """The summary. `rows`: at least the first of `total` users to act on."""
-    day = texts().moment(report.at)
-    yield _say("head", tenant=_tenant(report), at=day, edition=report.edition)
+def lines(report: Report, rows: Sequence[RowView], lost: Iterable[Need], folder: Path) -> Iterator[str]:
+    """The summary. `rows`: all users to act on, the gravest first."""
+    yield _say("head", tenant=_tenant(report), at=texts().moment(report.at), edition=_day(report.edition))
     yield ""
     for question in report.questions:
         yield _question(question)
@@ -35,10 +33,10 @@ def lines(
             yield "  " + texts().text("audit", "states", state, n=_n(count))
     for other in report.disagreements:
         if other.users:
-            yield _say("differ", n=_n(other.users), edition=other.edition)
+            yield _say("differ", n=_n(other.users), edition=_day(other.edition))
     for need in report.needs:
         yield _seats(need)
-    yield from _to_act_on(rows, total)
+    yield from _to_act_on(rows)
     unread = list(_unread(report, lost))
     if unread:
         yield ""
@@ -80,12 +78,12 @@ def _seats(need: Seats) -> str:
     )
 
 
-def _to_act_on(rows: Sequence[RowView], total: int) -> Iterator[str]:
+def _to_act_on(rows: Sequence[RowView]) -> Iterator[str]:
     yield ""
-    if not total:
+    if not rows:
         yield _say("nobody")
         return
-    yield _say("act", n=_n(min(FIRST, total)), all=_n(total))
+    yield _say("act", n=_n(min(FIRST, len(rows))), all=_n(len(rows)))
     for row in rows[:FIRST]:
         why = f": {one_line(row.cause_text)}" if row.cause_text else ""
         yield f"  {one_line(row.upn or row.name or row.id)} ({one_line(row.state_text)}){why}"
@@ -97,6 +95,10 @@ def _unread(report: Report, lost: Iterable[Need]) -> Iterator[str]:
     for name, evidence in report.evidence.items():
         if evidence.status is EvidenceStatus.NOT_PREMIUM:
             yield texts().text("audit", "not_premium", name)
+
+
+def _day(edition: str) -> str:
+    return texts().day(date.fromisoformat(edition))
 
 
 def _n(value: int) -> str:

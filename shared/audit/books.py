@@ -76,7 +76,7 @@ class Books:
         snapshot, records = files
         self._open = ExitStack()
         self._snapshot = SectionWriter(self._open.enter_context(snapshot.open("wb")), self._head)
-        self._records = self._open.enter_context(gzip.open(records, "wb", compresslevel=1))
+        self._records = self._open.enter_context(gzip.GzipFile(records, "wb", compresslevel=1))
 
     @property
     def head(self) -> Head:
@@ -91,6 +91,8 @@ class Books:
     ) -> None:
         if kind is None:
             self._snapshot.end()
+        else:
+            self._snapshot.give_up()
         self._open.close()
 
     def take(

@@ -70,7 +70,7 @@ class Builder:
         self._record, self._rules, self._policy, self._texts = record, rules, policy, texts
         self._at, self._source, self._trend, self._health = at, source, trend, health
         self._exceptions = exceptions or Exemptions((), {})
-        self._wanted = {one.subject_id for one in self._exceptions if one.subject_type == SubjectType.USER}
+        self._wanted = users_named(record, self._exceptions)
         self._order = order_of(rules)
         self._waiting: list[UserLine] = []
         self._tallies: list[Tally] = []
@@ -119,6 +119,16 @@ class Builder:
         )
 
 
+def users_named(record: TenantRecord, exceptions: Iterable[Exemption]) -> frozenset[str]:
+    """Ids of the users whom the report names beside the rows: in exceptions, and as a sample in remedies."""
+    found = {one.subject_id for one in exceptions if one.subject_type == SubjectType.USER}
+    for subject in record.subjects.values():
+        for one in subject.open.values():
+            for step in one.finding.remedy:
+                found.update(map(str, step.values.get("sample") or ()))
+    return frozenset(found)
+
+
 def order_of(rules: Rules) -> Mapping[str, int]:
     """The place of each kind among findings that are equally grave."""
     return {kind: n for n, kind in enumerate(rules.kinds)}
@@ -147,12 +157,13 @@ def report_of(
     health: tuple[str, ...] | None = None,
 ) -> Report:
     """The report from counts. `rows`: users to act on; `excepted`: findings of users that exceptions cover,
-    by kind; `people`: names of users whom exceptions name."""
+    by kind; `people`: names of `users_named`."""
     facts = record.facts or TenantFacts(tenant_id="")
     licences, totals = licences_of(rules, policy, facts), tally.totals
     whole = record.baseline_ended_at is not None
     concerns = _concerns(record, rules, exceptions)
-    names = names_in(facts, rules)
+    known = {key: shown for key, one in people.items() if (shown := _person(one))}
+    names = {**names_in(facts, rules), **known}
     return Report(
         tenant_id=facts.tenant_id,
         tenant_name=facts.display_name,
@@ -172,7 +183,7 @@ def report_of(
         concerns=concerns,
         names=names,
         trend=trend,
-        exceptions=_excepted(exceptions, facts, names, people, texts),
+        exceptions=_excepted(exceptions, facts, names, texts),
         evidence=facts.evidence,
         health=health,
         baseline=not whole,
@@ -184,6 +195,11 @@ def names_in(facts: TenantFacts, rules: Rules) -> dict[str, str]:
     skus = {key: rules.skus.name(key, sku.part_number) for key, sku in facts.skus.items()}
     groups = {key: one_line(group.display_name) for key, group in facts.groups.items()}
     return {key: name for key, name in {**skus, **groups}.items() if name}
+
+
+def _person(one: Person) -> str:
+    name, upn = one_line(one.name), one_line(one.upn)
+    return f"{name} ({upn})" if name and upn and name != upn else name or upn
 
 
 def _concerns(record: TenantRecord, rules: Rules, exceptions: Exemptions) -> tuple[Concern, ...]:
@@ -296,9 +312,9 @@ def _excepted(
     exceptions: Iterable[Exemption],
     facts: TenantFacts,
     known: Mapping[str, str],
-    people: Mapping[str, Person],
     texts: Catalogue,
 ) -> tuple[Excepted, ...]:
+    people = {key: Person(name=name) for key, name in known.items()}
     names = Names(texts=texts, users=people, groups=known, tenant=facts.display_name)
     return tuple(
         Excepted(

@@ -131,7 +131,8 @@ class Report(Facts, frozen=True):
 
     `at`: when it was made; `source`: `ledger` or `audit`. `states`: users by state; `reach`: users out of
     reach by reason. `concerns`: the open findings of the tenant and of groups, gravest first. `rows`: how
-    many users there are to act on. `names`: of the products and groups that ids in the report stand for.
+    many users there are to act on. `names`: of the products, groups and users (not those of rows)
+    that ids in the report stand for.
     `health`: problems of the watch; None where there is no watch (an audit). `baseline`: no reading of all
     users has ended yet, so what is counted here is only a part.
     """

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from shared.model import Facts, Severity, State, SubjectType, zulu
+from shared.model import Facts, Moment, Severity, State, SubjectType, zulu
 from shared.notify.entries import Entry
-from shared.notify.names import Names
+from shared.notify.messages import Item
+from shared.notify.names import Names, Person
 from shared.notify.wording import Wording
 from shared.report.figures import Concern, Excepted, Report, Row
 from shared.rules.loader import Rules, load_rules
@@ -85,6 +86,7 @@ class Views:
         known = self._report.names
         return Names(
             texts=self._texts,
+            users={key: Person(name=name) for key, name in known.items()},
             groups=known,
             product=lambda sku: known.get(sku) or self._rules.skus.name(sku),
             tenant=self._report.tenant_name,
@@ -121,7 +123,7 @@ class Views:
 
     def _concern(self, concern: Concern) -> ConcernView:
         wording, entry = self._wording, _entry(concern, self._report.edition)
-        title = wording.label(entry.kind, entry.state, 1)
+        title = wording.title(Item(moment=Moment.OPENED, entry=entry))
         return ConcernView(
             kind=entry.kind,
             severity=str(entry.severity),

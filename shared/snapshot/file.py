@@ -48,6 +48,10 @@ class SectionWriter:
         self._packed.close()
         return end
 
+    def give_up(self) -> None:
+        """Close without an end: what was written is no snapshot. The file object stays open."""
+        self._packed.close()
+
     def _write(self, line: Line) -> None:
         self._packed.write(msgspec.json.encode(line) + b"\n")
 

@@ -41,13 +41,25 @@ async def recall(watch: Watch) -> House:
 
 
 async def keep_house(watch: Watch) -> None:
-    """Do what is due. Raises what storage raises, and `TrendUnreadable`."""
+    """Do what is due, the one whatever becomes of the other.
+
+    Raises what storage raises, and `TrendUnreadable`.
+    """
+    try:
+        await _tidy_if_due(watch)
+    finally:
+        await _note_point_if_due(watch)
+
+
+async def _tidy_if_due(watch: Watch) -> None:
     house, now = await recall(watch), watch.now()
-    record = (await watch.ledger.read_tenant()).record
     is_due = house.tidied_at is None or watch.is_time(house.tidied_at, TIDY_EVERY)
-    if is_due and await _tidy(watch, record, now):
-        house = msgspec.structs.replace(house, tidied_at=now)
-        await _remember(watch, house)
+    if is_due and await _tidy(watch, now):
+        await _remember(watch, msgspec.structs.replace(house, tidied_at=now))
+
+
+async def _note_point_if_due(watch: Watch) -> None:
+    house, record = await recall(watch), (await watch.ledger.read_tenant()).record
     if _point_is_due(house, record):
         await note_point(watch, record)
         await _remember(watch, msgspec.structs.replace(house, counted_at=record.counted_at))
@@ -70,10 +82,11 @@ async def note_point(watch: Watch, record: TenantRecord) -> None:
     await trend.note_point(watch.storage.evidence, watch.settings.tenant_id, point)
 
 
-async def _tidy(watch: Watch, record: TenantRecord, now: datetime) -> bool:
+async def _tidy(watch: Watch, now: datetime) -> bool:
     """Delete what is old; says whether that is all."""
     container, tenant_id, keeping = watch.storage.evidence, watch.settings.tenant_id, watch.settings.keeping
-    under_way = record.sweep.id if record.sweep and record.sweep.ended_at is None else ""
+    sweep = (await watch.ledger.read_tenant()).record.sweep
+    under_way = sweep.id if sweep and sweep.ended_at is None else ""
     snapshots = await retention.old_snapshots(container, tenant_id, now, keeping.snapshot_keep, under_way)
     told = await retention.old_trail(container, tenant_id, now, keeping.trail_keep, AT_ONCE)
     doomed = [*snapshots, *told]
