@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from admin import exceptions, release
+from admin import exceptions, explain, release, replay
 from admin.connection import WRONG, Desk, run
 from admin.words import guide, say
 
@@ -89,6 +89,50 @@ def _release(
 ) -> None:
     who = by or _signed_in_as()
     raise typer.Exit(run(lambda desk: release.release(desk, who, _now(), discard=discard), settings))
+
+
+@app.command("explain", help=guide("explain"), short_help=say("short", "explain"))
+def _explain(
+    user: Annotated[str, typer.Argument(metavar="USER", help=say("options", "explain_who"))],
+    ledger: Annotated[bool, typer.Option("--ledger", help=say("options", "explain_ledger"))] = False,
+    snapshot: Annotated[
+        Path | None, typer.Option("--snapshot", metavar="FILE", help=say("options", "explain_snapshot"))
+    ] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help=say("options", "explain_key"))] = None,
+    device_code: Annotated[bool, typer.Option("--device-code", help=say("options", "explain_code"))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=say("options", "json"))] = False,
+    settings: Settings = None,
+) -> None:
+    asked = explain.Asked(
+        user=user,
+        ledger=ledger,
+        snapshot=snapshot,
+        key=key,
+        device_code=device_code,
+        as_json=as_json,
+        settings=settings,
+    )
+    raise typer.Exit(explain.explain(asked))
+
+
+@app.command("replay", help=guide("replay"), short_help=say("short", "replay"))
+def _replay(
+    what: Annotated[
+        Path | None, typer.Argument(metavar="SNAPSHOT", help=say("options", "replay_what"))
+    ] = None,
+    day: Annotated[str, typer.Option("--date", metavar="DAY", help=say("options", "replay_date"))] = "",
+    edition: Annotated[str, typer.Option(metavar="DATE", help=say("options", "replay_edition"))] = "",
+    first: Annotated[int, typer.Option(min=0, metavar="N", help=say("options", "replay_first"))] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help=say("options", "json"))] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help=say("options", "csv"))] = False,
+    settings: Settings = None,
+) -> None:
+    if as_json and as_csv:
+        typer.echo(say("faults", "two-forms"), err=True)
+        raise typer.Exit(WRONG)
+    form = replay.JSON if as_json else replay.CSV if as_csv else replay.TEXT
+    asked = replay.Asked(path=what, day=day, edition=edition, form=form, first=first, settings=settings)
+    raise typer.Exit(replay.judge_again(asked))
 
 
 def _signed_in_as() -> str:

@@ -167,6 +167,10 @@ class SkuReader:
             reading = self._readings[key] = self._read(*key)
         return reading
 
+    def entra_plans(self, sku_id: str) -> tuple[str, ...]:
+        """The Entra plans in a SKU, best first, as its reading takes them."""
+        return self._entra_plans(self._table.get(sku_id), self._skus.get(sku_id))
+
     def _read(self, sku_id: str, disabled: frozenset[str], sources: Sources) -> Reading:
         """The order of decision of judgement.md §2; the reason names the step that decided."""
         entry, sku = self._table.get(sku_id), self._skus.get(sku_id)

@@ -5,11 +5,12 @@ alone is worked out once, and users with the same licences share their reading. 
 same for a single question.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 
-from shared.holdings import SkuReader, held
+from shared.holdings import Reading, SkuReader, held
 from shared.model import Judged, Registration, Standing, TenantFacts, User, Verdict
 from shared.reach import Population, Reach
 from shared.rules.editions import Edition
@@ -19,6 +20,21 @@ from shared.verdict import Composer, Profile, profile
 
 REMEMBERED = 4_000
 """How many different sets of licences a judge keeps; then it starts anew, so its memory stays flat."""
+
+
+class Grounds(msgspec.Struct, frozen=True, kw_only=True):
+    """One edition's verdict on one user and what it rests on, as the judge itself had it.
+
+    `reach`: before the table of verdicts had its say. `readings`: of the licences, in order of ids;
+    `entra_plans`: the Entra plans in each of them, best first. `internal_guests`: the choice made.
+    """
+
+    edition: Edition
+    verdict: Verdict
+    reach: Reach
+    readings: tuple[Reading, ...]
+    entra_plans: Mapping[str, tuple[str, ...]]
+    internal_guests: str
 
 
 class Judge:
@@ -70,6 +86,28 @@ class Judge:
                     licences, reach, synced=user.synced, administrator=administrator
                 )
         raise KeyError(f"no edition {edition}")
+
+    def grounds(self, user: User, standing: Standing, at: datetime) -> tuple[Grounds, ...]:
+        """What each edition says and why, the governing one first; for `explain`, not for many users."""
+        holder = self._holder(user)
+        row = self._population.row_in_force(standing, at)
+        administrator = row is not None and row.is_admin
+        reaches = self._reaches(user, standing, row, at, holder)
+        return tuple(
+            Grounds(
+                edition=bench.edition,
+                verdict=bench.composer.verdict(
+                    licences, reach, synced=user.synced, administrator=administrator
+                ),
+                reach=reach,
+                readings=licences.readings,
+                entra_plans={
+                    one.holding.sku_id: bench.entra_plans(one.holding.sku_id) for one in licences.readings
+                },
+                internal_guests=bench.internal_guests,
+            )
+            for bench, licences, reach in zip(self._benches, holder.profiles, reaches, strict=True)
+        )
 
     def row_in_force(self, standing: Standing, at: datetime) -> Registration | None:
         """The user's row of the registration report, if the report still counts at that time."""
@@ -139,6 +177,10 @@ class _Bench:
     def profile(self, user: User) -> Profile:
         """The user's licences read by this edition."""
         return profile(self._reader.read(sku_id, *how) for sku_id, how in held(user).items())
+
+    def entra_plans(self, sku_id: str) -> tuple[str, ...]:
+        """The Entra plans in a SKU as they are read, best first."""
+        return self._reader.entra_plans(sku_id)
 
 
 def judge(

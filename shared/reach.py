@@ -54,6 +54,9 @@ NO_ROW = _unknown("registration-rows")
 NO_SCOPE_GROUPS = _unknown("scope-groups")
 NO_AUDIT = _unknown("audit")
 
+EXCLUSIONS = (DISABLED, SYNC_ACCOUNT, EMERGENCY, EXTERNAL, INTERNAL_GUEST, RESOURCE_ACCOUNT)
+"""What takes an account out before anybody asks for the scope, in the order in which it is looked at."""
+
 _SYNC_NAME = "on-premises directory synchronization service account"
 _SYNC_UPN = re.compile(r"(sync_[^@]+_[0-9a-f]{12}|adtoaadsyncserviceaccount)@", re.IGNORECASE)
 """Entra Connect names its account after its server and twelve hex digits; cloud sync has one name."""

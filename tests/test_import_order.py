@@ -26,6 +26,7 @@ ORDER = (
     "shared.judgement",
     "shared.findings",
     "shared.snapshot",
+    "shared.explain",
     # Storage, Graph, telling.
     "shared.storage",
     "shared.archive",

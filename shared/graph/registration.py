@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from shared.graph.errors import GraphError, LinkError, Unavailable
-from shared.graph.pages import Rows, read_page
+from shared.graph.errors import GraphError, LinkError, NotFound, Unavailable
+from shared.graph.pages import Rows, read_page, read_row
 from shared.graph.session import GraphSession, Query, asking
 from shared.model import Registration
 
@@ -34,6 +34,20 @@ async def registration_page(session: GraphSession, link: str | None = None) -> R
     if page.unreadable:
         raise Unavailable(200, code="unreadable-row")
     return ReportPage([_lower(row) for row in page.rows], page.next_link, page.asked_at)
+
+
+async def registration_of(session: GraphSession, user_id: str) -> Registration | None:
+    """The report's row of one user; None where it has none. Raises `GraphError`, as `registration_page`."""
+    builder: Any = session.client.reports.authentication_methods.user_registration_details
+    one = builder.by_user_registration_details_id(user_id)
+    try:
+        answer = await session.send(one.to_get_request_information(asking()), slow=True)
+    except NotFound:
+        return None
+    row = read_row(answer.body, Registration)
+    if row is None:
+        raise Unavailable(answer.status, code="unreadable-row")
+    return _lower(row)
 
 
 async def _first(session: GraphSession) -> Rows[Registration]:

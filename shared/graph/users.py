@@ -85,6 +85,17 @@ async def read_users(session: GraphSession, ids: Iterable[str]) -> Readings:
     return readings
 
 
+async def read_user(session: GraphSession, named: str) -> User:
+    """One user by object id or user principal name. Raises `GraphError`, `NotFound` where there is none."""
+    builder: Any = session.client.users.by_user_id(named)
+    request = builder.to_get_request_information(asking(Query(select=list(USER_SELECT))))
+    answer = await session.send(unhurried(request))
+    user = read_row(answer.body, User)
+    if user is None:
+        raise Unavailable(answer.status, code="unreadable-answer")
+    return _lower(user)
+
+
 async def user_pages(session: GraphSession, link: str | None = None) -> RawRows:
     """One page of all users: the first, or the one that `link` (an earlier page's `next_link`) leads to.
 
