@@ -1,8 +1,10 @@
 """`what-if`: a change tried on a saved snapshot, shown for a terminal, a spreadsheet or a program."""
 
+import io
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,7 +24,7 @@ from shared.snapshot.opening import Saved
 from shared.texts.cells import table
 from shared.texts.plain import one_line
 from shared.whatif.changes import Asked, BadChange, Changes
-from shared.whatif.outcome import ChangedUser, Outcome, SkuSeats, Transition, passes, what_if
+from shared.whatif.outcome import ChangedUser, Outcome, SkuSeats, passes, what_if
 
 TABLE, JSON, CSV = "table", "json", "csv"
 FIRST = 20
@@ -92,18 +94,35 @@ def as_csv(changed: Sequence[ChangedUser]) -> str:
 def print_outcome(outcome: Outcome) -> None:
     """Counts, seats and the first users, as wide as the terminal."""
     width = min(shutil.get_terminal_size((_WIDTH, 0)).columns, _WIDEST)
-    console = Console(width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
-    console.print(Text(_title(outcome)))
-    for line in _foreword(outcome):
-        console.print(Text(line))
-    console.print(_states(outcome))
-    if outcome.seats:
-        console.print(_seats(outcome.seats))
-    for line in _of_seats(outcome):
-        console.print(Text(line))
-    console.print()
-    for one in _users(outcome):
-        console.print(one)
+    parts: list[Iterator[str]] = [
+        _wrapped((_title(outcome), *_foreword(outcome)), width),
+        _drawn(_states(outcome), width),
+        _drawn(_seats(outcome.seats), width) if outcome.seats else iter(()),
+        _wrapped(_of_seats(outcome), width),
+        _wrapped(_users(outcome), width),
+    ]
+    shown = ["\n".join(lines) for part in parts if (lines := list(part))]
+    print("\n\n".join(shown))
+
+
+def _wrapped(lines: Iterable[str], width: int) -> Iterator[str]:
+    """What is longer than a line goes on under itself, a little to the right."""
+    for line in lines:
+        indent = "  " if line.startswith(" ") else ""
+        yield textwrap.fill(
+            line.strip(),
+            width,
+            initial_indent=indent,
+            subsequent_indent=f"{indent}  ",
+            break_on_hyphens=False,
+        )
+
+
+def _drawn(shown: Table, width: int) -> Iterator[str]:
+    """The lines of a table, without the blanks around it."""
+    out = io.StringIO()
+    Console(file=out, width=width, highlight=False, emoji=False, markup=False).print(shown)
+    yield from (line.rstrip() for line in out.getvalue().splitlines() if line.strip())
 
 
 def _title(outcome: Outcome) -> str:
@@ -197,46 +216,39 @@ def _of_seats(outcome: Outcome) -> Iterator[str]:
             )
 
 
-def _users(outcome: Outcome) -> Iterator[Text | Table]:
+def _users(outcome: Outcome) -> Iterator[str]:
     """Some of each kind of change, so that a large one hides no small one."""
     number = texts().number
     total = len(outcome.changed)
     if not outcome.users:
-        yield Text(said("what_if", "nothing-read"))
-        return
-    if not total:
-        yield Text(said("what_if", "nobody"))
-        return
-    many = "one" if total == 1 else "many"
-    yield Text(said("what_if", many, n=number(total), all=number(outcome.users)))
-    left = FIRST
-    for place, transition in enumerate(outcome.transitions):
-        share = -(-left // (len(outcome.transitions) - place))
-        listed = [one for one in outcome.changed if _same(one, transition)][:share]
-        left -= len(listed)
-        yield Text(_worded(transition))
-        yield _listed(listed)
-    if (more := total - FIRST + left) > 0:
-        yield Text(said("what_if", "more", n=number(more)))
+        yield said("what_if", "nothing-read")
+    elif not total:
+        yield said("what_if", "nobody", all=number(outcome.users))
+    else:
+        yield said("what_if", "changed", n=number(total), all=number(outcome.users))
+        alike: dict[tuple[State, State, str, str], list[ChangedUser]] = {}
+        for one in outcome.changed:
+            alike.setdefault((one.before, one.after, one.rule, one.cause), []).append(one)
+        left = FIRST
+        for place, users in enumerate(alike.values()):
+            listed = users[: -(-left // (len(alike) - place))]
+            left -= len(listed)
+            yield _worded(users[0], len(users))
+            yield from (f"  {one_line(one.upn or one.id)}" for one in listed)
+        if (more := total - FIRST + left) > 0:
+            yield said("what_if", "more", n=number(more))
 
 
-def _same(one: ChangedUser, transition: Transition) -> bool:
-    return (one.before, one.after) == (transition.before, transition.after)
-
-
-def _worded(one: Transition) -> str:
-    n = texts().number(one.users)
-    return said("what_if", "transition", n=n, before=_state(one.before), after=_state(one.after))
-
-
-def _listed(users: Sequence[ChangedUser]) -> Table:
-    shown = Table.grid(padding=(0, 2))
-    shown.add_column(overflow="fold", max_width=36)
-    shown.add_column(overflow="fold")
-    for one in users:
-        rule = f"{one.rule}: " if one.rule else ""
-        shown.add_row(Text(f"  {one_line(one.upn or one.id)}"), Text(f"{rule}{_cause(one)}"))
-    return shown
+def _worded(one: ChangedUser, users: int) -> str:
+    rule = f" ({one.rule})" if one.rule else ""
+    return said(
+        "what_if",
+        "transition",
+        n=texts().number(users),
+        before=_state(one.before),
+        after=f"{_state(one.after)}{rule}",
+        cause=_cause(one),
+    )
 
 
 def _table(first: str, *others: str) -> Table:
