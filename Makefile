@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema soak bench \
+.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema what-if-schema soak bench \
 	browser
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
@@ -68,3 +68,6 @@ rules-page: setup
 
 journal-schema: setup
 	$(BIN)/python -m tools.write_journal_schema
+
+what-if-schema: setup
+	$(BIN)/python -m tools.write_what_if_schema

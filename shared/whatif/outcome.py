@@ -11,7 +11,7 @@ from shared.findings.making import TIER_NAMES
 from shared.findings.seats import shortages
 from shared.judgement import Judge
 from shared.ledger.totals import KEEP_THEIR_SEATS, need_of
-from shared.model import Facts, Sku, State, Tier, Totals, User, Verdict
+from shared.model import Facts, Sku, State, Totals, User, Verdict
 from shared.rules.loader import Rules
 from shared.snapshot.lines import Head, Line, Reading
 from shared.whatif.changes import Asked, Changes, understood
@@ -62,9 +62,9 @@ class Side(Facts, frozen=True):
 
 
 class Seats(Facts, frozen=True):
-    """One SKU on one side, in units. `tier`: what an active assignment certainly gives a person."""
+    """One SKU on one side, in units. `tier`: what an active assignment certainly gives: p1, cloud, none."""
 
-    tier: Tier
+    tier: str
     usable: int
     consumed: int
     free: int
@@ -92,9 +92,10 @@ class Served(Facts, frozen=True):
 
 
 class Outcome(Facts, frozen=True):
-    """All of it. `rules_differ`: both sides are judged by newer rules than the snapshot was taken with.
+    """What a change would do.
 
-    `unseen`: groups of which nobody shows which plans they switch off, so that all are taken to be on.
+    `rules_differ`: both sides are judged by other rules than the snapshot was taken with. `unseen`: groups of
+    which nobody shows which plans they switch off, so that all are taken to be on.
     """
 
     schema: int
@@ -341,7 +342,7 @@ def _transitions(pairs: Mapping[tuple[State, State], int]) -> tuple[Transition, 
 
 def _seats_of(sku: Sku, licences: Licences, totals: Totals) -> Seats:
     return Seats(
-        tier=licences.tier(sku.sku_id),
+        tier=TIER_NAMES.get(licences.tier(sku.sku_id), "none"),
         usable=sku.usable,
         consumed=sku.consumed,
         free=sku.free,
