@@ -136,7 +136,7 @@ def move(world: Row, groups: Groups, shown: dict[str, list[str]], source: str, t
             continue
         for sku in groups[target]:
             off = shown.get(sku, [])
-            state = {"skuId": sku, "assignedByGroup": target, "disabledPlans": off if not short else []}
+            state: Row = {"skuId": sku, "assignedByGroup": target, "disabledPlans": off if not short else []}
             if short:
                 state |= {"state": "Error", "error": "CountViolation" if sku in short else "Other"}
             else:

@@ -296,7 +296,7 @@ def test_sections_share_their_seats_and_the_newest_facts_say_how_many_there_are(
     )
     waits = [person(n, by(DESIGN, M365, "CountViolation")) for n in (3, 1, 2)]
     end = End(users=1, verdicts="")
-    lines = [old, waits[0], end, new, waits[1], end, old, waits[2], end]
+    lines: list[Line] = [old, waits[0], end, new, waits[1], end, old, waits[2], end]
     outcome = what_if(lambda: iter(lines), Asked(add=("SPE_E3=1",)), RULES)
     assert told(outcome) == {1: ("uncovered", "covered", "p1"), 2: ("uncovered", "covered", "p1")}
     [row] = [one for one in outcome.seats if one.sku_id == M365]
