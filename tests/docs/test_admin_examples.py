@@ -17,9 +17,14 @@ from tests.admin.shell import PEOPLE, Answer, Shell, begin, remembered
 from tests.docs.test_readme import PAGES
 
 START = "python -m admin "
-COMMANDS = ("exception ", "release")
-"""Those that this file runs; the others' pages are run by tests of their own."""
-
+COMMANDS = ("add", "list", "end", "import", "release")
+ELSEWHERE = {
+    "audit": "../audit/test_audit_page.py",
+    "explain": "test_explain_page.py",
+    "replay": "test_explain_page.py",
+    "what-if": "test_what_if_page.py",
+}
+"""Commands whose examples another file runs."""
 EXAMPLE_ID = "e-1a2b3c4d"
 OPERATE = next(page for page in PAGES if page.name == "operate.md")
 
@@ -29,8 +34,8 @@ def shown() -> list[str]:
         block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
     ]
     lines = [line for block in blocks for line in block.strip().splitlines()]
-    commands = [line.removeprefix(START) for line in lines if line.startswith(START)]
-    return [line for line in commands if line.startswith(COMMANDS)]
+    here = [line.removeprefix(START) for line in lines if line.startswith(START)]
+    return [line for line in here if line.split()[0] not in ELSEWHERE]
 
 
 @pytest.fixture
@@ -89,7 +94,9 @@ def test_the_list_for_programs_is_as_the_page_shows_it(shell: Shell, tmp_path: P
 @pytest.mark.real
 @pytest.mark.timeout(180)
 def test_the_examples_of_the_help_work_as_well(shell: Shell, tmp_path: Path) -> None:
-    for command in ("add", "list", "end", "import", "release"):
+    assert texts().codes("cli", "examples") == {*COMMANDS, *ELSEWHERE}
+    assert all((Path(__file__).parent / name).is_file() for name in ELSEWHERE.values())
+    for command in COMMANDS:
         line = say("examples", command).strip().removeprefix("python -m admin ")
         answer = run(shell, line, tmp_path)
         assert (answer.code, answer.err) == (0, ""), line

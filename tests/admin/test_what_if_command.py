@@ -1,0 +1,144 @@
+"""`python -m admin what-if` at a shell: exit codes, what is wrong in a sentence, progress, Ctrl-C, names."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from shared.snapshot.opening import FILE_NAME
+from shared.texts.catalogue import Catalogue
+from tests.admin.shell import ROOT, Answer, Shell
+from tests.snapshot.snapshots import written
+from tests.whatif.contoso import FOLDER, contoso, head, person, saved, sku
+
+WRITEBACK = ("--writeback", "on")
+
+
+def run(place: Path, *arguments: str, language: str = "en") -> Answer:
+    return Shell("").run("what-if", *arguments, cwd=place, COLUMNS="80", WATCH_LANGUAGE=language)
+
+
+def test_without_settings_storage_or_network_a_folder_and_its_file_say_the_same(tmp_path: Path) -> None:
+    saved(tmp_path)
+    by_folder, by_file = run(tmp_path, FOLDER, *WRITEBACK), run(tmp_path, f"{FOLDER}/{FILE_NAME}", *WRITEBACK)
+    assert (by_folder.code, by_folder.err) == (0, "")
+    assert by_folder == by_file
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        ((FOLDER,), 1),
+        ((FOLDER, "--writeback", "maybe", "--scope", "x", "--drop-sku", "NOTHING", "--add-seats", "7"), 4),
+        ((FOLDER, "--move-group", "a:b"), 2),
+        ((FOLDER, "--csv", "--json", *WRITEBACK), 1),
+        (("nowhere", *WRITEBACK), 1),
+        (("broken.ndjson.gz", *WRITEBACK), 1),
+        (("cut.ndjson.gz", *WRITEBACK), 1),
+    ],
+    ids=["nothing", "four", "groups", "forms", "missing", "broken", "cut"],
+)
+def test_what_is_wrong_is_a_sentence_each_with_the_next_step(
+    arguments: tuple[str, ...], lines: int, tmp_path: Path, texts: Catalogue
+) -> None:
+    data = (saved(tmp_path) / FILE_NAME).read_bytes()
+    (tmp_path / "broken.ndjson.gz").write_bytes(b"%PDF-1.7")
+    (tmp_path / "cut.ndjson.gz").write_bytes(data[: len(data) // 2])
+    answer = run(tmp_path, *arguments, language=texts.language)
+    assert (answer.code, answer.out) == (2, "")
+    told = answer.err.splitlines()
+    assert len(told) == lines
+    assert all(line.endswith(".") and ". " in line for line in told), told
+
+
+def test_the_group_of_a_scope_that_is_not_known_is_told_with_the_command_that_records_it(
+    tmp_path: Path,
+) -> None:
+    saved(tmp_path)
+    answer = run(tmp_path, FOLDER, "--scope", "groups:0c000000-0000-4000-8000-000000000000")
+    assert answer.code == 2
+    assert "python -m admin audit --group 0c000000-0000-4000-8000-000000000000" in answer.err
+
+
+def test_hostile_names_are_shown_as_they_read_and_do_nothing(tmp_path: Path) -> None:
+    first = head([sku("6fd2c87f-b296-42f0-b197-1e91e994b900", 1, 0)])
+    facts = msgspec.structs.replace(first.facts, display_name="[red]Evil\x1b[2J\n{n}")
+    one = person(1)
+    user = msgspec.structs.replace(one.user, user_principal_name="=cmd|'/c calc'!A1\x1b[2J[b]")
+    people = [msgspec.structs.replace(one, user=user)]
+    (tmp_path / "evil.ndjson.gz").write_bytes(written(msgspec.structs.replace(first, facts=facts), people))
+    for form in ((), ("--csv",), ("--json",)):
+        answer = run(tmp_path, "evil.ndjson.gz", "--add-seats", "AAD_PREMIUM=1", *form)
+        assert (answer.code, answer.err) == (0, "")
+        assert "\x1b" not in answer.out
+    undone = msgspec.structs.replace(
+        first, policy=msgspec.structs.replace(first.policy, scope="groups", scope_groups=("x",)), facts=facts
+    )
+    (tmp_path / "evil.ndjson.gz").write_bytes(written(undone, people))
+    table = run(tmp_path, "evil.ndjson.gz", "--scope", "all")
+    assert "[red]Evil" in table.out
+    assert "[b]" in table.out
+    assert "\x1b" not in table.out
+    assert "\"'=cmd|" in run(tmp_path, "evil.ndjson.gz", "--scope", "all", "--csv").out
+
+
+def test_progress_is_shown_to_whoever_looks_at_a_terminal_and_to_nobody_else(tmp_path: Path) -> None:
+    saved(tmp_path)
+    assert run(tmp_path, FOLDER, *WRITEBACK).err == ""
+    ours, theirs = pty.openpty()
+    with _started(tmp_path, FOLDER, *WRITEBACK, stderr=theirs) as process:
+        out, _ = process.communicate(timeout=60)
+        os.close(theirs)
+        shown = os.read(ours, 100_000).decode()
+        os.close(ours)
+    assert process.returncode == 0
+    assert "Reading the snapshot" in shown
+    assert "Reading the snapshot" not in out.decode()
+
+
+@pytest.mark.timeout(120)
+def test_ctrl_c_ends_it_with_one_sentence(tmp_path: Path) -> None:
+    first, people = contoso()
+    many = [
+        msgspec.structs.replace(one, user=msgspec.structs.replace(one.user, id=f"{one.user.id}-{n}"))
+        for n in range(2_000)
+        for one in people
+    ]
+    file = tmp_path / "many.ndjson.gz"
+    file.write_bytes(written(first, many))
+    with _started(tmp_path, file.name, *WRITEBACK, stderr=subprocess.PIPE) as process:
+        _until_it_reads(process, file)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err.decode()) == (130, b"", "Stopped. Nothing was changed.\n")
+
+
+def _started(place: Path, *arguments: str, stderr: int) -> subprocess.Popen[bytes]:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "WATCH_LANGUAGE": "en", "TERM": "xterm"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "admin", "what-if", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        cwd=place,
+        env=environ,
+    )
+
+
+def _until_it_reads(process: subprocess.Popen[bytes], file: Path) -> None:
+    """Wait until the process has the file open, as Linux tells."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            for one in Path(f"/proc/{process.pid}/fd").iterdir():
+                if one.resolve() == file.resolve():
+                    return
+        except OSError:
+            pass
+        time.sleep(0.005)
+    raise AssertionError("it never opened the file")

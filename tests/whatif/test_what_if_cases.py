@@ -1,0 +1,356 @@
+"""What each change does, case by case, on tenants of a few people."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.model import CommerceSubscription, LicensingGroup
+from shared.rules.policy import Policy
+from shared.snapshot.lines import End, Head, Line, Reading
+from shared.snapshot.pseudonyms import Pseudonyms
+from shared.whatif.changes import Asked, BadChange
+from shared.whatif.outcome import Outcome, what_if
+from tests.snapshot.snapshots import RULES
+from tests.whatif.contoso import (
+    AT,
+    DESIGN,
+    E3,
+    M365,
+    OFFICE,
+    P1,
+    P1_PLAN,
+    PILOT,
+    PREMIUM,
+    VISIO,
+    by,
+    contoso,
+    group,
+    head,
+    person,
+    sku,
+    user_id,
+)
+
+ON = Policy(scope="all", writeback="on")
+
+
+def tried(first: Head, people: Sequence[Reading], **asked: Any) -> Outcome:
+    lines: list[Line] = [first, *people, End(users=len(people), verdicts="")]
+
+    def read() -> Iterator[Line]:
+        return iter(lines)
+
+    return what_if(read, Asked(**asked), RULES)
+
+
+def told(outcome: Outcome) -> dict[int, tuple[str, str, str]]:
+    """User number to the states before and after, and the cause."""
+    return {int(one.id[-12:]): (one.before.value, one.after.value, one.cause) for one in outcome.changed}
+
+
+def codes(first: Head, **asked: Any) -> list[str]:
+    with pytest.raises(BadChange) as refused:
+        tried(first, [], **asked)
+    return [one.code for one in refused.value.faults]
+
+
+# --- choices -----------------------------------------------------------------------------------------------
+
+
+def test_with_writeback_on_a_cloud_level_is_not_enough_for_whoever_is_synchronised() -> None:
+    outcome = tried(*contoso(), writeback="on")
+    assert told(outcome) == dict.fromkeys(
+        range(2, 21, 2), ("covered", "writeback-uncovered", "cloud-level-only")
+    )
+    [p1, cloud] = outcome.after.needs
+    assert (p1.users, p1.free, p1.buy) == (15, 20, 0)
+    assert (cloud.users, cloud.free) == (5, 15)
+    assert [one.users for one in outcome.before.needs] == [0, 10]
+
+
+def test_another_edition_governs() -> None:
+    outcome = tried(*contoso(), edition="2025-03-04")
+    assert (outcome.before.edition, outcome.after.edition) == ("2017-10-24", "2025-03-04")
+    assert told(outcome) == dict.fromkeys(range(1, 21), ("covered", "undetermined", "contested"))
+
+
+def test_scope_of_a_group_that_the_snapshot_tells_of_takes_all_others_out_of_reach() -> None:
+    outcome = tried(*contoso(), scope=f"groups:{PILOT}")
+    assert outcome.after.in_reach == 4
+    assert set(told(outcome)) == set(range(1, 41)) - {1, 2, 21, 38}
+    assert {cause for _, _, cause in told(outcome).values()} == {"outside-scope-group"}
+
+
+def test_scope_of_a_licensing_group_is_whoever_has_a_licence_of_it_working_or_not() -> None:
+    outcome = tried(*contoso(), scope=f"groups:{DESIGN.upper()},{PILOT}")
+    assert outcome.after.in_reach == 4 + 7
+
+
+def test_nested_members_of_a_licensing_group_are_in_and_who_can_not_be_told_stays_undetermined() -> None:
+    nested = msgspec.structs.replace(group(OFFICE, E3), nested=(PILOT,))
+    inside = person(2)
+    inside = msgspec.structs.replace(
+        inside, standing=msgspec.structs.replace(inside.standing, nested_in=(OFFICE,))
+    )
+    people = [person(1, by(OFFICE, E3)), inside, person(3)]
+    outcome = tried(head([sku(E3, 9, 1)], [nested]), people, scope=f"groups:{OFFICE}")
+    assert told(outcome) == {3: ("uncovered", "undetermined", "reach-unknown")}
+
+
+def test_the_scope_as_it_was_says_what_it_said_though_nobody_tells_who_is_in_it() -> None:
+    policy = Policy(scope="groups", scope_groups=(PILOT,), writeback="on")
+    people = [
+        msgspec.structs.replace(
+            person(n), standing=msgspec.structs.replace(person(n).standing, in_scope_group=answer)
+        )
+        for n, answer in enumerate((True, False, None))
+    ]
+    outcome = tried(head([sku(E3, 1, 0)], policy=policy), people, scope=f"groups:{PILOT}")
+    assert outcome.changed == ()
+    assert outcome.before == outcome.after
+
+
+def test_scope_for_all_brings_everybody_into_reach() -> None:
+    policy = Policy(scope="groups", scope_groups=(PILOT,), writeback="on")
+    outcome = tried(head([sku(E3, 1, 0)], policy=policy), [person(1)], scope="all")
+    assert told(outcome) == {1: ("undetermined", "uncovered", "nothing-held")}
+
+
+# --- dropping ----------------------------------------------------------------------------------------------
+
+
+def test_a_dropped_product_is_held_by_nobody_and_offered_to_nobody() -> None:
+    outcome = tried(*contoso(), drop=("enterprisepack",))
+    assert told(outcome) == dict.fromkeys(range(1, 21), ("covered", "uncovered", "nothing-held"))
+    [row] = [one for one in outcome.seats if one.sku_id == E3]
+    assert row.before is not None
+    assert (row.before.usable, row.before.consumed) == (30, 20)
+    assert (row.after.usable, row.after.consumed, row.after.free) == (0, 0, 0)
+    assert [one.free for one in outcome.after.needs] == [20, 20]
+
+
+def test_whoever_has_another_licence_stays_covered() -> None:
+    people = [person(1, by(OFFICE, E3), by(PREMIUM, M365))]
+    first = head([sku(E3, 1, 1), sku(M365, 1, 1)], [group(OFFICE, E3), group(PREMIUM, M365)])
+    assert told(tried(first, people, drop=(E3,))) == {}
+    assert told(tried(first, people, drop=(E3, "SPE_E3"))) == {1: ("covered", "uncovered", "nothing-held")}
+
+
+def test_dropping_the_last_product_does_not_mean_that_none_was_ever_read() -> None:
+    people = [person(1, by(None, E3), by(None, P1))]
+    outcome = tried(head([sku(E3, 1, 1)]), people, drop=(E3,))
+    assert told(outcome) == {1: ("covered", "uncovered", "sku-gone")}
+
+
+# --- seats -------------------------------------------------------------------------------------------------
+
+
+def test_added_seats_go_to_those_who_wait_in_order_of_id_and_bring_all_of_the_group() -> None:
+    outcome = tried(*contoso(), add=("VISIOCLIENT=5",))
+    assert told(outcome) == dict.fromkeys(range(31, 36), ("uncovered", "covered", "p1"))
+    assert (outcome.dealt.waiting, outcome.dealt.served) == (7, 5)
+    after = {one.sku_id: (one.after.usable, one.after.consumed) for one in outcome.seats}
+    assert after[VISIO] == (7, 7)
+    assert after[M365] == (25, 13)
+
+
+def test_a_group_gives_nothing_while_another_of_its_products_has_no_seat() -> None:
+    first, people = contoso()
+    outcome = tried(first, people, add=("SPE_E3=50",))
+    assert told(outcome) == {}
+    assert (outcome.dealt.waiting, outcome.dealt.served) == (7, 0)
+
+
+def test_what_fails_for_another_reason_is_not_mended_by_seats() -> None:
+    people = [
+        person(1, by(DESIGN, M365, "CountViolation"), by(DESIGN, VISIO, "DependencyViolation")),
+        person(2, by(DESIGN, M365, "MutuallyExclusiveViolation")),
+        person(3, by(DESIGN, M365, "CountViolation")),
+    ]
+    first = head([sku(M365, 1, 1), sku(VISIO, 9, 0)], [group(DESIGN, M365, VISIO)])
+    assert told(tried(first, people, add=(f"{M365}=9",))) == {3: ("uncovered", "covered", "p1")}
+
+
+def test_seats_that_are_owed_already_come_first() -> None:
+    people = [person(1, by(DESIGN, M365, "CountViolation"))]
+    first = head([sku(M365, 3, 5)], [group(DESIGN, M365)])
+    assert told(tried(first, people, add=("SPE_E3=2",))) == {}
+    assert told(tried(first, people, add=("SPE_E3=3",))) == {1: ("uncovered", "covered", "p1")}
+
+
+def test_a_product_that_the_tenant_does_not_have_can_be_bought_and_helps_who_still_holds_it() -> None:
+    people = [person(1, by(None, P1), synced=True), person(2, synced=True)]
+    outcome = tried(head([sku(E3, 1, 0)], policy=ON), people, add=("AAD_PREMIUM=10",))
+    assert told(outcome) == {1: ("uncovered", "covered", "p1")}
+    [row] = [one for one in outcome.seats if one.sku_id == P1]
+    assert row.before is None
+    assert (row.after.usable, row.after.consumed, row.after.free) == (10, 1, 9)
+    p1, _ = outcome.after.needs
+    assert p1.free == 9
+
+
+def test_seats_bought_of_a_product_that_was_suspended_make_it_work_again() -> None:
+    suspended = msgspec.structs.replace(sku(M365, 0, 1, "Suspended"), suspended=5)
+    outcome = tried(head([suspended]), [person(1, by(None, M365))], add=("SPE_E3=1",))
+    assert told(outcome) == {1: ("uncovered", "covered", "p1")}
+
+
+@pytest.mark.parametrize(("seats", "state"), [(1, "undetermined"), (2, "covered")])
+def test_few_paid_seats_beside_a_trial_leave_it_undetermined_whose_they_are(seats: int, state: str) -> None:
+    trial = CommerceSubscription(
+        id="s", status="Enabled", is_trial=True, total=9, next_lifecycle_at=AT + timedelta(days=9)
+    )
+    product = msgspec.structs.replace(sku(E3, 9, 2), subscriptions=(trial,))
+    people = [person(1, by(None, E3)), person(2, by(None, E3))]
+    outcome = tried(head([product]), people, add=(f"ENTERPRISEPACK={seats}",))
+    assert {after for _, after, _ in told(outcome).values()} == {state}
+
+
+# --- moving ------------------------------------------------------------------------------------------------
+
+
+def test_who_is_moved_gets_the_new_groups_products_while_seats_last_and_loses_the_old_ones() -> None:
+    outcome = tried(*contoso(), writeback="on", move=(f"{OFFICE}:{PREMIUM}",))
+    assert told(outcome) == {
+        18: ("covered", "uncovered", "assignment-failed"),
+        19: ("covered", "uncovered", "assignment-failed"),
+        20: ("covered", "uncovered", "assignment-failed"),
+    }
+    assert (outcome.dealt.moved, outcome.dealt.refused) == (20, 3)
+    after = {one.sku_id: (one.after.consumed, one.after.free) for one in outcome.seats}
+    assert (after[E3], after[M365]) == ((0, 30), (25, 0))
+
+
+def test_added_seats_are_there_for_who_is_moved() -> None:
+    outcome = tried(*contoso(), writeback="on", move=(f"{OFFICE}:{PREMIUM}",), add=("SPE_E3=3",))
+    assert told(outcome) == {}
+    assert outcome.dealt.refused == 0
+
+
+def test_what_another_source_assigns_stays_and_a_product_of_both_groups_keeps_its_seat() -> None:
+    first = head([sku(E3, 2, 2), sku(M365, 0, 0)], [group(OFFICE, E3), group(PREMIUM, E3)])
+    people = [person(1, by(OFFICE, E3)), person(2, by(OFFICE, E3), by(None, E3))]
+    outcome = tried(first, people, move=(f"{OFFICE}:{PREMIUM}",))
+    assert told(outcome) == {}
+    assert (outcome.dealt.moved, outcome.dealt.refused) == (2, 0)
+
+
+def test_plans_that_the_new_group_switches_off_are_off_for_who_is_moved() -> None:
+    first = head([sku(E3, 9, 1), sku(M365, 9, 1)], [group(OFFICE, E3), group(PREMIUM, M365)], ON)
+    people = [
+        person(1, by(OFFICE, E3), synced=True),
+        person(2, by(PREMIUM, M365, off=(P1_PLAN,)), synced=True),
+    ]
+    outcome = tried(first, people, move=(f"{OFFICE}:{PREMIUM}",))
+    assert outcome.unseen == ()
+    assert told(outcome) == {}
+    alone = tried(first, people[:1], move=(f"{OFFICE}:{PREMIUM}",))
+    assert alone.unseen == (PREMIUM,)
+    assert told(alone) == {1: ("writeback-uncovered", "covered", "p1")}
+
+
+def test_moves_follow_each_other_as_they_are_given() -> None:
+    first = head(
+        [sku(E3, 9, 1), sku(M365, 1, 0), sku(P1, 1, 0)],
+        [group(OFFICE, E3), group(PREMIUM, M365), group(DESIGN, P1)],
+        ON,
+    )
+    people = [person(1, by(OFFICE, E3), synced=True)]
+    chained = tried(first, people, move=(f"{OFFICE}:{PREMIUM}", f"{PREMIUM}:{DESIGN}"))
+    apart = tried(first, people, move=(f"{PREMIUM}:{DESIGN}", f"{OFFICE}:{PREMIUM}"))
+    seats = [{row.sku_id: row.after.consumed for row in one.seats} for one in (chained, apart)]
+    assert seats == [{E3: 0, M365: 0, P1: 1}, {E3: 0, M365: 1, P1: 0}]
+
+
+def test_a_group_left_without_products_by_a_drop_gives_nothing() -> None:
+    outcome = tried(*contoso(), drop=("SPE_E3",), move=(f"{OFFICE}:{PREMIUM}",))
+    assert {cause for _, _, cause in told(outcome).values()} == {"nothing-held"}
+    assert len(outcome.changed) == 28
+
+
+# --- more of the snapshot ----------------------------------------------------------------------------------
+
+
+def test_a_pseudonymised_snapshot_says_the_same_of_as_many() -> None:
+    first, people = contoso()
+    hidden = Pseudonyms("k" * 32)
+    pilot = hidden.object_id(PILOT)
+    plain = tried(first, people, scope=f"groups:{PILOT}", drop=(E3,))
+    outcome = tried(
+        hidden.head(first), [hidden.reading(one) for one in people], scope=f"groups:{pilot}", drop=(E3,)
+    )
+    assert outcome.pseudonymised
+    assert not plain.pseudonymised
+    assert (outcome.before, outcome.after) == (plain.before, plain.after)
+    assert {one.id for one in outcome.changed} == {hidden.object_id(one.id) for one in plain.changed}
+
+
+def test_sections_share_their_seats_and_the_newest_facts_say_how_many_there_are() -> None:
+    old = head([sku(M365, 0, 0)], [group(DESIGN, M365)])
+    new = msgspec.structs.replace(
+        head([sku(M365, 1, 0)], [group(DESIGN, M365)]),
+        facts=msgspec.structs.replace(head([sku(M365, 1, 0)], [group(DESIGN, M365)]).facts, generation=1),
+    )
+    waits = [person(n, by(DESIGN, M365, "CountViolation")) for n in (3, 1, 2)]
+    end = End(users=1, verdicts="")
+    lines: list[Line] = [old, waits[0], end, new, waits[1], end, old, waits[2], end]
+    outcome = what_if(lambda: iter(lines), Asked(add=("SPE_E3=1",)), RULES)
+    assert told(outcome) == {1: ("uncovered", "covered", "p1"), 2: ("uncovered", "covered", "p1")}
+    [row] = [one for one in outcome.seats if one.sku_id == M365]
+    assert (row.after.usable, row.after.consumed) == (2, 2)
+
+
+def test_the_accounts_whose_seats_can_be_taken_back_are_counted_on_both_sides() -> None:
+    outcome = tried(*contoso(), scope=f"groups:{PILOT}")
+    rows = {
+        one.sku_id: (one.before.reclaimable if one.before else 0, one.after.reclaimable)
+        for one in outcome.seats
+    }
+    assert rows[E3] == (0, 18)
+    assert rows[M365] == (0, 7)
+
+
+# --- what can't be tried -----------------------------------------------------------------------------------
+
+
+def test_every_fault_of_what_was_asked_is_told_at_once() -> None:
+    first, _ = contoso()
+    assert codes(first) == ["nothing-asked"]
+    assert codes(first, writeback="maybe", scope="some", edition="1999", drop=("X",), add=("Y",)) == [
+        "bad-writeback",
+        "bad-scope",
+        "unknown-edition",
+        "unknown-sku",
+        "bad-seats",
+    ]
+    assert codes(first, scope=f"groups:{user_id(1)}") == ["unknown-scope-group"]
+    assert codes(first, scope="groups:") == codes(first, scope="all:x") == ["bad-scope"]
+    assert (
+        codes(first, add=("SPE_E3=-1", "SPE_E3=1.5", "=3", "SPE_E3=", "SPE_E3=99999999")) == ["bad-seats"] * 5
+    )
+    assert codes(first, add=("SPE_E3=1",), drop=(M365,)) == ["dropped-and-added"]
+    assert codes(first, move=("a",)) == codes(first, move=(f"{OFFICE}:{OFFICE}",)) == ["bad-move"]
+    assert codes(first, move=(f"{OFFICE}:{PILOT}",)) == ["unknown-group"]
+    assert codes(first, move=(f"{OFFICE}:{PREMIUM}", f"{OFFICE}:{DESIGN}")) == ["moved-twice"]
+
+
+def test_without_the_tenants_products_nobody_invents_their_seats() -> None:
+    first = head([], [group(OFFICE, E3), LicensingGroup(id=PREMIUM)])
+    assert codes(first, add=("SPE_E3=1",)) == ["no-skus"]
+    assert codes(first, move=(f"{OFFICE}:{PREMIUM}",)) == ["no-skus"]
+    assert told(tried(first, [person(1, by(None, E3))], drop=(E3,))) == {
+        1: ("covered", "uncovered", "nothing-held")
+    }
+
+
+def test_a_part_number_of_several_products_must_be_told_apart() -> None:
+    twin = msgspec.structs.replace(sku(P1, 1, 0), part_number="SPE_E3")
+    assert codes(head([sku(M365, 1, 0), twin]), drop=("spe_e3",)) == ["ambiguous-sku"]
+
+
+def test_the_same_seats_twice_add_up() -> None:
+    outcome = tried(*contoso(), add=("SPE_E3=2", f"{M365}=3"))
+    assert [(one.sku_id, one.seats) for one in outcome.changes.add] == [(M365, 5)]
