@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from admin import exceptions, release
+from admin import exceptions, release, whatif
 from admin.connection import WRONG, Desk, run
+from admin.saved import offline
 from admin.words import guide, say
+from shared.whatif.changes import Asked
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -89,6 +91,41 @@ def _release(
 ) -> None:
     who = by or _signed_in_as()
     raise typer.Exit(run(lambda desk: release.release(desk, who, _now(), discard=discard), settings))
+
+
+@app.command("what-if", help=guide("what-if"), short_help=say("short", "what-if"))
+def _what_if(
+    snapshot: Annotated[Path, typer.Argument(metavar="SNAPSHOT", help=say("options", "snapshot"))],
+    writeback: Annotated[
+        str, typer.Option(metavar="on|off|unknown", help=say("options", "what_if_writeback"))
+    ] = "",
+    scope: Annotated[str, typer.Option(metavar="all|groups:ID,…", help=say("options", "what_if_scope"))] = "",
+    edition: Annotated[str, typer.Option(metavar="DATE", help=say("options", "what_if_edition"))] = "",
+    drop: Annotated[
+        list[str] | None, typer.Option("--drop-sku", metavar="SKU", help=say("options", "what_if_drop"))
+    ] = None,
+    add: Annotated[
+        list[str] | None, typer.Option("--add-seats", metavar="SKU=N", help=say("options", "what_if_add"))
+    ] = None,
+    move: Annotated[
+        list[str] | None, typer.Option("--move-group", metavar="A:B", help=say("options", "what_if_move"))
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help=say("options", "what_if_csv"))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=say("options", "what_if_json"))] = False,
+) -> None:
+    asked = Asked(
+        writeback=writeback,
+        scope=scope,
+        edition=edition,
+        drop=tuple(drop or ()),
+        add=tuple(add or ()),
+        move=tuple(move or ()),
+    )
+    if as_json and as_csv:
+        typer.echo(say("faults", "two-forms"), err=True)
+        raise typer.Exit(WRONG)
+    form = whatif.JSON if as_json else whatif.CSV if as_csv else whatif.TABLE
+    raise typer.Exit(offline(lambda: whatif.show(snapshot, asked, form)))
 
 
 def _signed_in_as() -> str:

@@ -1,8 +1,10 @@
 """The tenant's findings about seats: subscriptions that lapse, and seats that are too few."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from shared.findings.licences import Licences
 from shared.findings.making import TIER_NAMES, make, seats_to_assign
@@ -19,7 +21,8 @@ def of_skus(licences: Licences, totals: Totals, at: datetime) -> Iterator[Findin
             yield from _lapsing(licences, sku, at)
             yield from _over_assigned(licences, sku, totals)
             yield from _low(licences, sku, totals)
-    yield from _short(licences, totals)
+    for short in shortages(licences, totals):
+        yield from _short_of(licences, totals, short)
 
 
 # --- lapsing ---------------------------------------------------------------------------------------------
@@ -126,47 +129,52 @@ def _low(licences: Licences, sku: Sku, totals: Totals) -> Iterator[Finding]:
     )
 
 
-def _short(licences: Licences, totals: Totals) -> Iterator[Finding]:
-    """Who needs P1 is served first; what is left of it serves those whom a cloud level would do."""
-    p1 = list(licences.offers(Tier.P1))
-    cloud = [sku for sku in licences.offers(Tier.CLOUD) if licences.tier(sku.sku_id) is Tier.CLOUD]
+class Shortage(msgspec.Struct, frozen=True):
+    """How many users need a licence of a level, and the seats that there are for them.
+
+    `skus` do for this level, smallest first; of `left`, seats are left for it. `held`: seats of accounts that
+    are disabled or out of reach.
+    """
+
+    tier: Tier
+    needs: int
+    free: int
+    held: int
+    skus: tuple[Sku, ...]
+    left: tuple[Sku, ...]
+
+    @property
+    def buy(self) -> int:
+        """The fewest seats to buy: what is free or can be taken back goes first, of whichever product."""
+        return max(0, self.needs - self.free - self.held)
+
+
+def shortages(licences: Licences, totals: Totals) -> tuple[Shortage, Shortage]:
+    """Of P1 and of a cloud level. Who needs P1 is served first; what is left serves the others."""
+    p1 = licences.offers(Tier.P1)
+    cloud = tuple(sku for sku in licences.offers(Tier.CLOUD) if licences.tier(sku.sku_id) is Tier.CLOUD)
     free, held = _free(p1), _held(p1, totals)
-    yield from _short_of(licences, totals, Tier.P1, p1, totals.need_p1, free, held, p1)
     left = max(0, free - totals.need_p1)
     left_held = held - min(held, max(0, totals.need_p1 - free))
-    yield from _short_of(
-        licences,
-        totals,
-        Tier.CLOUD,
-        [*cloud, *p1],
-        totals.need_cloud,
-        _free(cloud) + left,
-        _held(cloud, totals) + left_held,
-        [*cloud, *p1] if left or left_held else cloud,
+    return (
+        Shortage(Tier.P1, totals.need_p1, free, held, p1, p1),
+        Shortage(
+            Tier.CLOUD,
+            totals.need_cloud,
+            _free(cloud) + left,
+            _held(cloud, totals) + left_held,
+            (*cloud, *p1),
+            (*cloud, *p1) if left or left_held else cloud,
+        ),
     )
 
 
-def _short_of(
-    licences: Licences,
-    totals: Totals,
-    tier: Tier,
-    skus: list[Sku],
-    needs: int,
-    free: int,
-    held: int,
-    left: list[Sku],
-) -> Iterator[Finding]:
-    """`held`: seats of accounts that are disabled or out of reach. `skus` do for this level, smallest first;
-    of `left`, seats are left for it.
-
-    To buy are the fewest seats: those that are free or can be taken back go first, whichever product they are
-    of; what is bought is the smallest product that the tenant has already.
-    """
-    if needs <= free:
+def _short_of(licences: Licences, totals: Totals, short: Shortage) -> Iterator[Finding]:
+    """What is bought is the smallest product that the tenant has already."""
+    if short.needs <= short.free:
         return
-    buy = max(0, needs - free - held)
-    name = TIER_NAMES[tier]
-    reclaim = [item for sku in left for item in _reclaimable(sku, totals)]
+    name, buy, skus = TIER_NAMES[short.tier], short.buy, short.skus
+    reclaim = [item for sku in short.left for item in _reclaimable(sku, totals)]
     yield make(
         licences.rules,
         licences.policy,
@@ -175,9 +183,9 @@ def _short_of(
         about=name,
         cause="no-seat" if skus else "not-owned",
         skus=(sku.sku_id for sku in skus),
-        facts={"needs": needs, "free": free, "reclaimable": held, "buy": buy},
+        facts={"needs": short.needs, "free": short.free, "reclaimable": short.held, "buy": buy},
         so={
-            "seat-is-free": seats_to_assign(left, licences.groups_of) if free else [],
+            "seat-is-free": seats_to_assign(short.left, licences.groups_of) if short.free else [],
             "reclaimable": reclaim,
             "still-short": [{"sku": skus[0].sku_id, "tier": name, "seats": buy}] if buy and skus else [],
             "nothing-owned": [{"tier": name, "seats": buy}] if buy and not skus else [],
@@ -185,11 +193,11 @@ def _short_of(
     )
 
 
-def _free(skus: list[Sku]) -> int:
+def _free(skus: Iterable[Sku]) -> int:
     return sum(sku.free for sku in skus)
 
 
-def _held(skus: list[Sku], totals: Totals) -> int:
+def _held(skus: Iterable[Sku], totals: Totals) -> int:
     """Seats to win back; on an over-assigned SKU the first ones go to those who have none."""
     return sum(
         max(0, totals.reclaimable.get(sku.sku_id, 0) - max(0, sku.consumed - sku.usable)) for sku in skus
