@@ -133,10 +133,10 @@ async def test_a_snapshot_that_lost_a_part_is_said_to_be_unreadable() -> None:
     assert (one.users, one.size) == (10, 8)
     await where.delete(f"{place}{snapshots.part_name(1)}")
     with pytest.raises(SnapshotUnreadable, match=r"its part 0001\.ndjson\.gz is gone"):
-        assert [data async for data in snapshots.pieces(where, TENANT, one)]
+        assert [kept async for kept in snapshots.parts_of(where, TENANT, one)]
     await where.delete(f"{place}{snapshots.INDEX}")
     with pytest.raises(SnapshotUnreadable, match="deleted meanwhile"):
-        assert [data async for data in snapshots.pieces(where, TENANT, one)]
+        assert [kept async for kept in snapshots.parts_of(where, TENANT, one)]
 
 
 async def test_a_part_that_was_written_is_never_written_over() -> None:
