@@ -48,8 +48,11 @@ async def show(desk: Desk, *, as_json: bool) -> None:
 def _print_table(found: Sequence[Stored]) -> None:
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in COLUMNS:
-        align = "right" if name in _NUMBERS else "left"
-        shown.add_column(said("snapshots", "kept", "columns", name), justify=align, no_wrap=name != "names")
+        shown.add_column(
+            said("snapshots", "kept", "columns", name),
+            justify="right" if name in _NUMBERS else "left",
+            no_wrap=name != "names",
+        )
     for one in found:
         shown.add_row(
             one.day.isoformat(),

@@ -28,14 +28,14 @@ FIRST, SECOND = "a1" * 16, "b2" * 16
 KEY = "a-key-of-these-tests-0123456789abcdef"
 
 
-def part_of(bucket: int, at: datetime, **policy: str) -> tuple[Part, bytes]:
+def part_of(bucket: int, at: datetime, population: str = "enabled") -> tuple[Part, bytes]:
     """A part with one section of two of the people."""
     head = Head(
         schema=SCHEMA,
         taken_at=at,
         source="sweep",
         rules=RULES.digest,
-        policy=Policy(scope="all", **policy),
+        policy=Policy(scope="all", population=population),
         facts=TenantFacts(tenant_id=TENANT_ID, domains=("contoso.example",)),
     )
     readings = [
