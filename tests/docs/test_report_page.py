@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_what_the_code_would_not_answer_does_not_fit(path: tuple[Any, ...], valu
 
 
 def test_a_field_without_words_stops_the_writing() -> None:
-    words = write_report_schema.tomllib.loads(write_report_schema.WORDS.read_text())
+    words = tomllib.loads(write_report_schema.WORDS.read_text())
     del words["Need"]["buy"]
     with pytest.raises(Exception, match="buy"):
         write_report_schema.schema(words)
