@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from shared.model import CommerceSubscription, Sku, TenantFacts
+from shared.model import CommerceSubscription, Sku
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy
 from shared.snapshot.lines import Head
@@ -33,7 +33,9 @@ def changed_head(
         for key, sku in changed_skus(head.facts.skus, changes, rules, holders).items()
     }
     return msgspec.structs.replace(
-        head, policy=changed_policy(head.policy, changes), facts=_with_skus(head.facts, skus, changes)
+        head,
+        policy=changed_policy(head.policy, changes),
+        facts=msgspec.structs.replace(head.facts, skus=skus),
     )
 
 
@@ -53,19 +55,6 @@ def changed_skus(
             sku = changed.get(one.sku_id)
             changed[one.sku_id] = _more(sku or _new(one, rules, holders.get(one.sku_id, 0)), one.seats)
     return changed
-
-
-def _with_skus(facts: TenantFacts, skus: Mapping[str, Sku], changes: Changes) -> TenantFacts:
-    dropped = set(changes.drop)
-    groups = {
-        key: msgspec.structs.replace(
-            group,
-            sku_ids=tuple(one for one in group.sku_ids if one not in dropped),
-            errors=tuple(one for one in group.errors if one.sku_id not in dropped),
-        )
-        for key, group in facts.groups.items()
-    }
-    return msgspec.structs.replace(facts, skus=skus, groups=groups)
 
 
 def _ended(sku: Sku) -> Sku:

@@ -252,6 +252,22 @@ def test_plans_that_the_new_group_switches_off_are_off_for_who_is_moved() -> Non
     assert told(alone) == {1: ("writeback-uncovered", "covered", "p1")}
 
 
+def test_a_plan_that_only_the_old_group_had_on_goes_off_with_it() -> None:
+    first = head([sku(E3, 9, 0), sku(M365, 9, 1)], [group(PREMIUM, M365), group(OFFICE, E3)], ON)
+    people = [person(1, by(None, M365, off=(P1_PLAN,)), by(PREMIUM, M365), synced=True)]
+    assert told(tried(first, people, move=(f"{PREMIUM}:{OFFICE}",))) == {
+        1: ("covered", "writeback-uncovered", "plan-off")
+    }
+
+
+def test_a_plan_that_was_off_is_on_once_the_new_group_has_it_on() -> None:
+    first = head([sku(E3, 9, 1), sku(M365, 1, 1)], [group(PREMIUM, M365), group(OFFICE, E3)], ON)
+    people = [person(1, by(None, M365, off=(P1_PLAN,)), by(OFFICE, E3), synced=True)]
+    assert told(tried(first, people, move=(f"{OFFICE}:{PREMIUM}",))) == {
+        1: ("writeback-uncovered", "covered", "p1")
+    }
+
+
 def test_moves_follow_each_other_as_they_are_given() -> None:
     first = head(
         [sku(E3, 9, 1), sku(M365, 1, 0), sku(P1, 1, 0)],
@@ -311,6 +327,18 @@ def test_the_accounts_whose_seats_can_be_taken_back_are_counted_on_both_sides() 
     }
     assert rows[E3] == (0, 18)
     assert rows[M365] == (0, 7)
+
+
+def test_the_seats_of_emergency_accounts_are_nobodys_to_take_back() -> None:
+    first = head([sku(E3, 9, 2)])
+    people = [person(1, by(None, E3)), person(2, by(None, E3))]
+    standing = msgspec.structs.replace(people[0].standing, emergency=True)
+    people[0] = msgspec.structs.replace(people[0], standing=standing)
+    user = msgspec.structs.replace(people[1].user, account_enabled=False)
+    people[1] = msgspec.structs.replace(people[1], user=user)
+    [row] = tried(first, people, writeback="on").seats
+    assert row.before is not None
+    assert (row.before.reclaimable, row.after.reclaimable) == (1, 1)
 
 
 # --- what can't be tried -----------------------------------------------------------------------------------
