@@ -159,10 +159,10 @@ class Play:
 
     # --- what an administrator does ------------------------------------------------------------------------
 
-    async def command(self, words: Sequence[str]) -> str:
+    async def command(self, words: Sequence[str], *, ends: int = 0) -> str:
         """Run `python -m admin` with these words as an administrator does; shown with what it says.
 
-        Raises `Unexpected` if it fails.
+        `ends`: its exit status. Raises `Unexpected` for another one.
         """
         shown = " ".join(f'"{word}"' if " " in word else word for word in words)
         self.console.print(Padding(Text(f"$ python -m admin {shown}", style="cyan"), (0, 0, 0, 4)))
@@ -179,7 +179,7 @@ class Play:
         )
         for line in ended.stdout.splitlines():
             self.console.print(Padding(Text(line.rstrip(), no_wrap=True, overflow="ellipsis"), (0, 0, 0, 4)))
-        if ended.returncode:
+        if ended.returncode != ends:
             raise Unexpected(f"the command ended with {ended.returncode}: {ended.stderr}")
         return ended.stdout
 

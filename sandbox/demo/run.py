@@ -10,6 +10,7 @@ from rich.console import Console
 
 from sandbox.azurite import AzuriteError
 from sandbox.demo import calm, scenes
+from sandbox.demo.looking import an_administrator_looks
 from sandbox.demo.play import Play, Unexpected
 from sandbox.graph.tenant import generate
 from sandbox.host.errors import HostError
@@ -86,13 +87,14 @@ async def _play(users: int, seed: int, ports: Ports, folder: Path, console: Cons
         stack.push_async_callback(play.close)
         for scene in SCENES:
             await scene(play)
+        await an_administrator_looks(play, folder)
         await _close(play, folder)
 
 
 async def _close(play: Play, folder: Path) -> None:
     """How the app is, and where to look."""
     health = await play.health()
-    play.scene(len(SCENES) + 1, "Where everything lies")
+    play.scene(len(SCENES) + 2, "Where everything lies")
     play.check(f"the app says of itself: {health['status']}; {play.shown} cards in all")
     if health["status"] != "ok":
         raise Unexpected(f"health is {health['status']}: {health['problems']}")
@@ -104,6 +106,7 @@ async def _close(play: Play, folder: Path) -> None:
     )
     play.say(f"ledger: container ledger, <tenant>/<epoch>/users/<shard> and tenant, {ledger} blobs")
     play.say(f"copies of both, unpacked: {_shown(folder)}/alerts and {_shown(folder)}/ledger")
+    play.say(f"the report: {_shown(folder)}/report.html and report.csv")
     play.say(f"the cards: {_shown(folder)}/cards.json; the app's log: {_shown(folder)}/host.log")
 
 

@@ -12,7 +12,10 @@ from shared.texts.catalogue import Catalogue
 from tests.admin.shell import Shell, remembered
 
 COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"]]
-COMMANDS += [["snapshot", name] for name in ("list", "get")]
+COMMANDS += [
+    *(["snapshot", name] for name in ("list", "get")),
+    *([name] for name in ("audit", "explain", "replay", "what-if")),
+]
 NOWHERE = (
     "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
     "BlobEndpoint=http://127.0.0.1:9/a;QueueEndpoint=http://127.0.0.1:9/a"

@@ -104,6 +104,7 @@ def packed(*lines: bytes) -> bytes:
         (packed(b'{"line":"end","users":0,"verdicts":""}'), "there is no head before it"),
         (packed(b'{"line":"user","user":{"id":"secret@contoso.com"},"standing":{},"at":7}'), "at $.at"),
     ],
+    ids=["nothing", "another file", "another JSON", "no head", "no time"],
 )
 def test_what_is_no_snapshot_is_refused_and_never_quoted(data: bytes, reason: str) -> None:
     with pytest.raises(SnapshotUnreadable) as refused:
