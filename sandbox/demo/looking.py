@@ -19,9 +19,10 @@ async def an_administrator_looks(play: Play, folder: Path) -> None:
     kept.write_text(page, encoding="utf-8")
     table = await _report(play, "report.csv")
     (folder / "report.csv").write_text(table, encoding="utf-8", newline="")
+    (folder / "report.json").write_text(await _report(play, "report.json"), encoding="utf-8")
     if "<title>" not in page or table.count("\r\n") < 2:
         raise Unexpected("the report is empty")
-    play.check(f"the report: {kept.relative_to(APP)}, open it in a browser; the same as a table beside it")
+    play.check(f"the report: {kept.relative_to(APP)}, open it in a browser; as CSV and JSON beside it")
     play.say("Why is that user flagged, whose exception was agreed?")
     user = play.stage.world.cast["synced_with_ems"]
     await play.command(["explain", user, "--ledger"], ends=NOT_COVERED)

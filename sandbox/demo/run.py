@@ -106,7 +106,7 @@ async def _close(play: Play, folder: Path) -> None:
     )
     play.say(f"ledger: container ledger, <tenant>/<epoch>/users/<shard> and tenant, {ledger} blobs")
     play.say(f"copies of both, unpacked: {_shown(folder)}/alerts and {_shown(folder)}/ledger")
-    play.say(f"the report: {_shown(folder)}/report.html and report.csv")
+    play.say(f"the report: {_shown(folder)}/report.html, report.csv and report.json")
     play.say(f"the cards: {_shown(folder)}/cards.json; the app's log: {_shown(folder)}/host.log")
 
 
