@@ -3,7 +3,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema what-if-schema soak bench \
+.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema report-schema \
+	what-if-schema soak bench \
 	browser
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
@@ -71,3 +72,6 @@ journal-schema: setup
 
 what-if-schema: setup
 	$(BIN)/python -m tools.write_what_if_schema
+
+report-schema: setup
+	$(BIN)/python -m tools.write_report_schema

@@ -88,6 +88,15 @@ async def drain_outboxes(timer: func.TimerRequest) -> None:
     await watch.ledger.drain()
 
 
+@bp.function_name("keep_house")
+@bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
+async def keep_house(timer: func.TimerRequest) -> None:
+    """The day's point of the trend, and once a day the end of what is old: snapshots, the trail."""
+    from shared.watch import housekeeping, parts
+
+    await housekeeping.keep_house(await parts.ready())
+
+
 @bp.function_name("sweep")
 @bp.queue_trigger(arg_name="message", queue_name="sweeps", connection="WATCH_STORAGE")
 async def sweep_step(message: func.QueueMessage) -> None:

@@ -20,14 +20,31 @@ import msgspec
 from shared.guids import GUID
 from shared.rules.policy import Policy
 from shared.settings_faults import Fault, Problem, Remedy, in_words
+from shared.settings_keeping import GENERATE, KeepingSettings, read_keeping
+from shared.settings_parts import GraphSettings, StorageAccess, StorageSettings, TellingSettings
 from shared.settings_reader import LOOPBACK, MISSING, Reader, shown, unknown
 from shared.settings_routes import RouteRule, RouteSettings, read_routes
 from shared.texts import catalogue
 
+__all__ = [
+    "GRAPH",
+    "GraphSettings",
+    "KeepingSettings",
+    "Settings",
+    "SettingsError",
+    "StorageAccess",
+    "StorageSettings",
+    "TellingSettings",
+    "current",
+    "language_of",
+    "load",
+    "load_storage",
+    "storage_of",
+]
+
 GRAPH = "https://graph.microsoft.com/v1.0"
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEKDAY_AND_TIME = re.compile(rf"({'|'.join(_WEEKDAYS)}) ([01]\d|2[0-3]):([0-5]\d)")
-_PUBLIC_SCOPE = "https://graph.microsoft.com/.default"
 _FORM_OF_FILE = '{"Values": {"TENANT_ID": "…"}}'
 
 _SCHEDULES = {
@@ -37,7 +54,6 @@ _SCHEDULES = {
 }
 """Each timer's setting, and what to set it to: as `settings.example.json` does."""
 
-_GENERATE = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
 _TENANT = Remedy("tenant")
 _CLIENT = Remedy("client")
 
@@ -56,69 +72,6 @@ class SettingsError(Exception):
         super().__init__(f"{texts.text('settings', 'head', n=len(found))}\n{lines}")
 
 
-class StorageSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where ledger, journal and queues lie: a connection string, or two service addresses and an identity."""
-
-    connection_string: str = ""
-    blob_uri: str = ""
-    queue_uri: str = ""
-    client_id: str = ""
-
-    def __repr__(self) -> str:
-        return f"StorageSettings({'connection string' if self.connection_string else self.blob_uri})"
-
-
-class GraphSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where Graph is and who we are. `base_url` with version, no slash at the end; http only on loopback.
-
-    `client_id` names a user-assigned managed identity; empty: the system-assigned one.
-    """
-
-    base_url: str
-    tenant_id: str
-    client_id: str = ""
-
-    def __post_init__(self) -> None:
-        url = urlsplit(self.base_url)
-        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
-            raise ValueError("base_url must be https (http is for loopback only)")
-        if (
-            not url.hostname
-            or url.username is not None
-            or url.password is not None
-            or url.query
-            or url.fragment
-        ):
-            raise ValueError("base_url must be scheme, host and version, and nothing else")
-
-    @property
-    def scope(self) -> str:
-        """What the token is asked for: this cloud's Graph; the public one for a simulator on loopback."""
-        host = urlsplit(self.base_url).hostname
-        return _PUBLIC_SCOPE if host in LOOPBACK else f"https://{host}/.default"
-
-
-class TellingSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """When and how people are told (judgement.md §6)."""
-
-    confirm_after: timedelta
-    group_wait: timedelta
-    group_wait_max: timedelta
-    mass_window: timedelta
-    remind_after: timedelta
-    digest_every: timedelta
-    digest_at: timedelta
-    names: str
-    language: str = catalogue.DEFAULT
-
-
-class StorageAccess(msgspec.Struct, frozen=True, kw_only=True):
-    """What it takes to read and write a tenant's ledger, and nothing of Graph or Teams."""
-
-    tenant_id: str
-    storage: StorageSettings
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an administrator can set. Secrets are left out of `repr`.
 
@@ -130,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     storage: StorageSettings
     policy: Policy
     telling: TellingSettings
+    keeping: KeepingSettings
     notification_base_url: str
     client_state: str
     client_state_previous: str
@@ -169,6 +123,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         "storage": _storage(read, client_id),
         "policy": _policy(read),
         "telling": _telling(read),
+        "keeping": read_keeping(read),
         "notification_base_url": read.url(
             "NOTIFICATION_BASE_URL",
             Remedy("public-address", {"example": "https://<app>.azurewebsites.net"}),
@@ -304,10 +259,9 @@ def _routes(read: Reader) -> tuple[RouteSettings, ...]:
 
 def _client_state(read: Reader, name: str, *, required: bool = False) -> str:
     """The secret that authentic notifications carry; Graph allows 128 characters."""
-    remedy = Remedy("generate", {"command": _GENERATE})
-    value = read.required(name, remedy) if required else read.text(name)
+    value = read.required(name, GENERATE) if required else read.text(name)
     if value and not (32 <= len(value) <= 128 and value.isascii() and value.isprintable()):
-        read.fault(name, Problem("client-state"), remedy)
+        read.fault(name, Problem("client-state"), GENERATE)
     return value
 
 

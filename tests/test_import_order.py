@@ -16,6 +16,8 @@ ORDER = (
     "shared.settings_reader",
     "shared.rules",
     "shared.settings_routes",
+    "shared.settings_keeping",
+    "shared.settings_parts",
     "shared.settings",
     # Pure: no I/O, no Azure, no clock.
     "shared.reach",
@@ -26,6 +28,7 @@ ORDER = (
     "shared.snapshot",
     # Storage, Graph, telling.
     "shared.storage",
+    "shared.archive",
     "shared.graph",
     "shared.ledger",
     "shared.notify",
@@ -41,6 +44,8 @@ ORDER = (
     "shared.watch.nesting",
     "shared.watch.standing",
     "shared.watch.parts",
+    "shared.watch.snapshots",
+    "shared.watch.housekeeping",
     "shared.watch.asking",
     "shared.watch.subscription_memory",
     "shared.watch.tenant",
@@ -58,6 +63,7 @@ ORDER = (
     "shared.watch.self_watch",
     "shared.watch.health_lines",
     "shared.watch.health",
+    "shared.watch.reports",
     "functions",
     "admin",
     "function_app",

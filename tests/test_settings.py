@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import SettingsError, load
+from shared.settings import KeepingSettings, SettingsError, load
+from shared.settings_keeping import SHORTEST_KEY
+from shared.snapshot import pseudonyms
+from shared.snapshot.pseudonyms import Pseudonyms
 from shared.texts.catalogue import languages
 
 GOOD = {
@@ -45,6 +48,24 @@ def test_the_least_settings_give_the_documented_defaults() -> None:
     assert settings.second_look == timedelta(minutes=5)
     assert settings.graph.base_url == "https://graph.microsoft.com/v1.0"
     assert not settings.platform_signs_in
+    assert settings.keeping == KeepingSettings()
+    assert settings.keeping.snapshots == "on"
+
+
+def test_pseudonyms_need_a_key_that_nobody_is_shown() -> None:
+    [fault] = faults(SNAPSHOTS="pseudonymised")
+    assert fault.startswith("PSEUDONYM_KEY: is missing. Generate one: ")
+    text = " ".join(faults(SNAPSHOTS="pseudonymised", PSEUDONYM_KEY="k" * (SHORTEST_KEY - 1)))
+    assert "kkk" not in text
+    settings = load({**GOOD, "SNAPSHOTS": "pseudonymised", "PSEUDONYM_KEY": "k" * SHORTEST_KEY})
+    assert Pseudonyms(settings.keeping.pseudonym_key)
+    assert "kkk" not in f"{settings!r} {settings.keeping!r}"
+
+
+def test_a_key_is_as_long_as_pseudonyms_want_it() -> None:
+    assert SHORTEST_KEY == pseudonyms.SHORTEST_KEY
+    # Set ahead of its use it is checked too.
+    assert load({**GOOD, "PSEUDONYM_KEY": "k" * SHORTEST_KEY}).keeping.snapshots == "on"
 
 
 def test_an_empty_environment_names_every_required_setting_at_once() -> None:
@@ -113,6 +134,12 @@ WRONG = [
     ("REPORT_MAX_AGE", "12h", "is shorter than REGISTRATION_EVERY"),
     ("REPORT_MAX_AGE", "24h", "is not longer than REGISTRATION_EVERY"),
     ("TELLING_SCHEDULE", "* * * * *", "has not six fields"),
+    ("SNAPSHOTS", "yes", "'yes' is not known"),
+    ("SNAPSHOTS", "On", "'On' is not known"),
+    ("SNAPSHOT_KEEP_DAYS", "0", "is not a whole number from 1 to 3653"),
+    ("SNAPSHOT_KEEP_DAYS", "13 months", "is not a whole number"),
+    ("TRAIL_KEEP_DAYS", "4000", "is not a whole number"),
+    ("PSEUDONYM_KEY", "short", "has fewer than 32 characters"),
     ("LOCAL_KEY", "k" * 40, "is for the sandbox only"),
 ]
 

@@ -228,6 +228,8 @@ def test_settings_without_routes_load_nothing_beyond_msgspec_and_the_standard_li
         "shared.rules.policy",
         "shared.settings",
         "shared.settings_faults",
+        "shared.settings_keeping",
+        "shared.settings_parts",
         "shared.settings_reader",
         "shared.settings_routes",
         "shared.texts",

@@ -2,12 +2,13 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
-from shared.ledger.records import UserRecord
-from shared.model import State, Totals, Verdict
+from shared.model import Because, State, Totals
 
 _SAMPLE = 20
 """Ids named of a number that may be large: the first in order, so that any grouping gives the same."""
@@ -16,7 +17,48 @@ KEEP_THEIR_SEATS = ("not-yet-reported", "emergency")
 """Reasons to be out of reach that say nothing of a need: of newcomers, and of emergency accounts."""
 
 
-def totals_of(records: Iterable[UserRecord]) -> Totals:
+class Answered(Protocol):
+    """Of `Part` what is counted."""
+
+    @property
+    def answer(self) -> str: ...
+
+
+class CountedVerdict(Protocol):
+    """Of a verdict what is counted."""
+
+    @property
+    def state(self) -> State: ...
+    @property
+    def reach(self) -> str: ...
+    @property
+    def writeback(self) -> Answered: ...
+    @property
+    def because(self) -> Sequence[Because]: ...
+
+
+class Counted(Protocol):
+    """Of a user's record what is counted: a `UserRecord` is one, and so is whatever was read of it leanly."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def verdict(self) -> CountedVerdict: ...
+    @property
+    def synced(self) -> bool: ...
+    @property
+    def location(self) -> bool: ...
+    @property
+    def skus(self) -> Sequence[str]: ...
+    @property
+    def others(self) -> Mapping[str, State]: ...
+    @property
+    def scope_mismatch(self) -> bool: ...
+    @property
+    def gone_at(self) -> datetime | None: ...
+
+
+def totals_of(records: Iterable[Counted]) -> Totals:
     """The sums over these users, tombstones left out.
 
     `hanging` counts a user once for each finding of the tenant it awaits.
@@ -69,7 +111,7 @@ def _key(kind: str, about: str) -> str:
     return f"{kind}|{about}" if about else kind
 
 
-def need_of(verdict: Verdict) -> str:
+def need_of(verdict: CountedVerdict) -> str:
     """What would cover the user, `p1` or `cloud`, empty where nothing is lacking.
 
     A cloud level is not enough where the password is written back.

@@ -5,7 +5,7 @@ passed is an end, whoever wrote it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from shared.model import Facts, SubjectType
@@ -56,24 +56,41 @@ class Exemptions:
         for one in sorted(exemptions, key=lambda one: (one.end, one.id), reverse=True):
             self._by_subject[one.subject_type, one.subject_id].append(one)
 
+        self._everybody = ("", "") in self._by_subject
+
     def __bool__(self) -> bool:
         return bool(self._by_subject)
 
+    def __iter__(self) -> Iterator[Exemption]:
+        """All of them, soonest end first."""
+        found = (one for several in self._by_subject.values() for one in several)
+        return iter(sorted(found, key=lambda one: (one.end, one.id)))
+
+    def may_cover(self, user_id: str) -> bool:
+        """Whether any could be about this user; False is certain, and quickly known."""
+        return (
+            self._everybody or (SubjectType.USER, user_id) in self._by_subject or user_id in self._memberships
+        )
+
     def of(self, entry: Entry) -> Exemption | None:
         """The exception that covers this finding; of several the one that lasts longest."""
+        return self.covering(entry.subject_type, entry.subject_id, entry.kind)
+
+    def covering(self, subject_type: SubjectType, subject_id: str, kind: str) -> Exemption | None:
+        """The exception that covers findings of that kind about that subject, as `of`."""
         found = [
             one
-            for subject in self._subjects(entry)
+            for subject in self._subjects(subject_type, subject_id)
             for one in self._by_subject.get(subject, ())
-            if one.kind in ("", entry.kind)
+            if one.kind in ("", kind)
         ]
         return max(found, key=lambda one: (one.end, one.id), default=None)
 
-    def _subjects(self, entry: Entry) -> Iterable[tuple[str, str]]:
-        yield str(entry.subject_type), entry.subject_id
+    def _subjects(self, subject_type: SubjectType, subject_id: str) -> Iterable[tuple[str, str]]:
+        yield str(subject_type), subject_id
         yield "", ""
-        if entry.subject_type is SubjectType.TENANT:
+        if subject_type is SubjectType.TENANT:
             yield "tenant", ""
-        if entry.subject_type is SubjectType.USER:
-            for group in self._memberships.get(entry.subject_id, ()):
+        if subject_type is SubjectType.USER:
+            for group in self._memberships.get(subject_id, ()):
                 yield "group", group

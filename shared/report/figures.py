@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from shared.model import Evidence, Facts, Severity, State, Step, Tier
+from shared.model import Evidence, Facts, OpenFinding, Severity, State, Step, SubjectType, Tier
 
 QUESTIONS = ("function", "compliance", "writeback")
 
@@ -11,8 +11,8 @@ QUESTIONS = ("function", "compliance", "writeback")
 class Question(Facts, frozen=True):
     """One of the three questions (design §1). `answer`: yes, no, unknown, not-asked; `rules` of the edition.
 
-    `covered`, `uncovered`, `undetermined`: users in reach, of `writeback` synchronised ones; none for
-    `function`, which is asked of the tenant.
+    `covered`, `uncovered`, `undetermined`: users of whom the question is asked, by the part of their verdict
+    that answers it, of `writeback` synchronised ones; none for `function`, which is asked of the tenant.
     """
 
     code: str
@@ -62,10 +62,11 @@ class Need(Facts, frozen=True):
 
 
 class Disagreement(Facts, frozen=True):
-    """An edition that is not the governing one, and how many users it judges otherwise."""
+    """An edition that is not the governing one, how many users it judges otherwise, and all by its states."""
 
     edition: str
     users: int
+    states: Mapping[str, int] = {}
 
 
 class Point(Facts, frozen=True):
@@ -91,12 +92,22 @@ class Excepted(Facts, frozen=True):
     until: datetime
 
 
+class Concern(Facts, frozen=True):
+    """An open finding of the tenant or of a group. `excepted`: the id of an exception that covers it."""
+
+    subject_type: SubjectType
+    subject_id: str
+    open: OpenFinding
+    excepted: str = ""
+
+
 class Row(Facts, frozen=True):
     """A user to act on: somebody with an open finding, or on whom editions differ.
 
-    `kinds`: of the open findings, the gravest first; empty where only the editions differ. `since`: when the
-    oldest of them opened. `remedy`: steps of the gravest. `others`: states by the editions that differ.
-    `excepted`: the id of an exception that covers all of them.
+    `kinds`: of each open finding, the gravest first; empty where only the editions differ. `rule`, `cause`,
+    `remedy`: of the gravest, else of the verdict. `since`: when the oldest of them opened. `skus`: ids of
+    the products held. `others`: states by the editions that differ. `excepted`: the id of an exception that
+    covers all of them, of several the one that ends first.
     """
 
     id: str
@@ -119,8 +130,11 @@ class Report(Facts, frozen=True):
     """The whole but the rows, of which there may be very many.
 
     `at`: when it was made; `source`: `ledger` or `audit`. `states`: users by state; `reach`: users out of
-    reach by reason. `findings`: the tenant's and groups' open findings as journal facts are worded.
-    `health`: problems of the watch; None where there is no watch (an audit).
+    reach by reason. `concerns`: the open findings of the tenant and of groups, gravest first. `rows`: how
+    many users there are to act on. `names`: of the products, groups and users (not those of rows)
+    that ids in the report stand for.
+    `health`: problems of the watch; None where there is no watch (an audit). `baseline`: no reading of all
+    users has ended yet, so what is counted here is only a part.
     """
 
     tenant_id: str
@@ -137,6 +151,9 @@ class Report(Facts, frozen=True):
     skus: tuple[SkuSeats, ...]
     needs: tuple[Need, ...]
     disagreements: tuple[Disagreement, ...]
+    rows: int = 0
+    concerns: tuple[Concern, ...] = ()
+    names: Mapping[str, str] = {}
     trend: tuple[Point, ...] = ()
     exceptions: tuple[Excepted, ...] = ()
     evidence: Mapping[str, Evidence] = {}

@@ -29,10 +29,10 @@ class SnapshotUnreadable(Exception):
 
 
 class SectionWriter:
-    """Writes one section. Nothing that was written counts without `end`."""
+    """Writes one section. Nothing that was written counts without `end`. `level`: gzip's, 1 to 9."""
 
-    def __init__(self, out: IO[bytes], head: Head) -> None:
-        self._packed = gzip.GzipFile(fileobj=out, mode="wb", compresslevel=_LEVEL, mtime=0)
+    def __init__(self, out: IO[bytes], head: Head, level: int = _LEVEL) -> None:
+        self._packed = gzip.GzipFile(fileobj=out, mode="wb", compresslevel=level, mtime=0)
         self._digest = Digest()
         self._write(head)
 

@@ -42,7 +42,9 @@ def one_line(text: str, longest: int = LONGEST) -> str:
 
     No sign is left that moves the cursor, sets colours, turns the direction or can't be seen.
     """
-    line = " ".join("".join(_visible(sign) for sign in text).split())
+    # Most names have nothing but signs that print (no Other, of Separators only the space).
+    seen = text if text.isprintable() else "".join(_visible(sign) for sign in text)
+    line = " ".join(seen.split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 

@@ -6,6 +6,7 @@ strips the header from outside calls and sets its own (App Service, "Work with u
 
 import base64
 import binascii
+import contextlib
 import hmac
 from collections.abc import Mapping
 from enum import StrEnum
@@ -19,6 +20,7 @@ from shared.texts.catalogue import catalogue
 ROLE = "Watch.Read"
 PRINCIPAL_HEADER = "x-ms-client-principal"
 KEY_HEADER = "x-watch-key"
+_BASIC = "basic "
 
 
 class Access(StrEnum):
@@ -43,10 +45,11 @@ class _Principal(msgspec.Struct):
 def access_of(headers: Mapping[str, Any], settings: Settings) -> Access:
     """What the caller may see: in every doubt no detail. Header names in any case.
 
-    A principal's header that the platform did not set counts as if it were not there.
+    A principal's header that the platform did not set counts as if it were not there. Where there is a local
+    key, a browser may give it as the password of HTTP Basic, whatever the name.
     """
     lower = {name.lower(): str(value) for name, value in headers.items()}
-    key = lower.get(KEY_HEADER, "")
+    key = lower.get(KEY_HEADER, "") or (_password(lower) if settings.local_key else "")
     if settings.local_key and hmac.compare_digest(key.encode(), settings.local_key.encode()):
         return Access.DETAIL
     principal = lower.get(PRINCIPAL_HEADER, "") if settings.platform_signs_in else ""
@@ -64,6 +67,24 @@ def refusal(settings: Settings) -> str:
     return texts.text(
         "health", "not_entitled", role=ROLE, header="X-Watch-Key", command="python -m sandbox up"
     )
+
+
+def asked_by_password(headers: Mapping[str, Any]) -> bool:
+    """Whether somebody came with HTTP Basic: a browser, then, that can ask for another password."""
+    return _given({name.lower(): str(value) for name, value in headers.items()}) != ""
+
+
+def _given(lower: Mapping[str, str]) -> str:
+    header = lower.get("authorization", "")
+    return header[len(_BASIC) :].strip() if header.lower().startswith(_BASIC) else ""
+
+
+def _password(lower: Mapping[str, str]) -> str:
+    """The password of HTTP Basic (RFC 7617); what can't be read is a wrong one."""
+    given = _given(lower)
+    with contextlib.suppress(binascii.Error, ValueError):
+        return base64.b64decode(given, validate=True).decode().partition(":")[2] or given
+    return given
 
 
 def _has_role(header: str) -> bool:

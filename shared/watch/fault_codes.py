@@ -17,6 +17,7 @@ Overdue = Literal[
     "notifications-silent",
     "readings-refused",
     "outbox-stranded",
+    "housekeeping-overdue",
 ]
 """What nobody notes who does the work, since it is the work that is not done; `overdue.py` finds these."""
 

@@ -29,6 +29,8 @@ LATE = 3
 """How many intervals a job may be missing before the watch is unwell."""
 SUBSCRIPTIONS_EVERY = timedelta(days=1)
 """Their timer has a schedule, no interval; more seldom than this nobody should have it."""
+TIDIED_EVERY = timedelta(days=1)
+"""How often what is old enough goes."""
 SWEEP_LATE = timedelta(days=1)
 """Nobody should wait three weeks to hear that the weekly reading does not come."""
 UNHEARD_ROUNDS = 3
@@ -64,8 +66,8 @@ class SelfLook(msgspec.Struct, frozen=True, kw_only=True):
 
 class Traces(msgspec.Struct, frozen=True, kw_only=True):
     """What all jobs left behind. `began_at`: the ledger's beginning; `errors_at`: the last look at licence
-    errors; each is None where there is nothing yet. `named`: the groups that exceptions and routes name, None
-    where that can't be read just now."""
+    errors; `tidied_at`: when the last housekeeping came to an end; each is None where there is nothing yet.
+    `named`: the groups that exceptions and routes name, None where that can't be read just now."""
 
     began_at: datetime
     record: TenantRecord
@@ -74,6 +76,7 @@ class Traces(msgspec.Struct, frozen=True, kw_only=True):
     reading: Reading | None = None
     calls: Sums | None = None
     errors_at: datetime | None = None
+    tidied_at: datetime | None = None
     last_look: SelfLook | None = None
     named: frozenset[str] | None = frozenset()
 
@@ -97,6 +100,7 @@ def overdue(seen: Traces, settings: Settings, now: datetime) -> Mapping[str, str
         "notifications-silent": _silent(seen, now),
         "readings-refused": _refused_now(seen.record, settings),
         "outbox-stranded": _stranded(seen, now),
+        "housekeeping-overdue": _housekeeping(seen, now),
     }
     return {code: detail for code, detail in found.items() if detail is not None}
 
@@ -330,6 +334,12 @@ def _stranded(seen: Traces, now: datetime) -> str | None:
     if len(names) > 5:
         return detail("books-more", names=shown, n=len(names) - 5)
     return shown or None
+
+
+def _housekeeping(seen: Traces, now: datetime) -> str | None:
+    if not _late(seen, seen.tidied_at or seen.began_at, LATE * TIDIED_EVERY, now):
+        return None
+    return detail("last-tidied", at=stamp(seen.tidied_at)) if seen.tidied_at else detail("never-tidied")
 
 
 def stamp(at: datetime) -> str:

@@ -12,6 +12,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.records import Manifest
 from shared.model import TenantFacts
 from shared.notify.notifier import Notifier
+from shared.report.gathering import Gatherer
 from shared.rules.loader import Rules, load_rules
 from shared.settings import Settings
 from shared.storage import Storage
@@ -57,6 +58,10 @@ class Watch:
     @functools.cached_property
     def notifier(self) -> Notifier:
         return Notifier(self.storage, self.ledger, self.rules, self.settings)
+
+    @functools.cached_property
+    def gatherer(self) -> Gatherer:
+        return Gatherer(self.storage, self.settings.tenant_id, self.rules, self.settings.policy)
 
     @property
     def manifest(self) -> Manifest:

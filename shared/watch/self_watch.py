@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared.notify.agreed import AgreedUnreadable
-from shared.watch import details, overdue, subscription_memory, unwell
+from shared.watch import details, housekeeping, overdue, subscription_memory, unwell
 from shared.watch.fault_codes import OVERDUE
 from shared.watch.hearing import calls
 from shared.watch.licensing import errors
@@ -94,6 +94,7 @@ async def see(watch: Watch, look: SelfLook | None) -> Traces:
         reading=await registration_state.present(watch),
         calls=await calls.recall(watch),
         errors_at=await errors.tried_at(watch),
+        tidied_at=(await housekeeping.recall(watch)).tidied_at,
         last_look=look,
         named=await _named(watch),
     )

@@ -8,10 +8,11 @@ import msgspec
 
 from shared.findings.licences import Licences
 from shared.findings.making import TIER_NAMES
-from shared.findings.seats import shortages
+from shared.findings.seats import needs
 from shared.judgement import Judge
 from shared.ledger.totals import KEEP_THEIR_SEATS, need_of
 from shared.model import Facts, Sku, State, Totals, User, Verdict
+from shared.report.figures import Need
 from shared.rules.loader import Rules
 from shared.snapshot.lines import Head, Line, Reading
 from shared.whatif.changes import Asked, Changes, understood
@@ -40,16 +41,6 @@ class Transition(Facts, frozen=True):
     before: State = msgspec.field(name="from")
     after: State = msgspec.field(name="to")
     users: int
-
-
-class Need(Facts, frozen=True):
-    """How many users lack a licence of a level (`p1`, `cloud`), and where the seats are to come from."""
-
-    tier: str
-    users: int
-    free: int
-    reclaimable: int
-    buy: int
 
 
 class Side(Facts, frozen=True):
@@ -185,7 +176,7 @@ class _Sums:
                     reclaimable=one.held,
                     buy=one.buy,
                 )
-                for one in shortages(licences, self.totals())
+                for one in needs(licences, self.totals())
             ),
         )
 

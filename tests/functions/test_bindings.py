@@ -12,6 +12,11 @@ EXPECTED = {
     "graph_notifications": ("httpTrigger", "graph/notifications", [CHANGED, SWEEPS]),
     "graph_lifecycle": ("httpTrigger", "graph/lifecycle", [CHANGED, SWEEPS]),
     "health": ("httpTrigger", "health", []),
+    "report": ("httpTrigger", "report", []),
+    "report_csv": ("httpTrigger", "report.csv", []),
+    "report_json": ("httpTrigger", "report.json", []),
+    "report_rows": ("httpTrigger", "report/rows", []),
+    "report_user": ("httpTrigger", "report/user", []),
     "evaluate": ("queueTrigger", "changed-users", []),
     "sweep": ("queueTrigger", "sweeps", []),
     "tenant_facts": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
@@ -22,6 +27,7 @@ EXPECTED = {
     "licence_errors": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "groups_delta": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "drain_outboxes": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
+    "keep_house": ("timerTrigger", "%RECONCILE_SCHEDULE%", []),
     "subscriptions": ("timerTrigger", "%SUBSCRIPTIONS_SCHEDULE%", []),
     "tell": ("timerTrigger", "%TELLING_SCHEDULE%", []),
 }
@@ -52,7 +58,8 @@ def test_graph_is_answered_without_a_key_and_only_by_post(runtime: Runtime) -> N
     for name in ("graph_notifications", "graph_lifecycle"):
         assert listed[name]["trigger"]["authLevel"] == "ANONYMOUS"
         assert listed[name]["trigger"]["methods"] == ["POST"]
-    assert listed["health"]["trigger"]["methods"] == ["GET"]
+    for name in ("health", "report", "report_csv", "report_json", "report_rows", "report_user"):
+        assert listed[name]["trigger"]["methods"] == ["GET"]
 
 
 def test_queue_triggers_use_the_watchs_own_storage(runtime: Runtime) -> None:

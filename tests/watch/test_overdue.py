@@ -62,6 +62,7 @@ def working(at: Callable[[str], datetime]) -> Traces:
         ),
         delta=Delta(link="l", last_round_at=at("delta")),
         errors_at=at("errors"),
+        tidied_at=at("housekeeping"),
         last_look=SelfLook(at=NOW, up_since=NOW - 90 * DAY),
         named=frozenset({"g"}),
     )
@@ -92,6 +93,7 @@ INTERVALS = {
     "errors": SETTINGS.delta_every,
     "named-groups": SETTINGS.registration_every,
     "subscriptions": DAY,
+    "housekeeping": DAY,
     "renewal": 13.5 * DAY,
 }
 """How far back the last work of each job may lie in a watch that works."""
@@ -125,6 +127,7 @@ def test_whatever_job_is_dead_for_long_is_found_and_no_other(dead: str, days: fl
         ("registration-overdue", 3 * DAY, working(lambda name: NOW if name == "registration" else NOW + DAY)),
         ("delta-overdue", 45 * MINUTE, working(lambda name: NOW if name == "delta" else NOW + DAY)),
         ("errors-overdue", 45 * MINUTE, working(lambda name: NOW if name == "errors" else NOW + DAY)),
+        ("housekeeping-overdue", 3 * DAY, working(lambda name: NOW if name == "housekeeping" else NOW + DAY)),
         ("named-groups-overdue", 3 * DAY, working(lambda name: NOW if name == "named-groups" else NOW + DAY)),
         ("sweep-overdue", 8 * DAY, working(lambda name: NOW if name == "sweep" else NOW + 7 * DAY)),
         ("subscriptions-overdue", 3 * DAY, working(lambda n: NOW if n == "subscriptions" else NOW + DAY)),

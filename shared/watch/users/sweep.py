@@ -17,7 +17,7 @@ from shared.graph.delta import latest_delta_link
 from shared.graph.errors import Gone410, GraphError, Throttled, Unauthorized, Unavailable
 from shared.graph.users import count_users
 from shared.ledger.records import Posting, Sweep, TenantRecord
-from shared.watch import details, unwell
+from shared.watch import details, housekeeping, snapshots, unwell
 from shared.watch.asking import ask
 from shared.watch.messages import GONE, SWEEP, ReadingStep, write_step
 from shared.watch.parts import Watch
@@ -241,10 +241,14 @@ async def _judge(watch: Watch, sweep: Sweep) -> None:
         if reached:
             await _ask(watch, reached)
     else:
+        # Before the end is written: after it nobody would take this step again.
+        await snapshots.complete(watch, sweep)
         reached = await _end(watch, sweep, missing)
     await spill.drop(bucket)
     if reached and reached.ended_at and reached.again:
         await _start_ordered(watch, reached)
+    if reached and reached.ended_at:
+        await housekeeping.note_point(watch, (await watch.ledger.read_tenant()).record)
 
 
 async def _reach(watch: Watch, sweep: Sweep, **changes: Any) -> Sweep | None:

@@ -21,6 +21,7 @@ from shared.model import TenantFacts
 from shared.watch.asking import ask
 from shared.watch.messages import AGAIN, SWEEP
 from shared.watch.parts import Watch
+from shared.watch.snapshots import PartWriter
 from shared.watch.tenant_facts import facts as facts_room
 from shared.watch.users.evaluation import Incomplete, ask_about_groups, look_once_more
 from shared.watch.users.judging import Look, readings_of, unknown_sku
@@ -89,20 +90,23 @@ async def put_aside(watch: Watch, sweep: Sweep, spill: Spill) -> Pages:
 
 
 async def judge_bucket(watch: Watch, sweep: Sweep, spill: Spill) -> list[str]:
-    """Judge and commit the users of the bucket that is due.
+    """Judge and commit the users of the bucket that is due, and keep its part of the snapshot.
 
     Returns who is in the ledger but was not seen, although known before the reading began: perhaps gone.
     Raises `GraphError` where facts had to be read and could not, `Incomplete` where newer ones overtook us.
     """
     unseen: list[str] = []
-    bucket = _Bucket(watch, sweep)
+    kept = PartWriter(watch, sweep)
+    bucket = _Bucket(watch, sweep, kept)
     jobs: list[Callable[[], Awaitable[list[str]]]] = []
     async for shard, sections in spill.shards(sweep.bucket or 0):
         jobs.append(partial(bucket.judge, shard, sections))
         if len(jobs) == _PARALLEL:
             unseen += chain.from_iterable(await few_at_a_time(_PARALLEL, jobs))
             jobs = []
-    return [*unseen, *chain.from_iterable(await few_at_a_time(_PARALLEL, jobs))]
+    unseen += chain.from_iterable(await few_at_a_time(_PARALLEL, jobs))
+    await kept.write()
+    return unseen
 
 
 class _Bucket:
@@ -112,8 +116,9 @@ class _Bucket:
     unknown SKU they are refreshed once, not for every shard.
     """
 
-    def __init__(self, watch: Watch, sweep: Sweep) -> None:
+    def __init__(self, watch: Watch, sweep: Sweep, kept: PartWriter) -> None:
         self._watch = watch
+        self._kept = kept
         self._began = sweep.started_at
         self._facts: TenantFacts | None = None
         self._baseline = True
@@ -152,6 +157,7 @@ class _Bucket:
         standings = await watch.standings.of_shard(watch.manifest.epoch, shard, looks, facts)
         readings = readings_of(watch, facts, looks.values(), standings, records, baseline=self._baseline)
         outcome = await watch.ledger.commit_users(shard, readings, watch.now())
+        self._kept.add(facts, readings, without=outcome.refused)
         await look_once_more(watch, [outcome])
         await ask_about_groups(watch, readings, facts, self._asked)
         if outcome.refused:

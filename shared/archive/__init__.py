@@ -1,0 +1,1 @@
+"""What the watch keeps for later in container `evidence`: dated snapshots, and when they go."""

@@ -1,0 +1,246 @@
+"""The report's routes on a real ledger: what they answer, how fast, and that they write nothing."""
+
+import csv
+import io
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from shared.settings import load
+from shared.storage import Storage
+from shared.texts.catalogue import catalogue
+from shared.watch import reports
+from shared.watch.parts import Watch
+from tests.report.ledgers import NOW, TENANT_ID, Made, fill, made
+from tests.test_settings import GOOD
+
+pytestmark = pytest.mark.real
+
+KEY = "k" * 40
+LET_IN = {"X-Watch-Key": KEY}
+ASKS = {
+    "report": reports.page,
+    "report.csv": reports.csv,
+    "report.json": reports.json,
+    "report/rows": reports.rows,
+    "report/user": reports.user,
+}
+
+
+class At(Watch):
+    """The watch at the time of the ledger's last reading."""
+
+    def now(self) -> Any:
+        return NOW
+
+
+@pytest.fixture
+def settings(storage_account: str) -> dict[str, str]:
+    return {
+        **GOOD,
+        "TENANT_ID": TENANT_ID,
+        "WATCH_STORAGE": storage_account,
+        "NOTIFICATION_BASE_URL": "http://127.0.0.1:7171",
+        "LOCAL_KEY": KEY,
+        "PASSWORD_WRITEBACK": "on",
+        "SSPR_SCOPE": "all",
+    }
+
+
+@pytest_asyncio.fixture
+async def watch(settings: dict[str, str], storage: Storage) -> AsyncIterator[At]:
+    watch = At(load(settings))
+    yield watch
+    await watch.notifier.close()
+    await watch.storage.close()
+
+
+@pytest.fixture(scope="module")
+def ledger() -> Made:
+    """Three shards and more of users."""
+    return made(900, per_shard=250)
+
+
+async def ask(watch: Watch, what: str, **params: str) -> reports.Answer:
+    return await reports.answer(watch, LET_IN, params, ASKS[what])
+
+
+async def test_before_anything_was_read_the_report_says_so(watch: At) -> None:
+    answer = await ask(watch, "report/rows")
+    assert (answer.status, answer.kind) == (503, reports._TEXT)
+    assert b"has not read this tenant yet" in answer.body
+
+
+async def test_every_route_answers_from_the_ledger_and_writes_nothing(
+    watch: At, storage: Storage, ledger: Made
+) -> None:
+    await fill(storage, ledger)
+    before = {one.name: one.etag async for one in storage.ledger.names(TENANT_ID)}
+    someone = next(one for one in ledger.users if one.open)
+    for what in ASKS:
+        answer = await ask(watch, what, **({"id": someone.id} if what == "report/user" else {}))
+        assert answer.status == 200, (what, answer.body)
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert {one.name: one.etag async for one in storage.ledger.names(TENANT_ID)} == before
+
+
+async def test_all_forms_tell_of_the_same_users(watch: At, storage: Storage, ledger: Made) -> None:
+    await fill(storage, ledger)
+    document = msgspec.json.decode((await ask(watch, "report.json")).body)
+    rows = msgspec.json.decode((await ask(watch, "report/rows", size="1000")).body)
+    table = list(csv.reader(io.StringIO((await ask(watch, "report.csv")).body.decode("utf-8-sig"))))
+    there = [one for one in ledger.users if one.gone_at is None]
+    wanted = {
+        one.id
+        for one in there
+        if one.open or any(state != one.verdict.state for state in one.others.values())
+    }
+    assert wanted
+    assert {one["id"] for one in document["users"]} == wanted
+    assert {one["id"] for one in rows["rows"]} == wanted
+    assert {line[-1] for line in table[1:]} == wanted
+    assert [one["id"] for one in document["users"]] == [one["id"] for one in rows["rows"]]
+    assert document["report"]["rows"] == rows["total"] == len(wanted)
+    assert document["report"]["users"] == len(there)
+    states = {state: n for state, n in document["report"]["states"].items() if n}
+    assert ledger.tenant.totals
+    assert states == ledger.tenant.totals.states
+
+
+async def test_rows_are_searched_filtered_and_paged_by_the_server(
+    watch: At, storage: Storage, ledger: Made
+) -> None:
+    await fill(storage, ledger)
+    one = msgspec.json.decode((await ask(watch, "report/rows", text="TURING", size="5", sort="name")).body)
+    assert one["total"] > 5
+    assert len(one["rows"]) == 5
+    assert all("Turing" in row["name"] for row in one["rows"])
+    two = msgspec.json.decode(
+        (await ask(watch, "report/rows", text="turing", size="5", page="2", sort="name")).body
+    )
+    assert two["total"] == one["total"]
+    assert not {row["id"] for row in one["rows"]} & {row["id"] for row in two["rows"]}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"page": "0"}, {"size": "9999"}, {"states": "fine"}, {"descending": "yes"}, {"language": "xx"}],
+    ids=str,
+)
+async def test_a_parameter_that_cannot_be_used_is_400_and_one_sentence(
+    watch: At, params: dict[str, str]
+) -> None:
+    answer = await ask(watch, "report/rows", **params)
+    assert answer.status == 400
+    name, value = next(iter(params.items()))
+    said = answer.body.decode()
+    assert name in said
+    assert value in said
+    assert said.count("\n") == 1
+
+
+async def test_a_users_id_must_be_one(watch: At) -> None:
+    for wrong in ("", "x", "../../manifest", "a0000000-0000-4000-8000-00000000000g"):
+        assert (await ask(watch, "report/user", id=wrong)).status == 400
+
+
+async def test_a_users_history_is_told_as_episodes(watch: At, storage: Storage, ledger: Made) -> None:
+    """Somebody who lost every licence for some days, and stands in the journal with it."""
+    await fill(storage, ledger)
+    fallen = next(
+        one for one in ledger.users if one.closed and not one.open and one.verdict.state == "covered"
+    )
+    said = msgspec.json.decode((await ask(watch, "report/user", id=fallen.id.upper())).body)
+    assert said["whole"] is True
+    (episode,) = (one for one in said["episodes"] if one["kind"] == "coverage")
+    assert episode["state"] == "uncovered"
+    assert (episode["from"], episode["to"]) == ("2026-11-18T12:00:00Z", "2026-11-22T10:00:00Z")
+    assert episode["ended_text"] == "A licence for it is in place."
+    nobody = msgspec.json.decode(
+        (await ask(watch, "report/user", id="a0000000-0000-4000-8000-ffffffffffff")).body
+    )
+    assert nobody == {"row": None, "episodes": [], "whole": True}
+
+
+async def test_an_exception_stands_beside_whom_it_covers(watch: At, storage: Storage, ledger: Made) -> None:
+    await fill(storage, ledger)
+    (exception,) = ledger.exceptions
+    said = msgspec.json.decode((await ask(watch, "report/rows", text=exception.subject_id)).body)
+    (row,) = said["rows"]
+    assert "Grace" in row["excepted"]
+    document = msgspec.json.decode((await ask(watch, "report.json")).body)
+    counts = {one["kind"]: one.get("excepted", 0) for one in document["report"]["kinds"]}
+    assert counts["coverage"] == 1
+
+
+async def test_the_file_opens_safely_in_a_spreadsheet(watch: At, storage: Storage) -> None:
+    """A name that is a formula, with a byte order mark before it all."""
+    small = made(40)
+    (name, shard) = next(iter(small.shards.items()))
+    victim = next(one for one in shard.users.values() if one.open)
+    hostile = msgspec.structs.replace(victim, name='=HYPERLINK("https://evil.example","x")', upn="@SUM(A1)")
+    small.shards[name] = msgspec.structs.replace(shard, users={**shard.users, victim.id: hostile})
+    await fill(storage, small)
+    body = (await ask(watch, "report.csv")).body
+    assert body.startswith(b"\xef\xbb\xbf")
+    (line,) = [one for one in csv.reader(io.StringIO(body.decode("utf-8-sig"))) if one[-1] == victim.id]
+    assert line[0] == '\'=HYPERLINK("https://evil.example","x")'
+    assert line[1] == "'@SUM(A1)"
+
+
+async def test_a_change_is_seen_and_what_did_not_change_is_not_read_again(
+    watch: At, storage: Storage, ledger: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(storage, ledger)
+    first = await watch.gatherer.gather(catalogue(), NOW)
+    read: list[str] = []
+    really = watch.storage.ledger.read
+
+    async def counted(name: str) -> Any:
+        read.append(name)
+        return await really(name)
+
+    monkeypatch.setattr(watch.storage.ledger, "read", counted)
+    await watch.gatherer.gather(catalogue(), NOW)
+    assert [name for name in read if "/users/" in name] == []
+    name, shard = next(iter(ledger.shards.items()))
+    left = dict(list(shard.users.items())[1:])
+    changed = msgspec.structs.replace(ledger, shards={name: msgspec.structs.replace(shard, users=left)})
+    await fill(storage, changed)
+    second = await watch.gatherer.gather(catalogue(), NOW)
+    assert [name.rpartition("/")[2] for name in read if "/users/" in name] == [name]
+    assert second.report.users == first.report.users - 1
+
+
+async def test_beyond_the_rows_that_are_kept_shards_are_read_again_and_all_are_told(
+    watch: At, storage: Storage, ledger: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(storage, ledger)
+    monkeypatch.setattr("shared.report.gathering.ROWS_KEPT", 60)
+    first = await watch.gatherer.gather(catalogue(), NOW)
+    assert first.report.rows > 60
+    assert sum(len(part.rows) for part in watch.gatherer._parts.values()) <= 60
+    second = await watch.gatherer.gather(catalogue(), NOW)
+    assert {row.id for row in second.rows} == {row.id for row in first.rows}
+
+
+async def test_a_hundred_thousand_users_are_answered_in_time(watch: At, storage: Storage) -> None:
+    """Budgets with room for a busy machine: the first page some 1.5 s, what follows some 0.3 s."""
+    await fill(storage, made(100_000))
+    began = time.process_time()
+    first = await ask(watch, "report")
+    took = time.process_time() - began
+    assert first.status == 200
+    assert len(first.body) <= 1_000_000
+    assert took < 3
+    began = time.process_time()
+    for what, params in (("report/rows", {"text": "turing"}), ("report", {})):
+        assert (await ask(watch, what, **params)).status == 200
+    assert time.process_time() - began < 1.5
