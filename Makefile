@@ -4,8 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema report-schema \
-	what-if-schema soak bench \
-	browser
+	what-if-schema snapshot-schema soak bench browser
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 
@@ -75,3 +74,6 @@ what-if-schema: setup
 
 report-schema: setup
 	$(BIN)/python -m tools.write_report_schema
+
+snapshot-schema: setup
+	$(BIN)/python -m tools.write_snapshot_schema

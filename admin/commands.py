@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from admin import exceptions, release, whatif
+from admin import exceptions, release, snapshots, whatif
 from admin.connection import WRONG, Desk, run
 from admin.saved import offline
 from admin.words import guide, say
@@ -20,6 +20,8 @@ exception = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(
     exception, name="exception", help=say("help", "exception"), short_help=say("short", "exception")
 )
+snapshot = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(snapshot, name="snapshot", help=say("help", "snapshot"), short_help=say("short", "snapshot"))
 
 Settings = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help=say("options", "settings"))]
 
@@ -134,3 +136,23 @@ def _signed_in_as() -> str:
         return getpass.getuser()
     except OSError:
         return ""
+
+
+@snapshot.command("list", help=guide("snapshot-list"), short_help=say("short", "snapshot-list"))
+def _snapshot_list(
+    as_json: Annotated[bool, typer.Option("--json", help=say("options", "snapshot-json"))] = False,
+    settings: Settings = None,
+) -> None:
+    raise typer.Exit(run(lambda desk: snapshots.show(desk, as_json=as_json), settings))
+
+
+@snapshot.command("get", help=guide("snapshot-get"), short_help=say("short", "snapshot-get"))
+def _snapshot_get(
+    date: Annotated[str, typer.Argument(metavar="DATE", help=say("options", "snapshot-date"))],
+    out: Annotated[Path, typer.Option(metavar="FILE", help=say("options", "snapshot-out"))],
+    pseudonymise: Annotated[
+        Path | None, typer.Option(metavar="KEYFILE", help=say("options", "snapshot-pseudonymise"))
+    ] = None,
+    settings: Settings = None,
+) -> None:
+    raise typer.Exit(run(lambda desk: snapshots.get(desk, date, out, pseudonymise), settings))

@@ -125,9 +125,9 @@ def head_of(watch: Watch, sweep: Sweep, facts: TenantFacts) -> Head:
     is known, and the emergency group.
     """
     policy = watch.settings.policy
-    groups = []
+    groups: list[str] = []
     if len(policy.scope_groups) == 1 and facts.evidence_of("scope-groups").read_at:
-        groups += policy.scope_groups
+        groups.extend(policy.scope_groups)
     if policy.emergency_group and facts.evidence_of("emergency-group").read_at:
         groups.append(policy.emergency_group)
     return Head(
