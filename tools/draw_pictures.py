@@ -1,4 +1,4 @@
-"""Draws the README's pictures: the flow, the report, cards of the last demo (`make pictures` runs one first)."""
+"""Draws the README's pictures: the flow, the report, cards of the last demo (see `make pictures`)."""
 
 import argparse
 import json
@@ -141,7 +141,8 @@ def main() -> int:
     PICTURES.mkdir(parents=True, exist_ok=True)
     (PICTURES / "flow.svg").write_text(flow())
     try:
-        draw_report(PICTURES)
+        with CardBrowser() as browser:
+            draw_report(PICTURES, browser)
         draw_cards(json.loads((played / "cards.json").read_text()), PICTURES)
     except (BrowserMissing, CardMissing) as missing:
         print(missing, file=sys.stderr)

@@ -57,7 +57,7 @@ class Looker:
 def looker() -> Iterator[Looker]:
     """Chromium, while the context lasts. Its Playwright keeps this thread's loop: use no other meanwhile."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=find_browser())
         yield Looker(browser)
         browser.close()
 
