@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from shared.settings import load
 from shared.storage import Storage
+from shared.texts.catalogue import catalogue
 from shared.watch import reports
 from shared.watch.parts import Watch
 from tests.report.ledgers import NOW, TENANT_ID, Made, fill, made
@@ -198,7 +199,7 @@ async def test_a_change_is_seen_and_what_did_not_change_is_not_read_again(
     watch: At, storage: Storage, ledger: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(storage, ledger)
-    first = await watch.gatherer.gather(reports.catalogue(), NOW)
+    first = await watch.gatherer.gather(catalogue(), NOW)
     read: list[str] = []
     really = watch.storage.ledger.read
 
@@ -207,13 +208,13 @@ async def test_a_change_is_seen_and_what_did_not_change_is_not_read_again(
         return await really(name)
 
     monkeypatch.setattr(watch.storage.ledger, "read", counted)
-    await watch.gatherer.gather(reports.catalogue(), NOW)
+    await watch.gatherer.gather(catalogue(), NOW)
     assert [name for name in read if "/users/" in name] == []
     name, shard = next(iter(ledger.shards.items()))
     left = dict(list(shard.users.items())[1:])
     changed = msgspec.structs.replace(ledger, shards={name: msgspec.structs.replace(shard, users=left)})
     await fill(storage, changed)
-    second = await watch.gatherer.gather(reports.catalogue(), NOW)
+    second = await watch.gatherer.gather(catalogue(), NOW)
     assert [name.rpartition("/")[2] for name in read if "/users/" in name] == [name]
     assert second.report.users == first.report.users - 1
 
@@ -223,10 +224,10 @@ async def test_beyond_the_rows_that_are_kept_shards_are_read_again_and_all_are_t
 ) -> None:
     await fill(storage, ledger)
     monkeypatch.setattr("shared.report.gathering.ROWS_KEPT", 60)
-    first = await watch.gatherer.gather(reports.catalogue(), NOW)
+    first = await watch.gatherer.gather(catalogue(), NOW)
     assert first.report.rows > 60
     assert sum(len(part.rows) for part in watch.gatherer._parts.values()) <= 60
-    second = await watch.gatherer.gather(reports.catalogue(), NOW)
+    second = await watch.gatherer.gather(catalogue(), NOW)
     assert {row.id for row in second.rows} == {row.id for row in first.rows}
 
 
