@@ -3,8 +3,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema report-schema \
-	what-if-schema snapshot-schema soak bench browser
+.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema \
+	snapshot-schema report-schema what-if-schema soak bench browser
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 

@@ -12,8 +12,11 @@ from pygal import HorizontalStackedBar, StackedLine
 from pygal.graph.graph import Graph
 from pygal.style import Style
 
-WIDTH = 880
-"""Units of a drawing's width; a browser scales it."""
+WIDE, NARROW = 1160, 560
+"""Units of a drawing's width: of one that has the page's to itself, and of one that shares it."""
+
+STEPS = 4
+"""Into so many parts lines across a chart divide it."""
 
 MOST_POINTS = 120
 """More days than these would be closer together than a screen's pixels: every second, third … is drawn."""
@@ -21,7 +24,7 @@ MOST_POINTS = 120
 _SVG = "http://www.w3.org/2000/svg"
 _PLAIN = Style(background="transparent", plot_background="transparent", font_family="inherit")
 _LEFT_OUT = ("defs", "desc", "title", "script", "style")
-_LEFT_OUT_GROUPS = ("overlay", "titles", "background")
+_LEFT_OUT_GROUPS = frozenset(("overlay", "titles", "background"))
 
 register_namespace("", _SVG)
 
@@ -36,17 +39,21 @@ def lines(
     step = max(1, -(-len(days) // MOST_POINTS))
     # The last day is always drawn: it is the one that people compare with.
     chosen = list(range(len(days) - 1, -1, -step))[::-1]
+    step_up = _step(max(sum(one[n] for one in series.values()) for n in chosen))
     chart = StackedLine(
         fill=True,
         show_dots=False,
-        height=260,
+        width=NARROW,
+        height=230,
         show_minor_x_labels=False,
-        order_min=0,
-        range=(0, max(1, *(sum(one[n] for one in series.values()) for n in chosen))),
+        truncate_label=-1,
+        margin_right=58,
+        range=(0, STEPS * step_up),
         **_common(number),
     )
+    chart.y_labels = [n * step_up for n in range(STEPS + 1)]
     chart.x_labels = [days[n] for n in chosen]
-    every = max(1, -(-len(chosen) // 6))
+    every = max(1, -(-len(chosen) // 3))
     chart.x_labels_major = [days[n] for n in chosen[::-1][::every]]
     for name, values in series.items():
         chart.add(name, [values[n] for n in chosen])
@@ -57,6 +64,7 @@ def bars(label: str, names: Sequence[str], series: Mapping[str, Sequence[int]]) 
     """Parts of a whole for each name, as shares of a hundred. `series`: by class of colour, counts."""
     whole = [max(1, sum(one[n] for one in series.values())) for n in range(len(names))]
     chart = HorizontalStackedBar(
+        width=WIDE,
         height=70 + 34 * len(names),
         truncate_label=34,
         range=(0, 100),
@@ -71,6 +79,16 @@ def bars(label: str, names: Sequence[str], series: Mapping[str, Sequence[int]]) 
     return _drawn(chart, label, tuple(series))
 
 
+def _step(highest: int) -> int:
+    """The least round number of which `STEPS` reach so high: 1, 2, 5, 10, 20, 50 …"""
+    unit = 1
+    while True:
+        for factor in (1, 2, 5):
+            if STEPS * factor * unit >= highest:
+                return factor * unit
+        unit *= 10
+
+
 def _common(number: Callable[[int], str]) -> dict[str, object]:
     def shown(value: float) -> str:
         return number(round(value)) if value == round(value) else ""
@@ -80,7 +98,6 @@ def _common(number: Callable[[int], str]) -> dict[str, object]:
         "js": [],
         "explicit_size": False,
         "show_legend": False,
-        "width": WIDTH,
         "margin": 12,
         "value_formatter": shown,
     }
@@ -100,9 +117,8 @@ def _tidy(node: Element, classes: Mapping[str, str]) -> None:
     for child in list(node):
         kind = child.get("class", "").split()
         # A comment's tag is a function.
-        if not isinstance(child.tag, str) or child.tag.rpartition("}")[2] in _LEFT_OUT:
-            node.remove(child)
-        elif any(one in kind for one in _LEFT_OUT_GROUPS):
+        plain = isinstance(child.tag, str) and child.tag.rpartition("}")[2] not in _LEFT_OUT
+        if not plain or not _LEFT_OUT_GROUPS.isdisjoint(kind):
             node.remove(child)
         else:
             child.attrib.pop("style", None)

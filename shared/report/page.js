@@ -69,6 +69,7 @@
   }
 
   for (const node of document.querySelectorAll(".scripted")) node.hidden = false;
+  for (const node of document.querySelectorAll(".unscripted")) node.hidden = true;
   startTheme();
   $("print").addEventListener("click", () => print());
   if (!$("users")) return;
@@ -244,17 +245,22 @@
       address.searchParams.set("id", row.id);
       const answer = await fetch(address, { headers: { Accept: "application/json" } });
       if (!answer.ok) throw new Error(`answered ${answer.status}`);
-      const { episodes } = await answer.json();
+      const { episodes, whole } = await answer.json();
       if (!episodes.length) return sentence(say("history_none"));
-      return place.replaceChildren(make("ul", {}, ...episodes.map((one) => make("li", {}, episode(one)))));
+      place.replaceChildren(make("ul", {}, ...episodes.map(episode)));
+      if (whole === false) place.append(make("p", { class: "faint" }, say("history_cut")));
+      return place;
     } catch {
       return sentence(say("history_failed"));
     }
   }
 
   function episode(one) {
-    const values = { what: one.text, from: day(one.from), to: one.to ? day(one.to) : "" };
-    return say(one.to ? "from_to" : "from_on", values);
+    const values = { what: one.text, begin: day(one.from), end: one.to ? day(one.to) : "" };
+    const more = [one.cause_text, one.ended_text, one.first_reading ? say("first_reading") : ""].filter(Boolean);
+    const item = make("li", {}, say(one.to ? "from_to" : "from_on", values));
+    if (more.length) item.append(make("br"), make("span", { class: "faint" }, more.join(" · ")));
+    return item;
   }
 
   // --- selection and exceptions --------------------------------------------------------------------------------
@@ -279,7 +285,9 @@
     $("pick-all").checked = here > 0 && here === shown.length;
     $("pick-all").indeterminate = here > 0 && here < shown.length;
     $("selection").hidden = picked.size === 0;
-    $("selected").textContent = counted("selected", picked.size);
+    $("picked-bar").hidden = picked.size === 0;
+    $("picked-count").textContent = counted("selected", picked.size);
+    $("selected").textContent = number(picked.size);
     if (picked.size) drawKinds();
     drawCommands();
   }
@@ -350,7 +358,20 @@
 
   function ask(change) {
     Object.assign(query, { page: 1 }, change);
+    showCsv();
     return look();
+  }
+
+  // The server's CSV has what the filters leave. A file beside this one has all.
+  function showCsv() {
+    const link = $("csv");
+    if (!link || !settings.rowsUrl) return;
+    const address = new URL(link.href);
+    for (const name of ["text", "states", "kinds", "severity"]) {
+      if (query[name]) address.searchParams.set(name, query[name]);
+      else address.searchParams.delete(name);
+    }
+    link.href = address;
   }
 
   function startSorting(head) {

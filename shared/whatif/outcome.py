@@ -8,7 +8,7 @@ import msgspec
 
 from shared.findings.licences import Licences
 from shared.findings.making import TIER_NAMES
-from shared.findings.seats import needs
+from shared.findings.seats import shortages
 from shared.judgement import Judge
 from shared.ledger.totals import KEEP_THEIR_SEATS, need_of
 from shared.model import Facts, Sku, State, Totals, User, Verdict
@@ -176,7 +176,7 @@ class _Sums:
                     reclaimable=one.held,
                     buy=one.buy,
                 )
-                for one in needs(licences, self.totals())
+                for one in shortages(licences, self.totals())
             ),
         )
 
