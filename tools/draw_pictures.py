@@ -1,4 +1,4 @@
-"""Draws the README's pictures: the flow, and cards of the last demo (`make pictures` runs one first)."""
+"""Draws the README's pictures: the flow, the report, cards of the last demo (see `make pictures`)."""
 
 import argparse
 import json
@@ -13,6 +13,7 @@ from sandbox.cards.drawing import CardBrowser
 from sandbox.demo.run import folder_of
 from sandbox.stage import BASE_PORT
 from tools.few_colours import small_png
+from tools.report_pictures import draw_report
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
@@ -140,6 +141,8 @@ def main() -> int:
     PICTURES.mkdir(parents=True, exist_ok=True)
     (PICTURES / "flow.svg").write_text(flow())
     try:
+        with CardBrowser() as browser:
+            draw_report(PICTURES, browser)
         draw_cards(json.loads((played / "cards.json").read_text()), PICTURES)
     except (BrowserMissing, CardMissing) as missing:
         print(missing, file=sys.stderr)

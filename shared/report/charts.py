@@ -53,7 +53,7 @@ def lines(
     )
     chart.y_labels = [n * step_up for n in range(STEPS + 1)]
     chart.x_labels = [days[n] for n in chosen]
-    every = max(1, -(-len(chosen) // 4))
+    every = max(1, -(-len(chosen) // 3))
     chart.x_labels_major = [days[n] for n in chosen[::-1][::every]]
     for name, values in series.items():
         chart.add(name, [values[n] for n in chosen])

@@ -69,6 +69,7 @@
   }
 
   for (const node of document.querySelectorAll(".scripted")) node.hidden = false;
+  for (const node of document.querySelectorAll(".unscripted")) node.hidden = true;
   startTheme();
   $("print").addEventListener("click", () => print());
   if (!$("users")) return;
@@ -357,7 +358,20 @@
 
   function ask(change) {
     Object.assign(query, { page: 1 }, change);
+    showCsv();
     return look();
+  }
+
+  // The server's CSV has what the filters leave. A file beside this one has all.
+  function showCsv() {
+    const link = $("csv");
+    if (!link || !settings.rowsUrl) return;
+    const address = new URL(link.href);
+    for (const name of ["text", "states", "kinds", "severity"]) {
+      if (query[name]) address.searchParams.set(name, query[name]);
+      else address.searchParams.delete(name);
+    }
+    link.href = address;
   }
 
   function startSorting(head) {

@@ -21,7 +21,7 @@ from shared.report.figures import QUESTIONS, Report, SkuSeats
 from shared.report.packing import as_data, pack
 from shared.report.page_words import JUDGED, OPEN, REACHED, PageWords
 from shared.report.views import RowView, Views
-from shared.texts.catalogue import Catalogue
+from shared.texts.catalogue import Catalogue, catalogue, languages
 
 MOST_INLINED = 5_000
 """Rows that a served page carries; it asks for the rest."""
@@ -97,6 +97,7 @@ def as_page(
         "judged": JUDGED,
         "reached": REACHED,
         "drawn": OPEN,
+        "languages": _other_languages(texts) if served else (),
         "csv_url": csv_url,
         "json_url": json_url,
         "csp": csp,
@@ -111,6 +112,12 @@ def as_page(
     cut = packed.rows if not served and packed.rows < total else 0
     html = template.render(values, packed=Markup(packed.text), cut=cut)  # noqa: S704 - escaped by `pack`
     return Page(html, csp + "; frame-ancestors 'none'")
+
+
+def _other_languages(texts: Catalogue) -> list[tuple[str, str]]:
+    """Other languages that a served page can be asked for, each by its own name."""
+    others = (catalogue(one) for one in languages() if one != texts.language)
+    return [(one.language, one.text("report", "page", "language")) for one in others]
 
 
 def _data(value: object) -> Markup:

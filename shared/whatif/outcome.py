@@ -12,6 +12,7 @@ from shared.findings.seats import shortages
 from shared.judgement import Judge
 from shared.ledger.totals import KEEP_THEIR_SEATS, need_of
 from shared.model import Facts, Sku, State, Totals, User, Verdict
+from shared.report.figures import Need
 from shared.rules.loader import Rules
 from shared.snapshot.lines import Head, Line, Reading
 from shared.whatif.changes import Asked, Changes, understood
@@ -40,16 +41,6 @@ class Transition(Facts, frozen=True):
     before: State = msgspec.field(name="from")
     after: State = msgspec.field(name="to")
     users: int
-
-
-class Need(Facts, frozen=True):
-    """How many users lack a licence of a level (`p1`, `cloud`), and where the seats are to come from."""
-
-    tier: str
-    users: int
-    free: int
-    reclaimable: int
-    buy: int
 
 
 class Side(Facts, frozen=True):

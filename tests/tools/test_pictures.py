@@ -9,6 +9,8 @@ import pytest
 from sandbox.cards.drawing import CardBrowser
 from tools.draw_pictures import BOXES, PICTURES, SHOWN, CardMissing, card_that_says, draw_cards, flow
 from tools.few_colours import COLOURS, palette, small_png
+from tools.report_pictures import LARGEST as LARGEST_REPORT
+from tools.report_pictures import THEMES, draw_report
 
 LARGEST = 60_000
 """Bytes of a picture that a README loads at once."""
@@ -45,6 +47,31 @@ def test_each_picture_is_drawn_from_its_card(tmp_path: Path) -> None:
     draw_cards([of(words) for words in SHOWN.values()], tmp_path)
     assert {one.stem for one in tmp_path.iterdir()} == set(SHOWN)
     assert all(one.read_bytes().startswith(b"\x89PNG") for one in tmp_path.iterdir())
+
+
+@pytest.mark.real
+def test_the_report_is_drawn_in_light_and_dark(tmp_path: Path, card_browser: CardBrowser) -> None:
+    draw_report(tmp_path, card_browser)
+    drawn = {one.stem: card_browser.pixels(one.read_bytes()) for one in tmp_path.iterdir()}
+    assert set(drawn) == {f"report-{theme}" for theme in THEMES}
+    corner = {name: sum(one.rgba[-4:-1]) for name, one in drawn.items()}
+    assert corner["report-light"] > 2 * corner["report-dark"]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_pictures_of_the_report_are_kept_and_small(theme: str) -> None:
+    assert 0 < (PICTURES / f"report-{theme}.png").stat().st_size <= LARGEST_REPORT
+
+
+def test_a_picture_of_many_colours_keeps_those_that_few_would_blend() -> None:
+    shades = [(n, n, n) for n in range(0, 256, 16)]
+    rgba = b"".join(bytes((*shade, 255)) for shade in shades)
+    assert len(palette(shades)) < len(shades)
+    many = small_png(len(shades), 1, rgba, many=True)
+    start = many.index(b"PLTE") + 4
+    assert many[start : start + 3 * len(shades)] == bytes(part for shade in shades for part in shade)
+    packed = many[many.index(b"IDAT") + 4 : many.index(b"IEND") - 8]
+    assert zlib.decompress(packed) == bytes([0, *range(len(shades))])
 
 
 @pytest.mark.parametrize("name", SHOWN)

@@ -16,7 +16,6 @@ from shared.texts.catalogue import Catalogue
 
 VOID = frozenset(("meta", "link", "input", "br"))
 SPOKEN = ("aria-label", "placeholder", "title")
-OPTIONAL_END: frozenset[str] = frozenset()
 
 EMPTY = msgspec.structs.replace(
     report(),

@@ -16,7 +16,7 @@ Theme = Literal["light", "dark"]
 
 
 class Looker:
-    """Opens pages; `complaints` are console errors and scripts that failed, `elsewhere` requests to others."""
+    """Opens pages; `complaints` are errors of console and scripts, `elsewhere` requests to others."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
@@ -55,9 +55,9 @@ class Looker:
 
 @contextlib.contextmanager
 def looker() -> Iterator[Looker]:
-    """Chromium, while the context lasts. Its Playwright keeps a loop in this thread: use no other meanwhile."""
+    """Chromium, while the context lasts. Its Playwright keeps this thread's loop: use no other meanwhile."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=find_browser())
         yield Looker(browser)
         browser.close()
 
@@ -81,6 +81,11 @@ def grave_faults(page: Page) -> list[str]:
 def names(page: Page) -> list[str]:
     """The users that the table shows, in order."""
     return page.locator("#rows .name").all_inner_texts()
+
+
+def ids(page: Page) -> list[str]:
+    """Their object ids."""
+    return [one.get_attribute("data-id") or "" for one in page.locator("#rows tr.row").all()]
 
 
 def settled(page: Page, text: str) -> None:

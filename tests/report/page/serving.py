@@ -1,4 +1,4 @@
-"""The page over HTTP, from a server on this machine: rows and histories as the watch's own routes give them."""
+"""The page over HTTP, from a server on this machine, with rows and histories as the watch's own routes."""
 
 import http.server
 import threading

@@ -1,4 +1,4 @@
-"""The page in a real browser: it answers to mouse and keyboard, asks nobody else, and axe finds nothing grave."""
+"""The page in a real browser: it answers to mouse and keyboard, asks nobody, and axe finds nothing grave."""
 
 import csv
 import io
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -14,7 +15,8 @@ from sandbox.sample_report import report
 from shared.report.page import as_page
 from shared.texts.catalogue import catalogue, languages
 from tests.hostile import HOSTILE
-from tests.report.page.drawn import EMPTY, page as drawn_page, some_views
+from tests.report.page.drawn import EMPTY, some_views
+from tests.report.page.drawn import page as drawn_page
 from tests.report.page.looking import Looker, Theme, grave_faults, looker, names, settled
 from tests.report.page.serving import Server, served
 
@@ -59,10 +61,12 @@ def test_search_filter_sort_and_pages_answer_from_the_server(looks: Looker, serv
         assert all("Romano" in one for one in shown)
         page.get_by_role("button", name="Clear").click()
         settled(page, "12,000 users found")
-        page.get_by_label("State", exact=True).select_option("writeback-uncovered")
-        page.get_by_label("Severity", exact=True).select_option("high")
+        page.locator("#state").select_option("writeback-uncovered")
+        page.locator("#severity").select_option("high")
         expect(page.locator("#status")).not_to_contain_text("12,000")
         assert set(page.locator("#rows .state").all_inner_texts()) == {"not covered for writeback"}
+        csv_link = page.get_by_role("link", name="Users as CSV").get_attribute("href") or ""
+        assert "states=writeback-uncovered" in csv_link
         page.get_by_role("button", name="Clear").click()
         settled(page, "12,000 users found")
         page.get_by_role("button", name="User", exact=True).click()
@@ -92,9 +96,19 @@ def test_a_file_answers_the_same_by_itself(looks: Looker, file: str, server: Ser
         page.get_by_role("button", name="Since").click()
         since = page.locator("#rows td.nowrap").all_inner_texts()
         assert since[0]
-        page.get_by_label("Kind", exact=True).first.select_option("differing")
+        page.locator("#kind").select_option("differing")
         page.locator("#rows .open").first.click()
         assert "by Microsoft's page of 4 March 2025" in page.locator(".detail").inner_text()
+
+
+def test_the_language_can_be_changed(looks: Looker, server: Server) -> None:
+    with looks.page(f"{server.url}/report") as page:
+        page.get_by_role("link", name="Nederlands").click()
+        settled(page, "12.000 gebruikers gevonden; pagina 1 van 240.")
+        page.locator("#state").select_option("uncovered")
+        expect(page.locator("#rows .state").first).to_have_text("niet gedekt")
+        page.get_by_role("link", name="English").click()
+        settled(page, "12,000 users found")
 
 
 def test_the_button_beside_an_edition_shows_who_is_judged_otherwise(looks: Looker, file: str) -> None:
@@ -125,7 +139,7 @@ def test_what_the_server_cannot_give_is_said_and_can_be_tried_again(looks: Looke
     with looks.page(f"{server.url}/report") as page:
         server.failing = True
         try:
-            page.get_by_label("State", exact=True).select_option("uncovered")
+            page.locator("#state").select_option("uncovered")
             settled(page, "could not be loaded")
             page.locator("#rows .open").first.click()
             expect(page.locator(".history")).to_have_text("The history could not be loaded.")
@@ -188,8 +202,6 @@ def test_a_selection_outlasts_turning_the_page(looks: Looker, file: str) -> None
 
 
 def test_hashed_ids_make_no_exception(looks: Looker, tmp_path: Path) -> None:
-    import msgspec
-
     there = tmp_path / "report.html"
     made = msgspec.structs.replace(report(), pseudonymised=True)
     there.write_text(drawn_page(ENGLISH, 10, made).html, encoding="utf-8")
@@ -298,7 +310,8 @@ def test_paper_has_whole_tables_and_no_controls(looks: Looker, file: str) -> Non
         assert ground(page) in (0, 255), "no ground, or white"
         expect(page.locator("details table").first).to_be_visible()
         assert page.evaluate(
-            "[...document.querySelectorAll('.scroll')].every((one) => getComputedStyle(one).overflowX === 'visible')"
+            "[...document.querySelectorAll('.scroll')]"
+            ".every((one) => getComputedStyle(one).overflowX === 'visible')"
         )
         assert page.locator("#rows tr").count() == 50
 
@@ -312,8 +325,6 @@ def test_without_a_script_it_still_reads(looks: Looker, server: Server) -> None:
 
 
 def test_hostile_names_are_shown_and_do_nothing(looks: Looker, tmp_path: Path) -> None:
-    import msgspec
-
     names_of = [name + "</script><img src=x onerror=alert(1)>" for name, _ in HOSTILE.values()]
     views = [
         msgspec.structs.replace(one, name=name, upn=name, cause_text=name, remedy=(name,), skus=(name,))
