@@ -29,7 +29,7 @@ async def an_administrator_looks(play: Play, folder: Path) -> None:
 
 
 async def _report(play: Play, form: str) -> str:
-    """What the app answers to whoever may see it. Raises `Unexpected` where it does not, or answers anyone."""
+    """What the app answers to whoever may see it. Raises `Unexpected` if it doesn't, or answers anyone."""
     address = f"{play.stage.host.url}/api/{form}"
     async with aiohttp.ClientSession(trust_env=False) as session:
         async with session.get(address) as answer:

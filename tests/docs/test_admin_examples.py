@@ -1,4 +1,4 @@
-"""Every line of `python -m admin exception` and `release` that the docs and the help show is run, in order."""
+"""Every `python -m admin` line that the docs and the help show is run, in order: here or in `ELSEWHERE`."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from admin.words import say
+from admin.words import say, texts
 from shared.notify.exemptions import LONGEST, LONGEST_OF_A_KIND
 from shared.notify.messages import Mass
 from shared.notify.proposals import NEVER
