@@ -128,7 +128,7 @@ async def test_a_watch_whose_housekeeping_fails_for_days_is_unwell_until_it_work
     watch = known.watch
     await housekeeping.keep_house(watch)
 
-    async def refused(*given: object) -> NoReturn:
+    async def refused(*given: object, **named: object) -> NoReturn:
         raise PermissionError("an immutability policy")
 
     monkeypatch.setattr(retention, "old_snapshots", refused)

@@ -1,6 +1,7 @@
 """The snapshot of a reading of all users: what it holds, and that it gives the ledger's verdicts again."""
 
 import gzip
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -92,6 +93,28 @@ async def test_judged_again_it_gives_every_verdict_of_the_ledger(open_scene: Ope
     one = await latest(scene.watch)
     assert (one.users, one.day, one.edition) == (300, head.taken_at.date(), "2017-10-24")
     assert one.reading == (await sweep_of(scene.watch)).id
+
+
+async def test_what_only_the_ledger_remembers_of_a_user_is_in_it(open_scene: Opener) -> None:
+    scene = await open_scene(60, SSPR_SCOPE="auto", REPORT_GRACE="30d")
+    await scene.begin(report=True)
+    watch = scene.watch
+    # Somebody whom the report does not know: not yet, if only just enabled again; else nobody knows why.
+    ada = scene.world.add_user("Ada Lovelace")
+    user, ada.created_at = ada.id, watch.now() - timedelta(days=99)
+    for enabled in (False, True):
+        scene.world.update_user(user, account_enabled=enabled)
+        scene.clock.pass_by(minutes=1)
+        await scene.look_at(user)
+    scene.clock.pass_by(days=8)
+    await facts.refresh(watch)
+    assert await sweep.start_if_due(watch)
+    await scene.run_sweep()
+    [reading] = [one for one in await lines_of(watch) if isinstance(one, Reading) and one.user.id == user]
+    assert reading.standing.enabled_since is not None
+    again, record = (await judged_again(watch))[user], await watch.record(user)
+    assert again.verdict.reach == "not-yet-reported"
+    assert bare(again) == (record.verdict, record.others)
 
 
 async def test_who_changes_after_the_reading_is_in_it_as_the_reading_saw_him(known: Scene) -> None:
