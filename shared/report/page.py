@@ -16,6 +16,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
+from shared.notify.exemptions import LONGEST
 from shared.report import charts
 from shared.report.figures import QUESTIONS, Report, SkuSeats
 from shared.report.packing import as_data, pack
@@ -81,6 +82,7 @@ def as_page(
         "total": total,
         "size": SHOWN,
         "until": f"{report.at + AHEAD:%Y-%m-%d}",
+        "latest": f"{report.at + LONGEST - timedelta(days=1):%Y-%m-%d}",
         "hashed": report.pseudonymised,
         "served": served,
     }
