@@ -135,9 +135,13 @@ def _packaged(name: str) -> str:
 @functools.cache
 def _template() -> jinja2.Template:
     folder = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    return folder.from_string(_packaged("page.html.j2"))
+    return folder.get_template("page.html.j2")
 
 
 def _policy(style: str, script: str, connect: str) -> str:
