@@ -196,7 +196,7 @@
     const state = make("span", { class: `state c-${row.state}` }, row.state_text);
     const level = row.kinds.length
       ? make("span", { class: `level s-${row.severity}` }, icon({ high: "alert", medium: "warn", low: "info" }[row.severity]),
-        words.severities[row.severity])
+        make("span", {}, words.severities[row.severity]))
       : "";
     const tr = make("tr", { class: "row", "data-id": row.id },
       make("td", { class: "pick" }, box),
@@ -417,6 +417,7 @@
     $("pick-all").addEventListener("change", () => pick(shown, $("pick-all").checked));
     $("nobody").addEventListener("click", () => pick([...picked.values()], false));
     $("until").value = settings.until;
+    $("until").max = settings.latest;
     for (const id of ["of-kind", "until", "owner", "why"]) $(id).addEventListener("input", drawCommands);
     $("exception").addEventListener("submit", (event) => event.preventDefault());
     $("copy").addEventListener("click", copy);

@@ -16,6 +16,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
+from shared.notify.exemptions import LONGEST
 from shared.report import charts
 from shared.report.figures import QUESTIONS, Report, SkuSeats
 from shared.report.packing import as_data, pack
@@ -81,6 +82,7 @@ def as_page(
         "total": total,
         "size": SHOWN,
         "until": f"{report.at + AHEAD:%Y-%m-%d}",
+        "latest": f"{report.at + LONGEST - timedelta(days=1):%Y-%m-%d}",
         "hashed": report.pseudonymised,
         "served": served,
     }
@@ -133,9 +135,13 @@ def _packaged(name: str) -> str:
 @functools.cache
 def _template() -> jinja2.Template:
     folder = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    return folder.from_string(_packaged("page.html.j2"))
+    return folder.get_template("page.html.j2")
 
 
 def _policy(style: str, script: str, connect: str) -> str:
