@@ -13,7 +13,7 @@ from admin.words import said, texts
 from shared.archive.snapshots import NoSnapshot, find, open_stored
 from shared.rules.loader import load_rules
 from shared.snapshot.file import SnapshotUnreadable
-from shared.snapshot.replaying import Differs, NoEdition, Replayed, Replaying
+from shared.snapshot.replaying import Differs, NoEdition, Replayed, Replaying, Told
 from shared.texts.cells import table
 from shared.texts.plain import one_line
 
@@ -106,7 +106,7 @@ def _unknown(problem: NoEdition) -> WrongInput:
 def tell(result: Replayed, form: str, first: int) -> int:
     """Print what came of it, naming so many users; the exit status: 0 the same, 3 not."""
     if form == JSON:
-        told = {"schema": SCHEMA, "unchanged": result.unchanged, **msgspec.to_builtins(result)}
+        told = Told(schema=SCHEMA, unchanged=result.unchanged, replayed=result)
         print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
     elif form == CSV:
         print(as_csv(result), end="")
