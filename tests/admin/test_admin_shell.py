@@ -11,7 +11,12 @@ from shared.notify.table import Brake
 from shared.texts.catalogue import Catalogue
 from tests.admin.shell import Shell, remembered
 
-COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"]]
+COMMANDS = [
+    *(["exception", name] for name in ("add", "list", "end", "import")),
+    ["release"],
+    ["explain"],
+    ["replay"],
+]
 NOWHERE = (
     "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
     "BlobEndpoint=http://127.0.0.1:9/a;QueueEndpoint=http://127.0.0.1:9/a"
@@ -30,7 +35,10 @@ def test_every_command_has_help_with_an_example_on_one_line(command: list[str]) 
 @pytest.mark.parametrize("width", [80, 200])
 @pytest.mark.parametrize(
     ("group", "names"),
-    [([], ["exception", "release"]), (["exception"], ["add", "list", "end", "import"])],
+    [
+        ([], ["exception", "release", "explain", "replay", "audit"]),
+        (["exception"], ["add", "list", "end", "import"]),
+    ],
     ids=["admin", "exception"],
 )
 def test_commands_are_listed_with_a_whole_sentence_on_one_line_of_eighty_columns(
