@@ -85,7 +85,8 @@ async def of_day(desk: Desk, day: str, edition: str = "") -> Replayed:
         code = "no-day" if days else "no-days"
         raise WrongInput(_fault(code, date=day, days=days)) from None
     except SnapshotUnreadable as problem:
-        raise WrongInput(_fault("damaged", date=day, problem=problem.reason)) from None
+        of: dict[str, str | int] = {"line": problem.line, **problem.values}
+        raise WrongInput(said("snapshots", problem.code, file=day, **of)) from None
     except NoEdition as problem:
         raise _unknown(problem) from None
     return replaying.result()

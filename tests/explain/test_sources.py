@@ -19,14 +19,19 @@ from shared.ledger.records import UserRecord
 from shared.ledger.shards import shard_names
 from shared.rules.loader import load_rules
 from shared.texts.catalogue import catalogue, languages
-from tests.admin.shell import Shell
+from tests.admin.shell import Answer, Shell
 from tests.audit.people import EVERYTHING, Person, install_az, session_of
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene, Worker
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 RULES = load_rules()
+
+
+async def typed(shell: Shell, *arguments: str, **environ: str) -> Answer:
+    """A command in a process of its own, while the simulated tenant goes on answering."""
+    return await asyncio.to_thread(lambda: shell.run(*arguments, **environ))
 
 
 async def records(worker: Worker) -> dict[str, UserRecord]:
@@ -115,17 +120,17 @@ async def test_the_command_reads_the_tenant_as_whoever_is_signed_in(scene: Scene
     az = install_az(tmp_path / "bin", scene.running)
     environ = {"TENANT_ID": "", "GRAPH_BASE_URL": scene.running.graph_url, "PATH": str(az)}
     shell = Shell("")
-    answer = await asyncio.to_thread(shell.run, "explain", user.upn, "--json", **environ)
+    answer = await typed(shell, "explain", user.upn, "--json", **environ)
     assert answer.err == ""
     proof = json.loads(answer.out)
     assert (proof["source"], proof["account"]["id"]) == (LIVE, user.id)
     states = {"covered": 0, "not-in-reach": 0, "undetermined": 4}
     assert answer.code == states.get(proof["editions"][0]["verdict"]["state"], 3)
-    missing = await asyncio.to_thread(shell.run, "explain", "nobody@contoso.example", **environ)
+    missing = await typed(shell, "explain", "nobody@contoso.example", **environ)
     assert (missing.code, missing.out) == (2, "")
     assert missing.err.startswith("There is no user nobody@contoso.example in the tenant.")
     elsewhere = {**environ, "TENANT_ID": "00000000-0000-0000-0000-0000000000aa"}
-    refused = await asyncio.to_thread(shell.run, "explain", user.upn, **elsewhere)
+    refused = await typed(shell, "explain", user.upn, **elsewhere)
     assert (refused.code, refused.out) == (2, "")
     assert scene.world.organization.id in refused.err
 
@@ -136,16 +141,16 @@ async def test_the_command_says_what_the_ledger_has_and_what_it_has_not(
     await scene.begin(report=True)
     shell = Shell(storage_account)
     shell.environ["TENANT_ID"] = scene.world.organization.id
-    for record in list((await records(scene.watch)).values())[:6]:
-        answer = await asyncio.to_thread(shell.run, "explain", record.upn, "--ledger", "--json")
+    for record in list((await records(scene.watch)).values())[:2]:
+        answer = await typed(shell, "explain", record.upn, "--ledger", "--json")
         proof = json.loads(answer.out)
         assert (proof["source"], proof["account"]["id"]) == (LEDGER, record.id)
         assert proof["editions"][0]["verdict"]["state"] == record.verdict.state
         assert proof["lacks"] == list(LACKS)
-        answer = await asyncio.to_thread(shell.run, "explain", record.id, "--ledger")
+        answer = await typed(shell, "explain", record.id, "--ledger")
         assert "As the watch's ledger has it." in answer.out
         assert "What would change it" not in answer.out
-    answer = await asyncio.to_thread(shell.run, "explain", "nobody@contoso.example", "--ledger")
+    answer = await typed(shell, "explain", "nobody@contoso.example", "--ledger")
     assert (answer.code, answer.out) == (2, "")
     assert "in the watch's ledger" in answer.err
 
@@ -157,13 +162,13 @@ async def test_the_snapshot_that_the_watch_kept_of_a_day_is_judged_again(
     shell = Shell(storage_account)
     shell.environ["TENANT_ID"] = scene.world.organization.id
     [one] = await stored(scene.watch.storage.evidence, scene.world.organization.id)
-    answer = await asyncio.to_thread(shell.run, "replay", "--date", one.day.isoformat(), "--json")
+    answer = await typed(shell, "replay", "--date", one.day.isoformat(), "--json")
     assert (answer.code, answer.err) == (0, "")
     result = json.loads(answer.out)
     assert (result["unchanged"], result["replayed"]["users"]) == (True, one.users)
-    other = await asyncio.to_thread(shell.run, "replay", "--date", "2001-01-01")
+    other = await typed(shell, "replay", "--date", "2001-01-01")
     assert (other.code, other.out) == (2, "")
     assert one.day.isoformat() in other.err
-    wrong = await asyncio.to_thread(shell.run, "replay", "--date", "yesterday")
+    wrong = await typed(shell, "replay", "--date", "yesterday")
     assert (wrong.code, wrong.out) == (2, "")
     assert "'yesterday' is no date." in wrong.err
