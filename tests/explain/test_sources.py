@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,7 +30,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 RULES = load_rules()
 
 
-async def typed(shell: Shell, *arguments: str, **environ: str) -> Answer:
+async def typed(shell: Shell, *arguments: str, **environ: Any) -> Answer:
     """A command in a process of its own, while the simulated tenant goes on answering."""
     return await asyncio.to_thread(lambda: shell.run(*arguments, **environ))
 
