@@ -20,7 +20,7 @@ from shared.explain.recorded import Recorded, proof_of_record
 from shared.explain.wording import HEADING, QUIET, TITLE, WIDTH, shown, worded
 from shared.guids import as_guid
 from shared.ledger.manifest import TENANT, Paths
-from shared.ledger.records import Shard, TenantRecord
+from shared.ledger.records import Shard, TenantRecord, UserRecord
 from shared.ledger.shards import decode, shard_of
 from shared.rules.loader import Rules, load_rules
 from shared.settings import SettingsError
@@ -239,19 +239,20 @@ async def from_ledger(desk: Desk, user: str) -> Proof:
     facts = decode(stored.data, TenantRecord, path).facts if stored else None
     if facts is None:
         raise WrongInput(_fault("no-facts"))
-    return proof_of_record(
-        Recorded(
-            id=record.id,
-            upn=record.upn,
-            name=record.name,
-            synced=record.synced,
-            skus=record.skus,
-            verdict=record.verdict,
-            others=record.others,
-            observed_at=record.observed_at,
-        ),
-        facts,
-        desk.rules,
+    return proof_of_record(as_recorded(record), facts, desk.rules)
+
+
+def as_recorded(record: UserRecord) -> Recorded:
+    """What of a record a proof is made of."""
+    return Recorded(
+        id=record.id,
+        upn=record.upn,
+        name=record.name,
+        synced=record.synced,
+        skus=record.skus,
+        verdict=record.verdict,
+        others=record.others,
+        observed_at=record.observed_at,
     )
 
 

@@ -13,7 +13,7 @@ from admin.words import said, texts
 from shared.archive.snapshots import NoSnapshot, find, open_stored
 from shared.rules.loader import load_rules
 from shared.snapshot.file import SnapshotUnreadable
-from shared.snapshot.replaying import Differs, NoEdition, Replayed, Replaying
+from shared.snapshot.replaying import Differs, NoEdition, Replayed, Replaying, Told
 from shared.texts.cells import table
 from shared.texts.plain import one_line
 
@@ -85,7 +85,8 @@ async def of_day(desk: Desk, day: str, edition: str = "") -> Replayed:
         code = "no-day" if days else "no-days"
         raise WrongInput(_fault(code, date=day, days=days)) from None
     except SnapshotUnreadable as problem:
-        raise WrongInput(_fault("damaged", date=day, problem=problem.reason)) from None
+        of: dict[str, str | int] = {"line": problem.line, **problem.values}
+        raise WrongInput(said("snapshots", problem.code, file=day, **of)) from None
     except NoEdition as problem:
         raise _unknown(problem) from None
     return replaying.result()
@@ -106,7 +107,7 @@ def _unknown(problem: NoEdition) -> WrongInput:
 def tell(result: Replayed, form: str, first: int) -> int:
     """Print what came of it, naming so many users; the exit status: 0 the same, 3 not."""
     if form == JSON:
-        told = {"schema": SCHEMA, "unchanged": result.unchanged, **msgspec.to_builtins(result)}
+        told = Told(schema=SCHEMA, unchanged=result.unchanged, replayed=result)
         print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
     elif form == CSV:
         print(as_csv(result), end="")

@@ -47,6 +47,14 @@ class Replayed(Facts, frozen=True):
         return self.same and not self.differing
 
 
+class Told(Facts, frozen=True):
+    """It as JSON. `unchanged`: nobody is judged otherwise than then."""
+
+    schema: int
+    unchanged: bool
+    replayed: Replayed
+
+
 class NoEdition(Exception):
     """The snapshot was judged by an edition that the rules don't have; `edition` names it."""
 

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from shared.model import (
     AssignedLicense,
     CommerceSubscription,
@@ -108,9 +110,14 @@ def _reading(name: str) -> Reading:
     )
 
 
-def folder(place: Path, key: str = "") -> Path:
-    """The folder of an audit that was taken then; with a key, pseudonymised."""
-    written_head, lines = head(), readings()
+def folder(place: Path, key: str = "", *, policy_edition: str = "", twice: str = "") -> Path:
+    """The folder of an audit that was taken then; with a key, pseudonymised. `twice`: one has a namesake."""
+    policy = Policy(writeback="on", edition=policy_edition) if policy_edition else None
+    written_head, lines = head(policy), readings()
+    if twice:
+        [one] = [one for one in lines if one.user.id == user_id(twice)]
+        user = msgspec.structs.replace(one.user, id=user_id(twice)[:-4] + "0099")
+        lines.append(msgspec.structs.replace(one, user=user))
     if key:
         hidden = Pseudonyms(key)
         written_head, lines = hidden.head(written_head), [hidden.reading(one) for one in lines]
