@@ -117,9 +117,7 @@ def _tidy(node: Element, classes: Mapping[str, str]) -> None:
     for child in list(node):
         kind = child.get("class", "").split()
         # A comment's tag is a function.
-        if not isinstance(child.tag, str) or child.tag.rpartition("}")[2] in _LEFT_OUT:
-            node.remove(child)
-        elif any(one in kind for one in _LEFT_OUT_GROUPS):
+        if not isinstance(child.tag, str) or child.tag.rpartition("}")[2] in _LEFT_OUT or any(one in kind for one in _LEFT_OUT_GROUPS):
             node.remove(child)
         else:
             child.attrib.pop("style", None)

@@ -1,4 +1,4 @@
-"""Every line of `python -m admin exception` and `release` that the docs and the help show is run, in order."""
+"""Every line of `admin exception` and `admin release` that docs and help show is run, in order."""
 
 import json
 import re
