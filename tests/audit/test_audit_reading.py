@@ -1,4 +1,4 @@
-"""The reading itself where Graph is at its worst: forgotten pages, rows nobody can read, users shown twice."""
+"""The reading itself where Graph is at its worst: forgotten pages, unreadable rows, users shown twice."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
