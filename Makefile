@@ -3,8 +3,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema soak bench \
-	browser
+.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema \
+	snapshot-schema report-schema soak bench browser
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 
@@ -68,3 +68,9 @@ rules-page: setup
 
 journal-schema: setup
 	$(BIN)/python -m tools.write_journal_schema
+
+report-schema: setup
+	$(BIN)/python -m tools.write_report_schema
+
+snapshot-schema: setup
+	$(BIN)/python -m tools.write_snapshot_schema

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from admin import exceptions, release
+from admin import exceptions, release, snapshots, whatif
 from admin.connection import WRONG, Desk, run
+from admin.saved import offline
 from admin.words import guide, say
+from shared.whatif.changes import Asked
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -18,6 +20,8 @@ exception = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(
     exception, name="exception", help=say("help", "exception"), short_help=say("short", "exception")
 )
+snapshot = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(snapshot, name="snapshot", help=say("help", "snapshot"), short_help=say("short", "snapshot"))
 
 Settings = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help=say("options", "settings"))]
 
@@ -91,6 +95,41 @@ def _release(
     raise typer.Exit(run(lambda desk: release.release(desk, who, _now(), discard=discard), settings))
 
 
+@app.command("what-if", help=guide("what-if"), short_help=say("short", "what-if"))
+def _what_if(
+    snapshot: Annotated[Path, typer.Argument(metavar="SNAPSHOT", help=say("options", "snapshot"))],
+    writeback: Annotated[
+        str, typer.Option(metavar="on|off|unknown", help=say("options", "what_if_writeback"))
+    ] = "",
+    scope: Annotated[str, typer.Option(metavar="all|groups:ID,…", help=say("options", "what_if_scope"))] = "",
+    edition: Annotated[str, typer.Option(metavar="DATE", help=say("options", "what_if_edition"))] = "",
+    drop: Annotated[
+        list[str] | None, typer.Option("--drop-sku", metavar="SKU", help=say("options", "what_if_drop"))
+    ] = None,
+    add: Annotated[
+        list[str] | None, typer.Option("--add-seats", metavar="SKU=N", help=say("options", "what_if_add"))
+    ] = None,
+    move: Annotated[
+        list[str] | None, typer.Option("--move-group", metavar="A:B", help=say("options", "what_if_move"))
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help=say("options", "what_if_csv"))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=say("options", "what_if_json"))] = False,
+) -> None:
+    asked = Asked(
+        writeback=writeback,
+        scope=scope,
+        edition=edition,
+        drop=tuple(drop or ()),
+        add=tuple(add or ()),
+        move=tuple(move or ()),
+    )
+    if as_json and as_csv:
+        typer.echo(say("faults", "two-forms"), err=True)
+        raise typer.Exit(WRONG)
+    form = whatif.JSON if as_json else whatif.CSV if as_csv else whatif.TABLE
+    raise typer.Exit(offline(lambda: whatif.show(snapshot, asked, form)))
+
+
 def _signed_in_as() -> str:
     """Whoever is at this shell; empty where the machine does not know."""
     try:
@@ -137,3 +176,23 @@ def _audit(
         settings=settings,
     )
     raise typer.Exit(audit(typed))
+
+
+@snapshot.command("list", help=guide("snapshot-list"), short_help=say("short", "snapshot-list"))
+def _snapshot_list(
+    as_json: Annotated[bool, typer.Option("--json", help=say("options", "snapshot-json"))] = False,
+    settings: Settings = None,
+) -> None:
+    raise typer.Exit(run(lambda desk: snapshots.show(desk, as_json=as_json), settings))
+
+
+@snapshot.command("get", help=guide("snapshot-get"), short_help=say("short", "snapshot-get"))
+def _snapshot_get(
+    date: Annotated[str, typer.Argument(metavar="DATE", help=say("options", "snapshot-date"))],
+    out: Annotated[Path, typer.Option(metavar="FILE", help=say("options", "snapshot-out"))],
+    pseudonymise: Annotated[
+        Path | None, typer.Option(metavar="KEYFILE", help=say("options", "snapshot-pseudonymise"))
+    ] = None,
+    settings: Settings = None,
+) -> None:
+    raise typer.Exit(run(lambda desk: snapshots.get(desk, date, out, pseudonymise), settings))

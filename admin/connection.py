@@ -1,6 +1,7 @@
 """Running a command against the watch's storage account, and saying in one sentence what went wrong.
 
-Exit codes: 0 done, 1 storage could not be read or written, 2 what was asked for is wrong.
+Exit codes: 0 done, 1 storage or a file could not be read or written, 2 what was asked for is wrong, 130
+interrupted.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.exceptions import AzureError
 
-STORAGE_TROUBLE, WRONG = 1, 2
+STORAGE_TROUBLE, WRONG, INTERRUPTED = 1, 2, 130
 
 PATIENCE = 3.0
 """Seconds after which a command that still waits says so."""
@@ -71,9 +72,14 @@ def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
         return _told(WRONG, *problem.lines)
     except (AgreedUnreadable, LedgerUnreadable, TableUnreadable) as problem:
         return _told(STORAGE_TROUBLE, say("trouble", "unreadable", problem=str(problem)))
+    except KeyboardInterrupt:
+        return _told(INTERRUPTED, say("trouble", "interrupted"))
     except AgreedContended:
         return _told(STORAGE_TROUBLE, say("trouble", "contended"))
     except Exception as problem:
+        if isinstance(problem, OSError) and problem.filename:
+            reason = problem.strerror or type(problem).__name__
+            return _told(STORAGE_TROUBLE, say("trouble", "file", file=str(problem.filename), problem=reason))
         if (sentence := _of_azure(problem)) is None:
             raise
         return _told(STORAGE_TROUBLE, sentence)

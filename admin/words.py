@@ -34,10 +34,15 @@ def texts() -> Catalogue:
     return catalogue(language())
 
 
-def say(*path: str, **values: str | int) -> str:
-    """A text of section `cli`; values are shown as they read, whoever wrote them."""
+def said(section: str, *path: str, **values: str | int) -> str:
+    """A text of a command's own section; values are shown as they read, whoever wrote them."""
     shown = {name: one_line(one) if isinstance(one, str) else one for name, one in values.items()}
-    return texts().text("cli", *path, **shown)
+    return texts().text(section, *path, **shown)
+
+
+def say(*path: str, **values: str | int) -> str:
+    """A text of section `cli`, in the same way."""
+    return said("cli", *path, **values)
 
 
 def fault(one: Fault, *, in_list: bool = False) -> str:

@@ -117,7 +117,9 @@ async def _up(users: int, seed: int, base_port: int) -> None:
     taken = offered(os.environ)
     stage = Stage(world, ports=ports, settings={**STORY, **LIVELY}, offered=taken, log_path=log, on_card=show)
     async with stage:
-        print(f"app      {stage.host.url}/api/health (header X-Watch-Key: {stage.environment['LOCAL_KEY']})")
+        key = stage.environment["LOCAL_KEY"]
+        print(f"app      {stage.host.url}/api/health (header X-Watch-Key: {key})")
+        print(f"report   {stage.host.url}/api/report (in a browser: any name, the password is {key})")
         print(f"graph    {stage.graph.graph_url}")
         print(
             f"control  {stage.graph.url}/control (GET lists what can be changed; POST to /control/do does it)"

@@ -1,4 +1,4 @@
-"""A report on a tenant that does not exist, of any size: for the README's pictures and the tests of the page."""
+"""A report on a tenant that does not exist, of any size: for pictures and tests of the page."""
 
 import random
 import uuid

@@ -34,6 +34,7 @@ ORDER = (
     "shared.notify",
     # Where the tenant stands, for people and programs.
     "shared.report",
+    "shared.whatif",
     # What every job of the watch works with.
     "shared.watch.access",
     "shared.watch.heap",

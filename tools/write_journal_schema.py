@@ -4,11 +4,9 @@ Types come from the structs, kinds, states, steps and editions from the rules, w
 `journal_schema.toml`. A field of which that file says nothing stops the writing.
 """
 
-import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -18,6 +16,7 @@ from shared.ledger.journal import SCHEMA, JournalLine, LineRule, LineSubject
 from shared.model import Because, Severity, Step, SubjectType
 from shared.rules.kinds import KindRow
 from shared.rules.loader import Rules, load_rules
+from tools.schemas import Schema, Words, described, laid_out, same_names
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "journal.schema.json"
@@ -37,55 +36,28 @@ RESOLVED_BY = (
 )
 """Causes of a resolution, beside `left-reach: <reason>`; `fixed` is that of the tenant's and groups'."""
 
-WIDTH = 110
-
 _DESCRIPTION = (
     "One line of the journal of SSPR License Watch, exactly as this release writes it: one transition of "
     "one finding. Consumers must be more patient than this schema: ignore fields, and pass over values, that "
     "they do not know; take a field that an older line lacks as its default. See docs/journal.md."
 )
 
-Schema = dict[str, Any]
-Words = Mapping[str, Mapping[str, Schema]]
-
-
-class Undescribed(Exception):
-    """journal_schema.toml and the code don't name the same fields."""
-
-    def __init__(self, table: str, names: Iterable[str]) -> None:
-        super().__init__(
-            f"{WORDS.name}, [{table}]: only here, or only in the code: {', '.join(sorted(names))}"
-        )
-
 
 def page() -> str:
     """The file's text."""
-    return _laid_out(schema(load_rules(), tomllib.loads(WORDS.read_text()))) + "\n"
-
-
-def _laid_out(value: Any, margin: str = "") -> str:
-    """JSON with whatever fits on a line in one line."""
-    flat = json.dumps(value, ensure_ascii=False)
-    if len(margin) + len(flat) <= WIDTH or not isinstance(value, dict | list):
-        return flat
-    inner = margin + "  "
-    if isinstance(value, list):
-        rows = [_laid_out(one, inner) for one in value]
-        return f"[\n{inner}" + f",\n{inner}".join(rows) + f"\n{margin}]"
-    rows = [f"{json.dumps(name)}: {_laid_out(one, inner)}" for name, one in value.items()]
-    return f"{{\n{inner}" + f",\n{inner}".join(rows) + f"\n{margin}}}"
+    return laid_out(schema(load_rules(), tomllib.loads(WORDS.read_text()))) + "\n"
 
 
 def schema(rules: Rules, words: Words) -> Schema:
     """The schema of one line. Raises `Undescribed`."""
     structs = (LineSubject, LineRule, Step, Because)
     _, parts = msgspec.json.schema_components((JournalLine,))
-    line = _described(JournalLine, parts["JournalLine"], words)
+    line = described(JournalLine, parts["JournalLine"], words)
     fields = line["properties"]
     for name, enum in (("transition", "Moment"), ("severity", "Severity")):
         del fields[name]["$ref"]
         fields[name] |= {"enum": parts[enum]["enum"]}
-    parts = {one.__name__: _described(one, parts[one.__name__], words) for one in structs}
+    parts = {one.__name__: described(one, parts[one.__name__], words) for one in structs}
     fields["schema"] |= {"const": SCHEMA}
     fields["kind"] |= {"enum": list(rules.kinds)}
     fields["state"] |= {"enum": _once(state for row in rules.kinds.values() for state in row.states)}
@@ -100,24 +72,6 @@ def schema(rules: Rules, words: Words) -> Schema:
     line["allOf"] = [*_transitions(), *_kinds(rules.kinds, words["facts"])]
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Journal line"}
     return {**head, **line, "description": _DESCRIPTION, "$defs": parts}
-
-
-def _described(struct: type[msgspec.Struct], part: Schema, words: Words) -> Schema:
-    """The struct's own schema with words to each field; what is always written is required."""
-    table = dict(words[struct.__name__])
-    own = table.pop("", {})
-    _same_names(struct.__name__, part["properties"], table)
-    always = part.get("required", []) if struct.__struct_config__.omit_defaults else list(part["properties"])
-    properties = {name: {**one, **table[name]} for name, one in part["properties"].items()}
-    title = {"title": part["title"]} if own else {}
-    return {
-        **title,
-        **own,
-        "type": "object",
-        "properties": properties,
-        "required": always,
-        "additionalProperties": False,
-    }
 
 
 def _closed(table: Mapping[str, Schema]) -> Schema:
@@ -144,7 +98,7 @@ def _transitions() -> list[Schema]:
 def _kinds(kinds: Mapping[str, KindRow], words: Mapping[str, Schema]) -> list[Schema]:
     """What depends on the kind: whom it is about, its states with their severity, its facts."""
     used = {name for row in kinds.values() for name in row.facts}
-    _same_names("facts", used, {name.rpartition(".")[2] for name in words})
+    same_names("facts", used, {name.rpartition(".")[2] for name in words})
     found = []
     for kind, row in kinds.items():
         facts = {name: words.get(f"{kind}.{name}", words[name]) for name in row.facts}
@@ -173,7 +127,7 @@ def _states(row: KindRow) -> list[Schema]:
 def _steps(part: Schema, rules: Rules, words: Mapping[str, Schema]) -> Schema:
     """Each step carries exactly the values of its row."""
     items = {item.step: item.values for row in rules.kinds.values() for item in row.remedy}
-    _same_names("values", {name for values in items.values() for name in values}, words)
+    same_names("values", {name for values in items.values() for name in values}, words)
     properties = part["properties"]
     properties["step"] |= {"enum": list(items)}
     properties["values"] |= _closed(words)
@@ -186,11 +140,6 @@ def _exactly(values: tuple[str, ...]) -> Schema:
         return {"properties": {"values": False}}
     names = {"required": list(values), "propertyNames": {"enum": list(values)}}
     return {"required": ["values"], "properties": {"values": names}}
-
-
-def _same_names(table: str, in_code: Iterable[str], described: Iterable[str]) -> None:
-    if differing := set(in_code) ^ set(described):
-        raise Undescribed(table, differing)
 
 
 def _once(values: Iterable[str]) -> list[str]:

@@ -14,12 +14,18 @@ UNFINISHED_KEPT = timedelta(days=7)
 
 
 async def old_snapshots(
-    container: Container, tenant_id: str, now: datetime, keep: timedelta, under_way: str = ""
+    container: Container,
+    tenant_id: str,
+    now: datetime,
+    keep: timedelta,
+    *,
+    under_way: str = "",
+    spare_newest: bool = True,
 ) -> list[str]:
     """The blobs of snapshots that go, in an order in which they may: an index before its parts.
 
-    Those taken more than `keep` ago go, but never the newest complete one; those without index after a week,
-    but for that of the reading `under_way`. What lies there under another name stays.
+    Those taken more than `keep` ago go, with `spare_newest` never the newest complete one; those without
+    index after a week, but for that of the reading `under_way`. What lies there under another name stays.
     """
     start = root(tenant_id)
     found: dict[tuple[date, str], list[Listed]] = {}
@@ -30,7 +36,7 @@ async def old_snapshots(
         if began is not None and name:
             found.setdefault((began, reading), []).append(listed)
     whole = {key: taken for key, blobs in found.items() if (taken := _taken_at(blobs)) is not None}
-    newest = max(whole, key=lambda key: (whole[key], key), default=None)
+    newest = max(whole, key=lambda key: (whole[key], key), default=None) if spare_newest else None
     names: list[str] = []
     for key, blobs in sorted(found.items()):
         day_taken, reading = key

@@ -191,51 +191,63 @@ async def index_of(container: Container, tenant_id: str, one: Stored) -> Index:
     """The index of a snapshot that was listed. Raises `SnapshotUnreadable` if it is none, or is gone."""
     found = await container.read(f"{folder(tenant_id, one.taken_at, one.reading)}{INDEX}")
     if found is None:
-        raise SnapshotUnreadable(0, "it was deleted meanwhile")
+        raise SnapshotUnreadable(0, "deleted", "it was deleted meanwhile")
     try:
         index = msgspec.json.decode(found.data, type=Index)
     except msgspec.MsgspecError:
-        raise SnapshotUnreadable(0, "its index is not one") from None
+        raise SnapshotUnreadable(0, "no-index", "its index is not one") from None
     if index.schema != SCHEMA:
-        raise SnapshotUnreadable(0, f"schema {index.schema} is not known, only {SCHEMA}: use a newer version")
+        raise SnapshotUnreadable(
+            0,
+            "newer-schema",
+            f"schema {index.schema} is not known, only {SCHEMA}: use a newer version",
+            schema=index.schema,
+            known=SCHEMA,
+        )
     return index
 
 
-async def pieces(container: Container, tenant_id: str, one: Stored) -> AsyncIterator[bytes]:
-    """The parts that hold users, packed as they are, in order: joined end to end they are one file.
+class Kept(Facts, frozen=True):
+    """A part as it was read: `data` is packed. Parts joined end to end are one file."""
+
+    part: Part
+    data: bytes
+
+    def lines(self) -> Iterator[Line]:
+        """Its lines. Raises `SnapshotUnreadable`, at the end also if it is not the part that was written."""
+        ends: list[End] = []
+        for line in read(BytesIO(self.data)):
+            if isinstance(line, End):
+                ends.append(line)
+            yield line
+        if summed(end.verdicts for end in ends) != self.part.verdicts:
+            raise SnapshotUnreadable(
+                0,
+                "other-part",
+                f"its part {self.part.name} is not the one that was written",
+                part=self.part.name,
+            )
+
+
+async def parts_of(container: Container, tenant_id: str, one: Stored) -> AsyncIterator[Kept]:
+    """The parts of a snapshot that hold users, in order.
 
     One at a time: some 3 MB, whatever the size of the tenant. Raises `SnapshotUnreadable` where one is gone.
     """
-    async for _, data in _pieces(container, tenant_id, one):
-        yield data
-
-
-async def _pieces(container: Container, tenant_id: str, one: Stored) -> AsyncIterator[tuple[Part, bytes]]:
     place = folder(tenant_id, one.taken_at, one.reading)
     for part in (await index_of(container, tenant_id, one)).parts:
         if not part.users:
             continue
         found = await container.read(f"{place}{part.name}")
         if found is None:
-            raise SnapshotUnreadable(0, f"its part {part.name} is gone")
-        yield part, found.data
+            raise SnapshotUnreadable(0, "part-gone", f"its part {part.name} is gone", part=part.name)
+        yield Kept(part=part, data=found.data)
 
 
 async def open_stored(container: Container, tenant_id: str, one: Stored) -> AsyncIterator[Iterator[Line]]:
     """The lines of a snapshot, part by part: each is whole sections, as `snapshot.judging` takes them.
 
-    Raises `SnapshotUnreadable`, also while a part's lines are taken, and at its end if it is not the part
-    that the index tells of.
+    Raises `SnapshotUnreadable`, also while a part's lines are taken.
     """
-    async for part, data in _pieces(container, tenant_id, one):
-        yield _checked(part, data)
-
-
-def _checked(part: Part, data: bytes) -> Iterator[Line]:
-    ends: list[End] = []
-    for line in read(BytesIO(data)):
-        if isinstance(line, End):
-            ends.append(line)
-        yield line
-    if summed(end.verdicts for end in ends) != part.verdicts:
-        raise SnapshotUnreadable(0, f"its part {part.name} is not the one that was written")
+    async for kept in parts_of(container, tenant_id, one):
+        yield kept.lines()

@@ -21,7 +21,7 @@ def of_skus(licences: Licences, totals: Totals, at: datetime) -> Iterator[Findin
             yield from _lapsing(licences, sku, at)
             yield from _over_assigned(licences, sku, totals)
             yield from _low(licences, sku, totals)
-    for short in needs(licences, totals):
+    for short in shortages(licences, totals):
         yield from _short_of(licences, totals, short)
 
 
@@ -129,11 +129,11 @@ def _low(licences: Licences, sku: Sku, totals: Totals) -> Iterator[Finding]:
     )
 
 
-class Short(msgspec.Struct, frozen=True):
-    """The users who need a tier, and the seats there are for it.
+class Shortage(msgspec.Struct, frozen=True):
+    """How many users need a licence of a level, and the seats that there are for them.
 
-    `free`: can be assigned now; `held`: by accounts that are disabled or out of reach; `buy`: what both do
-    not make up for. `skus` do for this tier, smallest first; of `left`, seats are left for it.
+    `skus` do for this level, smallest first; of `left`, seats are left for it. `held`: seats of accounts that
+    are disabled or out of reach.
     """
 
     tier: Tier
@@ -145,38 +145,35 @@ class Short(msgspec.Struct, frozen=True):
 
     @property
     def buy(self) -> int:
-        """How many seats are to be bought."""
+        """The fewest seats to buy: what is free or can be taken back goes first, of whichever product."""
         return max(0, self.needs - self.free - self.held)
 
 
-def needs(licences: Licences, totals: Totals) -> tuple[Short, Short]:
-    """P1 and cloud level. Who needs P1 is served first; what is left of it serves those whom a cloud level
-    would do."""
+def shortages(licences: Licences, totals: Totals) -> tuple[Shortage, Shortage]:
+    """Of P1 and of a cloud level. Who needs P1 is served first; what is left serves the others."""
     p1 = licences.offers(Tier.P1)
     cloud = tuple(sku for sku in licences.offers(Tier.CLOUD) if licences.tier(sku.sku_id) is Tier.CLOUD)
     free, held = _free(p1), _held(p1, totals)
     left = max(0, free - totals.need_p1)
     left_held = held - min(held, max(0, totals.need_p1 - free))
     return (
-        Short(tier=Tier.P1, needs=totals.need_p1, free=free, held=held, skus=p1, left=p1),
-        Short(
-            tier=Tier.CLOUD,
-            needs=totals.need_cloud,
-            free=_free(cloud) + left,
-            held=_held(cloud, totals) + left_held,
-            skus=(*cloud, *p1),
-            left=(*cloud, *p1) if left or left_held else cloud,
+        Shortage(Tier.P1, totals.need_p1, free, held, p1, p1),
+        Shortage(
+            Tier.CLOUD,
+            totals.need_cloud,
+            _free(cloud) + left,
+            _held(cloud, totals) + left_held,
+            (*cloud, *p1),
+            (*cloud, *p1) if left or left_held else cloud,
         ),
     )
 
 
-def _short_of(licences: Licences, totals: Totals, short: Short) -> Iterator[Finding]:
-    """To buy are the fewest seats: those that are free or can be taken back go first, whichever product they
-    are of; what is bought is the smallest product that the tenant has already.
-    """
+def _short_of(licences: Licences, totals: Totals, short: Shortage) -> Iterator[Finding]:
+    """What is bought is the smallest product that the tenant has already."""
     if short.needs <= short.free:
         return
-    skus, buy, name = short.skus, short.buy, TIER_NAMES[short.tier]
+    name, buy, skus = TIER_NAMES[short.tier], short.buy, short.skus
     reclaim = [item for sku in short.left for item in _reclaimable(sku, totals)]
     yield make(
         licences.rules,

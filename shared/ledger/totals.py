@@ -13,7 +13,7 @@ from shared.model import Because, State, Totals
 _SAMPLE = 20
 """Ids named of a number that may be large: the first in order, so that any grouping gives the same."""
 
-_KEEP_THEIR_SEATS = ("not-yet-reported", "emergency")
+KEEP_THEIR_SEATS = ("not-yet-reported", "emergency")
 """Reasons to be out of reach that say nothing of a need: of newcomers, and of emergency accounts."""
 
 
@@ -81,14 +81,14 @@ def totals_of(records: Iterable[Counted]) -> Totals:
         if verdict.because:
             hanging.update({_key(one.kind, one.about) for one in verdict.because if not one.subject})
         if verdict.state is State.NOT_IN_REACH:
-            if verdict.reach not in _KEEP_THEIR_SEATS:
+            if verdict.reach not in KEEP_THEIR_SEATS:
                 for sku_id in record.skus:
                     holders.setdefault(sku_id, []).append(record.id)
             continue
         in_reach += 1
         synced_in_reach += record.synced
         no_location += not record.location
-        need = _need(record)
+        need = need_of(verdict)
         need_p1 += need == "p1"
         need_cloud += need == "cloud"
     return Totals(
@@ -111,13 +111,16 @@ def _key(kind: str, about: str) -> str:
     return f"{kind}|{about}" if about else kind
 
 
-def _need(record: Counted) -> str:
-    """What would cover the user: a cloud level is not enough where the password is written back."""
-    state = record.verdict.state
+def need_of(verdict: CountedVerdict) -> str:
+    """What would cover the user, `p1` or `cloud`, empty where nothing is lacking.
+
+    A cloud level is not enough where the password is written back.
+    """
+    state = verdict.state
     if state is State.WRITEBACK_UNCOVERED:
         return "p1"
     if state is State.UNCOVERED:
-        return "cloud" if record.verdict.writeback.answer == "not-asked" else "p1"
+        return "cloud" if verdict.writeback.answer == "not-asked" else "p1"
     return ""
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from shared.findings.licences import Licences, licences_of
 from shared.findings.making import TIER_NAMES
-from shared.findings.seats import needs
+from shared.findings.seats import shortages
 from shared.ledger.manifest import TENANT
 from shared.ledger.records import TenantRecord
 from shared.model import State, SubjectType, TenantFacts, Tier, Totals
@@ -292,7 +292,7 @@ def _needs(licences: Licences, totals: Totals) -> tuple[Need, ...]:
             reclaimable=one.held,
             buy=one.buy,
         )
-        for one in needs(licences, totals)
+        for one in shortages(licences, totals)
     )
 
 

@@ -24,7 +24,7 @@ MOST_POINTS = 120
 _SVG = "http://www.w3.org/2000/svg"
 _PLAIN = Style(background="transparent", plot_background="transparent", font_family="inherit")
 _LEFT_OUT = ("defs", "desc", "title", "script", "style")
-_LEFT_OUT_GROUPS = ("overlay", "titles", "background")
+_LEFT_OUT_GROUPS = frozenset(("overlay", "titles", "background"))
 
 register_namespace("", _SVG)
 
@@ -117,7 +117,8 @@ def _tidy(node: Element, classes: Mapping[str, str]) -> None:
     for child in list(node):
         kind = child.get("class", "").split()
         # A comment's tag is a function.
-        if not isinstance(child.tag, str) or child.tag.rpartition("}")[2] in _LEFT_OUT or any(one in kind for one in _LEFT_OUT_GROUPS):
+        plain = isinstance(child.tag, str) and child.tag.rpartition("}")[2] not in _LEFT_OUT
+        if not plain or not _LEFT_OUT_GROUPS.isdisjoint(kind):
             node.remove(child)
         else:
             child.attrib.pop("style", None)

@@ -255,7 +255,7 @@
   }
 
   function episode(one) {
-    const values = { what: one.text, from: day(one.from), to: one.to ? day(one.to) : "" };
+    const values = { what: one.text, begin: day(one.from), end: one.to ? day(one.to) : "" };
     const more = [one.cause_text, one.ended_text, one.first_reading ? say("first_reading") : ""].filter(Boolean);
     const item = make("li", {}, say(one.to ? "from_to" : "from_on", values));
     if (more.length) item.append(make("br"), make("span", { class: "faint" }, more.join(" · ")));

@@ -30,7 +30,7 @@ LARGEST = 1_000_000
 """Bytes of a served page."""
 
 MOST_IN_FILE = 50_000
-"""Rows that a page carries that can't ask for more: beyond, browsers become slow, and the CSV has them all."""
+"""Rows of a page that can't ask for more: beyond, browsers become slow, and the CSV has them all."""
 
 SHOWN = 50
 """Rows that are there before any script has run, and rows to a page of the table."""

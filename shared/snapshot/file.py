@@ -18,10 +18,13 @@ _decoder = msgspec.json.Decoder(Line)
 
 
 class SnapshotUnreadable(Exception):
-    """A file is no whole snapshot. `line` counts from 1; `reason` never quotes a value."""
+    """A file is no whole snapshot. `line` counts from 1; `reason` never quotes a value.
 
-    def __init__(self, line: int, reason: str) -> None:
-        self.line, self.reason = line, reason
+    `code` and `values`: the same for people, a text of section `snapshots`.
+    """
+
+    def __init__(self, line: int, code: str, reason: str, **values: str | int) -> None:
+        self.line, self.code, self.reason, self.values = line, code, reason, values
         super().__init__(f"line {line}: {reason}")
 
 
@@ -68,11 +71,16 @@ def read(source: IO[bytes]) -> Iterator[Line]:
                 match line:
                     case Head():
                         if open_head:
-                            raise SnapshotUnreadable(number, "a section begins before the last has ended")
+                            raise SnapshotUnreadable(
+                                number, "cut-short", "a section begins before the last has ended"
+                            )
                         if line.schema != SCHEMA:
                             raise SnapshotUnreadable(
                                 number,
+                                "newer-schema",
                                 f"schema {line.schema} is not known, only {SCHEMA}: use a newer version",
+                                schema=line.schema,
+                                known=SCHEMA,
                             )
                         open_head, users = True, 0
                     case Reading():
@@ -80,11 +88,15 @@ def read(source: IO[bytes]) -> Iterator[Line]:
                     case End():
                         if line.users != users:
                             raise SnapshotUnreadable(
-                                number, f"{line.users} users are promised, {users} are there"
+                                number,
+                                "users-missing",
+                                f"{line.users} users are promised, {users} are there",
+                                promised=line.users,
+                                found=users,
                             )
                         ends += 1
                 if not open_head:
-                    raise SnapshotUnreadable(number, "there is no head before it")
+                    raise SnapshotUnreadable(number, "not-a-line", "there is no head before it")
                 if isinstance(line, End):
                     open_head = False
                 yield line
@@ -92,11 +104,11 @@ def read(source: IO[bytes]) -> Iterator[Line]:
         # gzip's own errors are `OSError`s without a number; those of the disk have one.
         if isinstance(fault, OSError) and fault.errno is not None:
             raise
-        raise SnapshotUnreadable(number + 1, "it is cut short, or not gzip") from None
+        raise SnapshotUnreadable(number + 1, "not-packed", "it is cut short, or not gzip") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-        raise SnapshotUnreadable(number, f"not a line of a snapshot: {_place(fault)}") from None
+        raise SnapshotUnreadable(number, "not-a-line", f"not a line of a snapshot: {_place(fault)}") from None
     if open_head or not ends:
-        raise SnapshotUnreadable(number + 1, "it is cut short: the end is missing")
+        raise SnapshotUnreadable(number + 1, "cut-short", "it is cut short: the end is missing")
 
 
 def _place(fault: Exception) -> str:

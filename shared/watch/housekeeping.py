@@ -14,6 +14,7 @@ from shared.archive import retention
 from shared.graph.parallel import few_at_a_time
 from shared.ledger.records import TenantRecord
 from shared.report import trend
+from shared.settings_keeping import OFF
 from shared.watch.parts import Watch
 
 log = logging.getLogger("watch.housekeeping")
@@ -87,7 +88,15 @@ async def _tidy(watch: Watch, now: datetime) -> bool:
     container, tenant_id, keeping = watch.storage.evidence, watch.settings.tenant_id, watch.settings.keeping
     sweep = (await watch.ledger.read_tenant()).record.sweep
     under_way = sweep.id if sweep and sweep.ended_at is None else ""
-    snapshots = await retention.old_snapshots(container, tenant_id, now, keeping.snapshot_keep, under_way)
+    snapshots = await retention.old_snapshots(
+        container,
+        tenant_id,
+        now,
+        keeping.snapshot_keep,
+        under_way=under_way,
+        # Where none are wanted any more, the last has nothing to be kept for.
+        spare_newest=keeping.snapshots != OFF,
+    )
     told = await retention.old_trail(container, tenant_id, now, keeping.trail_keep, AT_ONCE)
     doomed = [*snapshots, *told]
     # One after the other where order counts: an index goes before its parts, or readers would find half.

@@ -18,11 +18,11 @@ def joined(text: str) -> str:
     return "".join(text.split())
 
 
-@pytest.mark.parametrize("command", [[], ["exception"], *COMMANDS], ids=" ".join)
+@pytest.mark.parametrize("command", [[], ["exception"], ["snapshot"], *COMMANDS], ids=" ".join)
 def test_help_is_in_the_language_that_is_set(command: list[str]) -> None:
     answer = Shell("").run(*command, "--help", WATCH_LANGUAGE="nl")
     assert (answer.code, answer.err) == (0, "")
-    name = command[-1] if command else "app"
+    name = "-".join(command[-1:] if "exception" in command else command) or "app"
     said = joined(answer.out)
     assert joined(DUTCH.text("cli", "help", name)) in said
     if command in COMMANDS:

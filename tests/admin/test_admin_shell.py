@@ -12,6 +12,7 @@ from shared.texts.catalogue import Catalogue
 from tests.admin.shell import Shell, remembered
 
 COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"]]
+COMMANDS += [["snapshot", name] for name in ("list", "get")]
 NOWHERE = (
     "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
     "BlobEndpoint=http://127.0.0.1:9/a;QueueEndpoint=http://127.0.0.1:9/a"
@@ -29,16 +30,20 @@ def test_every_command_has_help_with_an_example_on_one_line(command: list[str]) 
 
 @pytest.mark.parametrize("width", [80, 200])
 @pytest.mark.parametrize(
-    ("group", "names"),
-    [([], ["exception", "release"]), (["exception"], ["add", "list", "end", "import"])],
-    ids=["admin", "exception"],
+    ("group", "names", "prefix"),
+    [
+        ([], ["exception", "release", "what-if", "snapshot"], ""),
+        (["exception"], ["add", "list", "end", "import"], ""),
+        (["snapshot"], ["list", "get"], "snapshot-"),
+    ],
+    ids=["admin", "exception", "snapshot"],
 )
 def test_commands_are_listed_with_a_whole_sentence_on_one_line_of_eighty_columns(
-    texts: Catalogue, group: list[str], names: list[str], width: int
+    texts: Catalogue, group: list[str], names: list[str], prefix: str, width: int
 ) -> None:
     answer = Shell("").run(*group, "--help", WATCH_LANGUAGE=texts.language, COLUMNS=str(width))
     shown = [line.split(maxsplit=1) for line in answer.out.partition("Commands:")[2].splitlines() if line]
-    assert dict(shown) == {name: texts.text("cli", "short", name) for name in names}
+    assert dict(shown) == {name: texts.text("cli", "short", f"{prefix}{name}") for name in names}
     assert max(map(len, answer.out.splitlines())) <= width
 
 

@@ -41,7 +41,7 @@ async def taken(
 
 async def going(where: Container, under_way: str = "") -> set[str]:
     """The folders of which something goes; all of each does, its index first."""
-    names = await retention.old_snapshots(where, TENANT, NOW, KEEP, under_way)
+    names = await retention.old_snapshots(where, TENANT, NOW, KEEP, under_way=under_way)
     folders = {name.rpartition("/")[0] + "/" for name in names}
     for place in folders:
         own = [name for name in names if name.startswith(place)]
@@ -64,6 +64,16 @@ async def test_the_newest_complete_snapshot_never_goes() -> None:
     old = await taken(where, 500, "a")
     await taken(where, 400, "b")
     assert await going(where) == {old}
+
+
+async def test_where_none_are_wanted_any_more_the_newest_goes_too() -> None:
+    where = container()
+    await taken(where, 101, "a")
+    await taken(where, 100, "b")
+    names = await retention.old_snapshots(where, TENANT, NOW, KEEP, spare_newest=False)
+    assert {name.split("/")[3] for name in names} == {"a"}
+    names = await retention.old_snapshots(where, TENANT, NOW + timedelta(days=1), KEEP, spare_newest=False)
+    assert {name.split("/")[3] for name in names} == {"a", "b"}
 
 
 async def test_of_two_on_one_day_the_later_is_the_newest() -> None:
@@ -133,10 +143,10 @@ async def test_a_snapshot_that_lost_a_part_is_said_to_be_unreadable() -> None:
     assert (one.users, one.size) == (10, 8)
     await where.delete(f"{place}{snapshots.part_name(1)}")
     with pytest.raises(SnapshotUnreadable, match=r"its part 0001\.ndjson\.gz is gone"):
-        assert [data async for data in snapshots.pieces(where, TENANT, one)]
+        assert [kept async for kept in snapshots.parts_of(where, TENANT, one)]
     await where.delete(f"{place}{snapshots.INDEX}")
     with pytest.raises(SnapshotUnreadable, match="deleted meanwhile"):
-        assert [data async for data in snapshots.pieces(where, TENANT, one)]
+        assert [kept async for kept in snapshots.parts_of(where, TENANT, one)]
 
 
 async def test_a_part_that_was_written_is_never_written_over() -> None:

@@ -1,4 +1,4 @@
-"""Every line of `admin exception` and `admin release` that docs and help show is run, in order."""
+"""Every `python -m admin` line that the docs and the help show is run, in order, as it stands."""
 
 import json
 import re
@@ -8,29 +8,35 @@ from pathlib import Path
 
 import pytest
 
-from admin.words import say
+from admin.words import say, texts
 from shared.notify.exemptions import LONGEST, LONGEST_OF_A_KIND
 from shared.notify.messages import Mass
 from shared.notify.proposals import NEVER
 from shared.notify.table import Brake
 from tests.admin.shell import PEOPLE, Answer, Shell, begin, remembered
+from tests.admin.test_snapshot_commands import kept
 from tests.docs.test_readme import PAGES
 
 START = "python -m admin "
-COMMANDS = ("exception ", "release")
-"""Those that this file runs; the others' pages are run by tests of their own."""
-
 EXAMPLE_ID = "e-1a2b3c4d"
 OPERATE = next(page for page in PAGES if page.name == "operate.md")
 
 
+SNAPSHOTS = ("snapshot-list", "snapshot-get")
+"""Commands about snapshots, as the help's examples are called."""
+
+
 def shown() -> list[str]:
+    """What the docs show of exceptions and releases."""
+    return [line for line in typed() if line.startswith(("exception", "release"))]
+
+
+def typed() -> list[str]:
     blocks = [
         block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
     ]
     lines = [line for block in blocks for line in block.strip().splitlines()]
-    commands = [line.removeprefix(START) for line in lines if line.startswith(START)]
-    return [line for line in commands if line.startswith(COMMANDS)]
+    return [line.removeprefix(START) for line in lines if line.startswith(START)]
 
 
 @pytest.fixture
@@ -89,7 +95,28 @@ def test_the_list_for_programs_is_as_the_page_shows_it(shell: Shell, tmp_path: P
 @pytest.mark.real
 @pytest.mark.timeout(180)
 def test_the_examples_of_the_help_work_as_well(shell: Shell, tmp_path: Path) -> None:
+    others = {*SNAPSHOTS, "audit", "what-if"}
+    assert texts().codes("cli", "examples") == {"add", "list", "end", "import", "release"} | others
     for command in ("add", "list", "end", "import", "release"):
+        line = say("examples", command).strip().removeprefix("python -m admin ")
+        answer = run(shell, line, tmp_path)
+        assert (answer.code, answer.err) == (0, ""), line
+
+
+@pytest.mark.real
+@pytest.mark.timeout(180)
+def test_what_the_docs_and_the_help_show_of_snapshots_works(shell: Shell, tmp_path: Path) -> None:
+    shell.with_storage(lambda storage: kept(storage, datetime(2026, 11, 23, 3, tzinfo=UTC), "a1" * 16))
+    lines = [line for line in typed() if line.startswith("snapshot")]
+    assert len(lines) == 3
+    (tmp_path / "key.txt").write_text("k" * 40)
+    for line in lines:
+        answer = run(shell, line, tmp_path)
+        assert (answer.code, answer.err) == (0, ""), line
+    for name in ("snapshot.ndjson.gz", "for-the-auditor.ndjson.gz"):
+        assert (tmp_path / name).stat().st_size
+        (tmp_path / name).unlink()
+    for command in SNAPSHOTS:
         line = say("examples", command).strip().removeprefix("python -m admin ")
         answer = run(shell, line, tmp_path)
         assert (answer.code, answer.err) == (0, ""), line

@@ -5,16 +5,20 @@ import io
 import time
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 import pytest_asyncio
+from azure.core.exceptions import ServiceRequestError
 
+from shared.ledger.manifest import Paths, exceptions_path, watched_path
 from shared.settings import load
 from shared.storage import Storage
+from shared.texts.catalogue import catalogue
 from shared.watch import reports
 from shared.watch.parts import Watch
-from tests.report.ledgers import NOW, TENANT_ID, Made, fill, made
+from tests.report.ledgers import GROUP, NOW, TENANT_ID, Made, fill, made
 from tests.test_settings import GOOD
 
 pytestmark = pytest.mark.real
@@ -198,7 +202,7 @@ async def test_a_change_is_seen_and_what_did_not_change_is_not_read_again(
     watch: At, storage: Storage, ledger: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(storage, ledger)
-    first = await watch.gatherer.gather(reports.catalogue(), NOW)
+    first = await watch.gatherer.gather(catalogue(), NOW)
     read: list[str] = []
     really = watch.storage.ledger.read
 
@@ -207,13 +211,13 @@ async def test_a_change_is_seen_and_what_did_not_change_is_not_read_again(
         return await really(name)
 
     monkeypatch.setattr(watch.storage.ledger, "read", counted)
-    await watch.gatherer.gather(reports.catalogue(), NOW)
+    await watch.gatherer.gather(catalogue(), NOW)
     assert [name for name in read if "/users/" in name] == []
     name, shard = next(iter(ledger.shards.items()))
     left = dict(list(shard.users.items())[1:])
     changed = msgspec.structs.replace(ledger, shards={name: msgspec.structs.replace(shard, users=left)})
     await fill(storage, changed)
-    second = await watch.gatherer.gather(reports.catalogue(), NOW)
+    second = await watch.gatherer.gather(catalogue(), NOW)
     assert [name.rpartition("/")[2] for name in read if "/users/" in name] == [name]
     assert second.report.users == first.report.users - 1
 
@@ -223,11 +227,56 @@ async def test_beyond_the_rows_that_are_kept_shards_are_read_again_and_all_are_t
 ) -> None:
     await fill(storage, ledger)
     monkeypatch.setattr("shared.report.gathering.ROWS_KEPT", 60)
-    first = await watch.gatherer.gather(reports.catalogue(), NOW)
+    first = await watch.gatherer.gather(catalogue(), NOW)
     assert first.report.rows > 60
     assert sum(len(part.rows) for part in watch.gatherer._parts.values()) <= 60
-    second = await watch.gatherer.gather(reports.catalogue(), NOW)
+    second = await watch.gatherer.gather(catalogue(), NOW)
     assert {row.id for row in second.rows} == {row.id for row in first.rows}
+
+
+async def test_what_cannot_be_read_is_503_with_one_sentence_that_names_it_and_no_value(
+    watch: At, storage: Storage, ledger: Made
+) -> None:
+    await fill(storage, ledger)
+    shard = Paths(ledger.manifest).book("0001")
+    for path in (shard, exceptions_path(TENANT_ID)):
+        before = await storage.ledger.read(path)
+        assert before
+        await storage.ledger.put(path, b'{"users": {"x": {"id": "Ada Lovelace"}}}')
+        for what in ("report", "report/rows"):
+            answer = await ask(watch, what)
+            said = answer.body.decode()
+            assert answer.status == 503
+            assert path in said
+            assert "Lovelace" not in said
+            assert said.count("\n") == 1
+        await storage.ledger.put(path, before.data)
+    assert (await ask(watch, "report")).status == 200
+
+
+async def test_storage_that_fails_is_503_and_no_address_is_told(
+    watch: At, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(name: str) -> Any:
+        raise ServiceRequestError("https://account.example/?sig=secret")
+
+    monkeypatch.setattr(watch.storage.ledger, "read", broken)
+    for what in ("report/rows", "report.csv"):
+        answer = await ask(watch, what)
+        assert answer.status == 503
+        assert b"ServiceRequestError" in answer.body
+        assert b"secret" not in answer.body
+    assert "secret" not in caplog.text
+
+
+async def test_members_of_an_excepted_group_are_covered(watch: At, storage: Storage, ledger: Made) -> None:
+    inside, outside = [one.id for one in ledger.users if one.open][-2:]
+    agreed = msgspec.structs.replace(ledger.exceptions[0], subject_type="group", subject_id=GROUP)
+    await fill(storage, msgspec.structs.replace(ledger, exceptions=(agreed,)))
+    await storage.evidence.put(watched_path(TENANT_ID, GROUP), UUID(inside).bytes)
+    for user_id, covered in ((inside, True), (outside, False)):
+        said = msgspec.json.decode((await ask(watch, "report/rows", text=user_id)).body)
+        assert bool(said["rows"][0]["excepted"]) is covered
 
 
 async def test_a_hundred_thousand_users_are_answered_in_time(watch: At, storage: Storage) -> None:

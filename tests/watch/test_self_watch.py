@@ -15,7 +15,7 @@ from sandbox.storage_proxy import Match
 from shared.ledger.manifest import exceptions_path
 from shared.ledger.shards import shard_of
 from shared.notify.notifier import Told
-from shared.watch import details, parts, self_watch, upkeep
+from shared.watch import details, housekeeping, parts, self_watch, upkeep
 from shared.watch.hearing import calls, subscriptions
 from shared.watch.licensing import errors
 from shared.watch.licensing.groups import evaluate_groups
@@ -40,6 +40,7 @@ JOBS: dict[str, Job] = {
     "errors": errors.look_if_due,
     "named-groups": named_groups.refresh_if_due,
     "subscriptions": subscriptions.keep,
+    "housekeeping": housekeeping.keep_house,
 }
 
 

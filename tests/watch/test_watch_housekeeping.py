@@ -90,6 +90,10 @@ async def test_snapshots_and_trail_go_when_they_are_old_and_the_newest_snapshot_
     known.clock.pass_by(days=400)
     await housekeeping.keep_house(watch)
     assert await stored(watch) == [left]
+    known.clock.pass_by(days=1)
+    other = await known.restarted(SNAPSHOTS="off")
+    await housekeeping.keep_house(other)
+    assert await stored(other) == []
 
 
 async def test_it_tidies_up_once_a_day_and_goes_on_at_once_while_more_is_left(

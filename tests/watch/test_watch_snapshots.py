@@ -162,9 +162,8 @@ async def test_with_pseudonyms_nobody_can_be_named_and_the_verdicts_are_the_same
     }
     one = await latest(scene.watch)
     assert one.key_check == names.check
-    packed = [
-        part async for part in archive.pieces(scene.storage.evidence, scene.watch.settings.tenant_id, one)
-    ]
+    container, tenant_id = scene.storage.evidence, scene.watch.settings.tenant_id
+    packed = [kept.data async for kept in archive.parts_of(container, tenant_id, one)]
     text = gzip.decompress(b"".join(packed)).decode().lower()
     for person in scene.world.users.values():
         assert person.id not in text
