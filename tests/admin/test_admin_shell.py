@@ -11,7 +11,7 @@ from shared.notify.table import Brake
 from shared.texts.catalogue import Catalogue
 from tests.admin.shell import Shell, remembered
 
-COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"]]
+COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"], ["audit"]]
 COMMANDS += [["snapshot", name] for name in ("list", "get")]
 NOWHERE = (
     "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
@@ -32,7 +32,7 @@ def test_every_command_has_help_with_an_example_on_one_line(command: list[str]) 
 @pytest.mark.parametrize(
     ("group", "names", "prefix"),
     [
-        ([], ["exception", "release", "what-if", "snapshot"], ""),
+        ([], ["exception", "audit", "release", "what-if", "snapshot"], ""),
         (["exception"], ["add", "list", "end", "import"], ""),
         (["snapshot"], ["list", "get"], "snapshot-"),
     ],
