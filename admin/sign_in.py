@@ -66,7 +66,7 @@ async def sign_in(
     code; empty: that of the cloud that `scope` is of (the Azure CLI knows its own).
     """
     logging.getLogger("azure").setLevel(logging.CRITICAL)
-    named = {"tenant_id": tenant} if tenant else {}
+    named: dict[str, Any] = {"tenant_id": tenant} if tenant else {}
     try:
         credential: AsyncTokenCredential
         if device_code:
@@ -226,5 +226,5 @@ def _sentence(problem: Exception, *, device_code: bool, tenant: str) -> str:
     return _say("refused", code=f"AADSTS{code}" if code else type(problem).__name__, login=login)
 
 
-def _say(code: str, **values: str) -> str:
-    return texts().text("audit", "sign_in", code, **values)
+def _say(which: str, /, **values: str) -> str:
+    return texts().text("audit", "sign_in", which, **values)

@@ -18,9 +18,6 @@ from shared.report.page import as_page
 from shared.report.views import RowView, view
 from shared.rules.loader import Rules
 
-INLINED = 50_000
-"""So many users to act on are on the page, which asks nobody; all of them are in the CSV file."""
-
 
 class Written(msgspec.Struct, frozen=True):
     """The report, and every user to act on, the gravest first."""
@@ -45,7 +42,7 @@ def write(place: Path, audited: Audited, rules: Rules, *, pseudonymised: bool) -
     report = msgspec.structs.replace(builder.report(), pseudonymised=pseudonymised)
     rows.sort(key=_by_gravity)
     views = [view(row, report, words) for row in rows]
-    page = as_page(report, views[:INLINED], len(views), words)
+    page = as_page(report, views, len(views), words)
     (place / PAGE).write_text(page.html, encoding="utf-8")
     (place / TABLE).write_text(as_csv(views, words), encoding="utf-8", newline="")
     (place / DATA).write_bytes(as_json(report, rows))

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import jsonschema
 import msgspec
 import pytest
 
@@ -23,8 +24,11 @@ from shared.rules.loader import load_rules
 from shared.snapshot.file import read
 from shared.snapshot.judging import Comparison, rejudged
 from shared.snapshot.lines import Reading
+from tests.admin.shell import ROOT
 from tests.audit.commands import Auditor
 from tests.audit.people import EVERYTHING, QUICK
+
+SCHEMA = ROOT / "docs/report.schema.json"
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
@@ -99,7 +103,9 @@ async def test_ten_thousand_users_become_four_whole_files(tmp_path: Path) -> Non
     page.feed((folder / "report.html").read_text(encoding="utf-8"))
     assert (page.wrong, page.open) == ([], [])
     assert {"html", "table", "script"} <= page.seen
-    document = msgspec.json.decode((folder / "report.json").read_bytes(), type=Document)
+    data = (folder / "report.json").read_bytes()
+    jsonschema.validate(json.loads(data), json.loads(SCHEMA.read_text()))
+    document = msgspec.json.decode(data, type=Document)
     rows = rows_of(folder)
     assert len(rows) == len(document.users) > 50
     assert (document.report.source, document.report.users) == ("audit", 10_000)

@@ -1,6 +1,7 @@
 """How far an audit is: bars in a terminal, and a line for each stage where there is none."""
 
 import io
+from typing import get_args
 
 import pytest
 from rich.console import Console
@@ -40,4 +41,4 @@ def test_elsewhere_each_stage_is_a_line_without_any_sign_of_a_terminal(
 
 
 def test_every_stage_has_words() -> None:
-    assert texts().codes("audit", "stages") == set(Stage.__args__)
+    assert texts().codes("audit", "stages") == set(get_args(Stage))

@@ -217,8 +217,8 @@ async def test_a_code_that_is_refused_is_told_with_microsofts_code_of_it(login: 
 async def test_a_code_that_nobody_types_does_not_hold_up_whoever_gives_up(login: Login) -> None:
     waiting = asyncio.ensure_future(sign_in(SCOPE, device_code=True, tenant=TENANT, authority=login.url))
     async with asyncio.timeout(10):
-        while not login.asked:
-            await asyncio.sleep(0.01)  # until the code was given
+        while not login.asked:  # noqa: ASYNC110  # until the twin gave a code
+            await asyncio.sleep(0.01)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
