@@ -20,9 +20,9 @@ from tests.docs.test_readme import PAGES
 START = "python -m admin "
 COMMANDS = ("add", "list", "end", "import", "release")
 ELSEWHERE = {
-    "audit": "../audit/test_audit_page.py",
-    "explain": "test_explain_page.py",
-    "replay": "test_explain_page.py",
+    "audit": "test_audit_page.py",
+    "explain": "../explain/test_explain_page.py",
+    "replay": "../explain/test_explain_page.py",
     "what-if": "test_what_if_page.py",
 }
 """Commands whose examples another file runs."""
