@@ -18,7 +18,8 @@ from shared.audit.permissions import NEEDS
 from tests.audit.commands import Auditor
 from tests.audit.people import QUICK
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/audit.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/audit.md").read_text()
 START = "python -m admin audit"
 
 
@@ -45,6 +46,18 @@ async def test_every_command_that_the_page_and_the_help_show_works(tenant: Runni
         assert answer.code == 0, answer.err
     folders = {one for one in auditor.left if "/" not in one and one != "audit.key"}
     assert len(folders) == len(lines)
+
+
+@pytest.mark.real
+@pytest.mark.timeout(120)
+async def test_the_readmes_third_command_works_without_any_option(tenant: Running, tmp_path: Path) -> None:
+    blocks = re.findall(r"```sh\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks[:3] == ["make demo", "make test", START]
+    auditor = Auditor(tmp_path, tenant)
+    answer = await auditor.run()
+    assert answer.code == 0, answer.err
+    [folder] = {one for one in auditor.left if "/" not in one}
+    assert folder.startswith("sspr-audit-")
 
 
 def test_the_tables_name_what_the_command_needs_asks_and_writes() -> None:
