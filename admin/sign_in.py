@@ -6,6 +6,7 @@ Both by azure-identity. A token is asked for before anything else, so that what 
 import asyncio
 import logging
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -20,8 +21,7 @@ from urllib.parse import urlsplit
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
-from azure.identity import CredentialUnavailableError, DeviceCodeCredential
-from azure.identity.aio import AzureCliCredential
+from azure.identity import AzureCliCredential, CredentialUnavailableError, DeviceCodeCredential
 
 from admin.connection import WrongInput
 from admin.words import texts
@@ -75,13 +75,14 @@ async def sign_in(
             elsewhere: dict[str, Any] = (
                 {"authority": authority, "disable_instance_discovery": True} if authority else {}
             )
-            credential = _ByCode(
+            credential = _OnAThread(
                 DeviceCodeCredential(
                     client_id=COMMAND_LINE_TOOLS, prompt_callback=_show_code, **named, **elsewhere
-                )
+                ),
+                _each,
             )
         else:
-            credential = AzureCliCredential(process_timeout=_AZ_SECONDS, **named)
+            credential = _OnAThread(AzureCliCredential(process_timeout=_AZ_SECONDS, **named), list)
     except ValueError:
         raise WrongInput(_say("tenant-form", tenant=tenant)) from None
     signed_in = SignedIn(credential)
@@ -135,18 +136,22 @@ class SignedIn(AsyncTokenCredential):
         await self.close()
 
 
-class _ByCode(AsyncTokenCredential):
-    """The sign-in with a code, which azure-identity has only as a call that waits for the person.
+class _OnAThread(AsyncTokenCredential):
+    """A sign-in that waits, for the Azure CLI or for a person, on a thread that dies with the process.
 
-    It waits on a thread of its own that dies with the process: Ctrl-C must not wait for the code to expire.
+    Ctrl-C must not wait for a code to expire, nor leave an event loop with a child it lost sight of.
+    `scopes_of` says which scopes stand for those that are asked for.
     """
 
-    def __init__(self, credential: TokenCredential) -> None:
-        self._credential = credential
+    def __init__(
+        self, credential: TokenCredential, scopes_of: Callable[[tuple[str, ...]], list[str]]
+    ) -> None:
+        self._credential, self._scopes_of = credential, scopes_of
 
     async def get_token(self, *scopes: str, **kwargs: Any) -> AccessToken:
-        """Named permissions in place of the app's own, which another administrator may have widened."""
-        return await _on_a_thread(lambda: self._credential.get_token(*_each(scopes), **kwargs))
+        """The token. Raises `ClientAuthenticationError`."""
+        wanted = self._scopes_of(scopes)
+        return await _on_a_thread(lambda: self._credential.get_token(*wanted, **kwargs))
 
     async def close(self) -> None:
         """It holds nothing."""
@@ -164,7 +169,7 @@ class _ByCode(AsyncTokenCredential):
 
 
 def _each(scopes: tuple[str, ...]) -> list[str]:
-    """`https://graph…/.default` as one scope for each permission."""
+    """`https://graph…/.default` as one scope for each permission: what the app was given may be wider."""
     found: list[str] = []
     for scope in scopes:
         root = scope.removesuffix(_DEFAULT)
@@ -220,7 +225,7 @@ def _sentence(problem: Exception, *, device_code: bool, tenant: str) -> str:
     if isinstance(problem, CredentialUnavailableError):
         if "not found on path" in text.lower() or "failed to execute" in text.lower():
             return _say("no-az")
-        if "timed out" in text.lower():
+        if isinstance(problem.__cause__, subprocess.TimeoutExpired):
             return _say("az-slow")
         return _say("signed-out", login=login)
     return _say("refused", code=f"AADSTS{code}" if code else type(problem).__name__, login=login)

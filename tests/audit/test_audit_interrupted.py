@@ -56,6 +56,23 @@ async def test_at_any_stage_nothing_is_left_and_it_is_said(
     assert auditor.left == set()
 
 
+async def test_while_the_azure_cli_is_asked_nothing_but_that_is_said(tenant: Running, tmp_path: Path) -> None:
+    auditor = Auditor(tmp_path, tenant)
+    begun = auditor.bin / "begun"
+    (auditor.bin / "az").write_text(f"#!/bin/sh\ntouch {begun}\nexec sleep 20\n")
+    process = await auditor.start()
+    async with asyncio.timeout(20):
+        while not begun.exists():  # noqa: ASYNC110  # another process makes it
+            await asyncio.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(10):
+        code = await process.wait()
+        assert process.stderr
+        said = (await process.stderr.readline()).decode()
+    assert (code, said) == (130, f"{SENTENCE}\n")
+    assert auditor.left == set()
+
+
 @pytest.mark.parametrize("seconds", [0.1, 0.4, 0.7, 1.0, 1.3, 1.5, 1.7])
 async def test_at_any_moment_there_is_a_whole_folder_or_none(
     tenant: Running, tmp_path: Path, seconds: float
