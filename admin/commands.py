@@ -91,6 +91,20 @@ def _release(
     raise typer.Exit(run(lambda desk: release.release(desk, who, _now(), discard=discard), settings))
 
 
+@app.command("doctor", help=guide("doctor"), short_help=say("short", "doctor"))
+def _doctor(
+    only: Annotated[str, typer.Option(metavar="CHECK,…", help=say("options", "only"))] = "",
+    as_me: Annotated[bool, typer.Option("--as-me", help=say("options", "as-me"))] = False,
+    send: Annotated[bool, typer.Option("--send-test-card", help=say("options", "send-test-card"))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=say("options", "doctor-json"))] = False,
+    settings: Settings = None,
+) -> None:
+    # Graph and the watch's jobs take a second to load: only this command has a use for them.
+    from admin.doctor.command import doctor
+
+    raise typer.Exit(doctor(settings, only=only, as_me=as_me, send=send, program=as_json))
+
+
 def _signed_in_as() -> str:
     """Whoever is at this shell; empty where the machine does not know."""
     try:

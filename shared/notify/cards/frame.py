@@ -60,16 +60,22 @@ def framed(body: Body, message: Message, wording: Wording, backdrop: Backdrop) -
     """The payload to post, cut from its end until it fits; a line counts what was cut."""
     title = _title(body.title, body.tone)
     kept, cut = [*body.lines, *_foot(body.edition, message, wording, backdrop)], 0
-    payload = _envelope(title, kept, body.actions, wording)
+    language = wording.texts.language
+    payload = _envelope(title, kept, body.actions, language)
     while len(msgspec.json.encode(payload)) > LIMIT:
         last = max((n for n, line in enumerate(kept) if line.weight), default=None)
         if last is None:
             minimal = [Line(block(wording.texts.text("card", "minimal")))]
-            return _envelope(title, minimal, (), wording)
+            return _envelope(title, minimal, (), language)
         cut += kept.pop(last).weight
         note = wording.texts.text("card", "cut_one") if cut == 1 else wording.texts.text("card", "cut", n=cut)
-        payload = _envelope(title, [*kept, Line(block(note, color="attention"))], body.actions, wording)
+        payload = _envelope(title, [*kept, Line(block(note, color="attention"))], body.actions, language)
     return payload
+
+
+def notice(title: str, paragraphs: Iterable[str], language: str) -> dict[str, Any]:
+    """The payload of a card that says these words and no more; they are ours, and few."""
+    return _envelope(_title(title, "default"), [Line(block(one)) for one in paragraphs], (), language)
 
 
 def _foot(edition: str, message: Message, wording: Wording, backdrop: Backdrop) -> list[Line]:
@@ -95,13 +101,13 @@ def _judged(edition: str, wording: Wording, backdrop: Backdrop) -> Iterable[str]
 
 
 def _envelope(
-    title: Element, lines: Iterable[Line], actions: Iterable[Element], wording: Wording
+    title: Element, lines: Iterable[Line], actions: Iterable[Element], language: str
 ) -> dict[str, Any]:
     content: Element = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "lang": wording.texts.language,
+        "lang": language,
         "fallbackText": title["text"],
         "body": [title, *(line.element for line in lines)],
         "msteams": {"width": "full"},
