@@ -7,7 +7,7 @@ from typing import Any
 
 from admin.doctor.lights import Said
 from admin.doctor.room import Room
-from shared.model import zulu
+from shared.notify import events
 from shared.notify.cards.frame import notice
 from shared.notify.posting import Failed
 from shared.notify.routes import route_of
@@ -15,8 +15,6 @@ from shared.settings_routes import WEBHOOK, RouteSettings
 from shared.texts.catalogue import Catalogue, catalogue
 from shared.watch.overdue import stamp
 
-EVENT = "watch.test"
-"""The type of the event that a webhook gets instead of a card."""
 LATE = timedelta(hours=6)
 """So long after it was due may a digest come: the app may have stood still."""
 
@@ -45,9 +43,7 @@ def payload(room: Room, route: RouteSettings, texts: Catalogue) -> dict[str, Any
     """What to post: a card, or an event without findings."""
     tenant = room.settings.tenant_id
     if route.rule.type == WEBHOOK:
-        data = {"form": "test", "route": route.rule.name, "tenant": tenant, "language": texts.language}
-        data |= {"findings": [], "findings_total": 0}
-        return {"type": EVENT, "timestamp": zulu(room.now), "data": data}
+        return events.trial(route.rule.name, tenant_id=tenant, language=texts.language, at=room.now)
     said = texts.text("doctor", "card", "said", route=route.rule.name, at=texts.moment(room.now))
     title = texts.text("doctor", "card", "title")
     return notice(title, [said, texts.text("doctor", "card", "nothing")], texts.language)

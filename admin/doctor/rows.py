@@ -106,6 +106,7 @@ ROWS: tuple[Row, ...] = (
         expired=R,
         gone=R,
         elsewhere=R,
+        forbidden=R,
         changed=R,
         previous=A,
         ends_soon=A,

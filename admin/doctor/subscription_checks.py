@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from admin.doctor.lights import Said
 from admin.doctor.room import Room
-from shared.graph.subscription_plan import Record
+from shared.graph.errors import Forbidden
+from shared.graph.subscription_plan import PERMISSIONS, Record
 from shared.graph.subscriptions import get_subscription
 from shared.watch.hearing.subscriptions import NEAR_ITS_END, RESOURCES, secrets_of, wanted
 from shared.watch.overdue import stamp
@@ -28,7 +29,7 @@ async def _one(room: Room, name: str, kept: Kept | None) -> Said:
     if record.expires_at <= room.now:
         return Said("expired", values)
     if said := await _asked(room, record):
-        return Said(said, values)
+        return Said(said, values | {"permission": PERMISSIONS[name]})
     secret = secrets_of(room.settings).get(record.fingerprint)
     if secret is None:
         return Said("changed", values)
@@ -48,7 +49,10 @@ async def _asked(room: Room, record: Record) -> str:
     """What Graph says against it; nothing where it can't be asked."""
     if not _can_ask(room):
         return ""
-    found = await get_subscription(room.graph, record.id)
+    try:
+        found = await get_subscription(room.graph, record.id)
+    except Forbidden:
+        return "forbidden"
     if found is None:
         return "gone"
     urls = {one.notification_url for one in wanted(room.settings) if one.resource == record.resource}
