@@ -83,13 +83,6 @@ async def test_a_date_that_is_none_is_no_fault(begun: Scene) -> None:
     async with graph_that_answers(odd) as url:
         found = await ask_of(begun, "clock-graph", GRAPH_BASE_URL=url)
     assert (found.codes("clock-graph"), found.lights("clock-graph")) == (["unknown"], {Light.SKIPPED})
-    headers = {
-        "Date": "yesterday",
-        "Last-Modified": format_datetime(datetime.now(UTC), usegmt=True),
-        "ETag": '"1"',
-    }
-    begun.proxy.answer(Match(path=r"^ledger\?restype=container", nth=None), 200, headers)
-    assert (await ask_of(begun, "clock-storage")).codes("clock-storage") == ["unknown"]
 
 
 # --- a person ---------------------------------------------------------------------------------------------
