@@ -9,7 +9,10 @@ import typer
 
 from admin import exceptions, release
 from admin.connection import WRONG, Desk, run
-from admin.words import guide, say
+from admin.words import guide, say, texts
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -99,10 +102,15 @@ def _doctor(
     as_json: Annotated[bool, typer.Option("--json", help=say("options", "doctor-json"))] = False,
     settings: Settings = None,
 ) -> None:
-    # Graph and the watch's jobs take a second to load: only this command has a use for them.
-    from admin.doctor.command import doctor
+    try:
+        # Graph and the watch's jobs take a second to load: only this command has a use for them.
+        from admin.doctor.command import doctor
 
-    raise typer.Exit(doctor(settings, only=only, as_me=as_me, send=send, program=as_json))
+        code = doctor(settings, only=only, as_me=as_me, send=send, program=as_json)
+    except KeyboardInterrupt:
+        typer.echo(texts().text("doctor", "interrupted"), err=True)
+        code = INTERRUPTED
+    raise typer.Exit(code)
 
 
 def _signed_in_as() -> str:

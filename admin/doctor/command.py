@@ -16,7 +16,7 @@ from admin.doctor.showing import as_json, as_text, lines_of, status_of
 from admin.words import language, texts
 from shared.settings import Settings, SettingsError, StorageAccess, load, load_storage, values_of
 
-ALL_WELL, INTERRUPTED, WRONG, SOMETHING_RED = 0, 130, 2, 3
+ALL_WELL, WRONG, SOMETHING_RED = 0, 2, 3
 
 
 def doctor(
@@ -41,9 +41,6 @@ def doctor(
         for line in problem.lines if isinstance(problem, WrongInput) else problem.faults:
             print(line, file=sys.stderr)
         return WRONG
-    except KeyboardInterrupt:
-        print(texts().text("doctor", "interrupted"), file=sys.stderr)
-        return INTERRUPTED
     lines = lines_of(found, texts())
     if program:
         print(as_json(lines, room.now))

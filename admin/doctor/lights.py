@@ -15,6 +15,9 @@ class Light(enum.StrEnum):
     SKIPPED = "skipped"
 
 
+Values = Mapping[str, str | int]
+
+
 class Said(msgspec.Struct, frozen=True):
     """What a check found: a code of its row and the values of its sentence; none of them is ever a secret.
 
@@ -22,7 +25,7 @@ class Said(msgspec.Struct, frozen=True):
     """
 
     code: str
-    values: Mapping[str, str | int] = {}
+    values: Values = {}
     remedy: str = ""
 
 

@@ -13,7 +13,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from admin.doctor.lights import Said
+from admin.doctor.lights import Said, Values
 from admin.doctor.room import Room
 from shared.settings import StorageAccess
 from shared.storage import Container, Storage
@@ -104,7 +104,7 @@ async def queues(room: Room) -> Sequence[Said]:
         total += n
         age = room.now - oldest if oldest else timedelta(0)
         if age > WAITING or n > MANY:
-            values = {"n": n, "queue": name, "since": _stamp(oldest)}
+            values: Values = {"n": n, "queue": name, "since": _stamp(oldest)}
             said.append(Said("stuck" if age > STUCK else "waiting", values))
     return said or [Said("ok", {"n": total})]
 
@@ -116,7 +116,7 @@ async def poison(room: Room) -> Sequence[Said]:
         n, oldest = await _length(room.storage, name)
         if n:
             old = oldest is not None and room.now - oldest > POISON_OLD
-            values = {"n": n, "queue": name, "since": _stamp(oldest)}
+            values: Values = {"n": n, "queue": name, "since": _stamp(oldest)}
             said.append(Said("old" if old else "some", values))
     return said or [Said("ok")]
 

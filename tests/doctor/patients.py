@@ -53,9 +53,14 @@ async def ask(
     return Findings(lines_of(found, catalogue(language)))
 
 
-async def ask_of(scene: Scene, *only: str, cards: tuple[str, ...] = (), **settings: str) -> Findings:
+async def ask_of(scene: Scene, *only: str, **settings: str) -> Findings:
     """The same of a scene, with these settings over its own."""
-    return await ask({**scene._settings, **settings}, *only, scene=scene, cards=cards)
+    return await ask({**scene._settings, **settings}, *only, scene=scene)
+
+
+async def cards_of(scene: Scene, cards: tuple[str, ...], **settings: str) -> Findings:
+    """The same of the test cards, where somebody wants one on these routes."""
+    return await ask({**scene._settings, **settings}, "cards", scene=scene, cards=cards)
 
 
 async def change(scene: Scene, **fields: object) -> None:

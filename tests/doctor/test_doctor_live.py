@@ -25,7 +25,7 @@ from shared.rules.loader import load_rules
 from shared.storage import Storage
 from shared.watch.users import delta_state
 from shared.watch.users.delta_state import Delta, Gap
-from tests.doctor.patients import ask, ask_of, change
+from tests.doctor.patients import ask, ask_of, cards_of, change
 from tests.test_settings import GOOD
 from tests.watch.scene import Scene
 
@@ -287,16 +287,16 @@ async def test_a_test_goes_to_the_routes_that_were_agreed_and_to_no_other(begun:
     async with TeamsSink() as teams, WebhookSink(clock=begun.clock.now) as tickets:
         settings = {"TEAMS_WORKFLOW_URL": teams.url, **tickets.environment}
         assert (await ask_of(begun, "cards", **settings)).codes("cards") == ["not-asked"] * 2
-        found = await ask_of(begun, "cards", cards=("teams",), **settings)
+        found = await cards_of(begun, ("teams",), **settings)
         assert found.codes("cards") == ["sent", "not-asked"]
         [card] = await teams.wait_for(1)
         assert "test card" in str(card.card)
         assert teams.rejected == []
-        found = await ask_of(begun, "cards", cards=("tickets",), **settings)
+        found = await cards_of(begun, ("tickets",), **settings)
         assert found.codes("cards") == ["not-asked", "taken"]
         assert ([one["type"] for one in tickets.events()], tickets.rejected) == (["watch.test"], [])
         teams.answer_next(404)
-        found = await ask_of(begun, "cards", cards=("teams",), **settings)
+        found = await cards_of(begun, ("teams",), **settings)
         assert (found.codes("cards")[0], found.lines[0].light) == ("failed", Light.RED)
         assert "sig=" not in str(found.lines)
 
