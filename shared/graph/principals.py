@@ -89,4 +89,7 @@ async def granted(session: GraphSession, app_id: str) -> Granted | None:
 async def _principal(session: GraphSession, app_id: str) -> _Principal:
     builder: Any = session.client.service_principals_with_app_id(guid(app_id))
     select = Query(select=["id", "appId", "appRoles"])
-    return read_object(await session.send(builder.to_get_request_information(asking(select))), _Principal)
+    request = builder.to_get_request_information(asking(select))
+    # The SDK puts the id into what all requests of a client share: another call would change this one's.
+    request.path_parameters = dict(request.path_parameters)
+    return read_object(await session.send(request), _Principal)
