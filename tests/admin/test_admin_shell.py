@@ -30,7 +30,7 @@ def test_every_command_has_help_with_an_example_on_one_line(command: list[str]) 
 @pytest.mark.parametrize("width", [80, 200])
 @pytest.mark.parametrize(
     ("group", "names"),
-    [([], ["exception", "release"]), (["exception"], ["add", "list", "end", "import"])],
+    [([], ["exception", "release", "doctor"]), (["exception"], ["add", "list", "end", "import"])],
     ids=["admin", "exception"],
 )
 def test_commands_are_listed_with_a_whole_sentence_on_one_line_of_eighty_columns(
