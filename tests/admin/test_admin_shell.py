@@ -11,7 +11,7 @@ from shared.notify.table import Brake
 from shared.texts.catalogue import Catalogue
 from tests.admin.shell import Shell, remembered
 
-COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"]]
+COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"], ["doctor"]]
 NOWHERE = (
     "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
     "BlobEndpoint=http://127.0.0.1:9/a;QueueEndpoint=http://127.0.0.1:9/a"
