@@ -14,7 +14,7 @@ from shared.graph.pages import Wire, all_rows
 from shared.graph.principals import claims_of
 from shared.graph.session import GraphSession, Query, asking
 
-IDENTITY_WITHIN = 15.0
+IDENTITY_WITHIN = 22.0
 """Seconds for a token; the Azure CLI takes some of them to start."""
 
 
@@ -39,7 +39,7 @@ def _credential(room: Room) -> AsyncTokenCredential:
     from azure.identity.aio import AzureCliCredential, ManagedIdentityCredential
 
     if room.asked.as_me:
-        return AzureCliCredential(tenant_id=room.settings.tenant_id)
+        return AzureCliCredential(tenant_id=room.settings.tenant_id, process_timeout=20)
     # An identity endpoint is on this machine: a proxy of the environment must not see it.
     return ManagedIdentityCredential(
         client_id=room.settings.graph.client_id or None, use_env_settings=False, retry_total=0

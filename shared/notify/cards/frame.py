@@ -60,22 +60,21 @@ def framed(body: Body, message: Message, wording: Wording, backdrop: Backdrop) -
     """The payload to post, cut from its end until it fits; a line counts what was cut."""
     title = _title(body.title, body.tone)
     kept, cut = [*body.lines, *_foot(body.edition, message, wording, backdrop)], 0
-    language = wording.texts.language
-    payload = _envelope(title, kept, body.actions, language)
+    payload = _envelope(title, kept, body.actions, wording)
     while len(msgspec.json.encode(payload)) > LIMIT:
         last = max((n for n, line in enumerate(kept) if line.weight), default=None)
         if last is None:
             minimal = [Line(block(wording.texts.text("card", "minimal")))]
-            return _envelope(title, minimal, (), language)
+            return _envelope(title, minimal, (), wording)
         cut += kept.pop(last).weight
         note = wording.texts.text("card", "cut_one") if cut == 1 else wording.texts.text("card", "cut", n=cut)
-        payload = _envelope(title, [*kept, Line(block(note, color="attention"))], body.actions, language)
+        payload = _envelope(title, [*kept, Line(block(note, color="attention"))], body.actions, wording)
     return payload
 
 
 def notice(title: str, paragraphs: Iterable[str], language: str) -> dict[str, Any]:
     """The payload of a card that says these words and no more; they are ours, and few."""
-    return _envelope(_title(title, "default"), [Line(block(one)) for one in paragraphs], (), language)
+    return _payload(_title(title, "default"), [Line(block(one)) for one in paragraphs], (), language)
 
 
 def _foot(edition: str, message: Message, wording: Wording, backdrop: Backdrop) -> list[Line]:
@@ -101,6 +100,12 @@ def _judged(edition: str, wording: Wording, backdrop: Backdrop) -> Iterable[str]
 
 
 def _envelope(
+    title: Element, lines: Iterable[Line], actions: Iterable[Element], wording: Wording
+) -> dict[str, Any]:
+    return _payload(title, lines, actions, wording.texts.language)
+
+
+def _payload(
     title: Element, lines: Iterable[Line], actions: Iterable[Element], language: str
 ) -> dict[str, Any]:
     content: Element = {
