@@ -3,8 +3,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page journal-schema report-schema \
-	what-if-schema snapshot-schema soak bench browser
+.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page doctor-page journal-schema \
+	report-schema what-if-schema snapshot-schema soak bench browser
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 
@@ -65,6 +65,9 @@ pictures: browser demo
 
 rules-page: setup
 	$(BIN)/python -m tools.write_rules_page
+
+doctor-page: setup
+	$(BIN)/python -m tools.write_doctor_page
 
 journal-schema: setup
 	$(BIN)/python -m tools.write_journal_schema

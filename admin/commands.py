@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from admin import exceptions, explain, release, replay, snapshots, whatif
-from admin.connection import WRONG, Desk, run
+from admin.connection import INTERRUPTED, WRONG, Desk, run
 from admin.saved import offline
-from admin.words import guide, say
+from admin.words import guide, say, texts
 from shared.whatif.changes import Asked
 
 app = typer.Typer(
@@ -174,12 +174,23 @@ def _what_if(
     raise typer.Exit(offline(lambda: whatif.show(snapshot, asked, form)))
 
 
-def _signed_in_as() -> str:
-    """Whoever is at this shell; empty where the machine does not know."""
+@app.command("doctor", help=guide("doctor"), short_help=say("short", "doctor"))
+def _doctor(
+    only: Annotated[str, typer.Option(metavar="CHECK,…", help=say("options", "only"))] = "",
+    as_me: Annotated[bool, typer.Option("--as-me", help=say("options", "as-me"))] = False,
+    send: Annotated[bool, typer.Option("--send-test-card", help=say("options", "send-test-card"))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=say("options", "doctor-json"))] = False,
+    settings: Settings = None,
+) -> None:
     try:
-        return getpass.getuser()
-    except OSError:
-        return ""
+        # Graph and the watch's jobs take a second to load: only this command has a use for them.
+        from admin.doctor.command import doctor
+
+        code = doctor(settings, only=only, as_me=as_me, send=send, program=as_json)
+    except KeyboardInterrupt:
+        typer.echo(texts().text("doctor", "interrupted"), err=True)
+        code = INTERRUPTED
+    raise typer.Exit(code)
 
 
 @app.command("audit", help=guide("audit"), short_help=say("short", "audit"))
@@ -240,3 +251,11 @@ def _snapshot_get(
     settings: Settings = None,
 ) -> None:
     raise typer.Exit(run(lambda desk: snapshots.get(desk, date, out, pseudonymise), settings))
+
+
+def _signed_in_as() -> str:
+    """Whoever is at this shell; empty where the machine does not know."""
+    try:
+        return getpass.getuser()
+    except OSError:
+        return ""

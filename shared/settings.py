@@ -185,7 +185,12 @@ def storage_of(file: Path | None = None) -> StorageAccess:
 
     Raises `SettingsError` also where the file can't be read.
     """
-    return load_storage(os.environ if file is None else _values(file))
+    return load_storage(values_of(file))
+
+
+def values_of(file: Path | None = None) -> Mapping[str, str]:
+    """What is set, unchecked: the environment, or such a file alone. Raises as `storage_of`."""
+    return os.environ if file is None else _values(file)
 
 
 def reading_of(file: Path | None = None, chosen: Mapping[str, str] | None = None) -> ReadingAccess:
@@ -208,7 +213,7 @@ def language_of(file: Path | None = None) -> str:
     What is wrong with the file or the setting is told by `storage_of`.
     """
     try:
-        return _language(Reader(os.environ if file is None else _values(file)))
+        return _language(Reader(values_of(file)))
     except SettingsError:
         return catalogue.DEFAULT
 

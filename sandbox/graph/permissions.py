@@ -8,6 +8,7 @@ from dataclasses import dataclass
 _USERS = ("User.Read.All", "Directory.Read.All")
 _GROUPS = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
 _ANY: tuple[str, ...] = ("*",)
+_PRINCIPALS = ("Application.Read.All", "Directory.Read.All")
 _SUBSCRIBING = ("User.Read.All", "Group.Read.All")
 
 
@@ -74,6 +75,8 @@ CALLS = (
         also="Directory.Read.All",
     ),
     Call("GET", "/policies/authorizationPolicy", ("Policy.Read.All",)),
+    Call("GET", "/servicePrincipals(appId='{app}')", _PRINCIPALS),
+    Call("GET", "/servicePrincipals/{id}/appRoleAssignments", _PRINCIPALS),
     Call("GET", "/subscriptions", _SUBSCRIBING, bucket="list-subscriptions"),
     Call("POST", "/subscriptions", _ANY, bucket="write-subscriptions"),
     Call("GET", "/subscriptions/{id}", _SUBSCRIBING, bucket="get-subscription"),
@@ -82,6 +85,9 @@ CALLS = (
     Call("POST", "/subscriptions/{id}/reauthorize", _SUBSCRIBING, bucket="reauthorize"),
 )
 """All calls that the simulator answers."""
+
+PERMISSIONS = frozenset(role for call in CALLS for role in (*call.roles, call.also) if role not in ("", "*"))
+"""Every application role that some call asks for."""
 
 SUBSCRIPTION_ROLES = {"users": "User.Read.All", "groups": "Group.Read.All"}
 """The role for a subscription by the kind of resource: to create it, and for whatever is done with it later.
@@ -130,8 +136,10 @@ def _params(pattern: list[str], segments: list[str]) -> dict[str, str] | None:
         return None
     params = {}
     for expected, given in zip(pattern, segments, strict=True):
-        if expected.startswith("{"):
-            params[expected.strip("{}")] = given
+        before, brace, rest = expected.partition("{")
+        name, _, after = rest.partition("}")
+        if brace and given.lower().startswith(before.lower()) and given.endswith(after):
+            params[name] = given[len(before) : len(given) - len(after)]
         elif expected.lower() != given.lower():
             return None
     return params

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sandbox.graph import audits, delta, directory, groups, subscriptions, users
+from sandbox.graph import audits, delta, directory, groups, principals, subscriptions, users
 from sandbox.graph.faults import Fault, Faults
 from sandbox.graph.identity import caller
 from sandbox.graph.notices import Planner, lifecycle, notice
@@ -44,6 +44,8 @@ HANDLERS: dict[str, Handler] = {
     "GET /organization": directory.list_organization,
     "GET /auditLogs/directoryAudits": audits.list_audits,
     "GET /policies/authorizationPolicy": directory.authorization_policy,
+    "GET /servicePrincipals(appId='{app}')": principals.get_by_app,
+    "GET /servicePrincipals/{id}/appRoleAssignments": principals.list_assignments,
     _REPORT: directory.list_registrations,
     f"{_REPORT}/{{id}}": directory.get_registration,
 }

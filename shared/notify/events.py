@@ -54,6 +54,9 @@ OF_MANY: Mapping[str, str] = {
 }
 """The same of many exceptions at once."""
 
+TEST = "watch.test"
+"""The type of an event that somebody sends to see whether it arrives."""
+
 Json = dict[str, Any]
 
 
@@ -76,6 +79,16 @@ def event(message: Message, wording: Wording, *, tenant_id: str, at: datetime) -
     told = (_told(item, message.route, wording) for item in message.items)
     data["findings"] = _fitting(told, FINDINGS, room)
     return made
+
+
+def trial(route: str, *, tenant_id: str, language: str, at: datetime) -> Json:
+    """An event without findings, to see whether it arrives."""
+    data: Json = {"form": "test", "route": route, "tenant": tenant_id, "language": language}
+    return {
+        "type": TEST,
+        "timestamp": zulu(at),
+        "data": data | {"findings": [], "findings_total": 0},
+    }
 
 
 def event_type(message: Message) -> str:

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.settings import StorageSettings
@@ -87,12 +89,42 @@ class Storage:
         wanted += [_unless_there(self._queues.get_queue_client(name).create_queue()) for name in queues]
         await asyncio.gather(*wanted)
 
+    async def absent(self) -> tuple[str, ...]:
+        """The containers and queues that are not there, by name; those for poison come with the first use."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        missing = [name for name in CONTAINERS if not await self._blobs.get_container_client(name).exists()]
+        for name in QUEUES:
+            try:
+                await self._queues.get_queue_client(name).get_queue_properties()
+            except ResourceNotFoundError:
+                missing.append(name)
+        return tuple(missing)
+
+    async def clock(self) -> datetime | None:
+        """The service's time, to the second, as it answers; None where it does not say."""
+        dates: list[str] = []
+        client = self._blobs.get_container_client(CONTAINERS[0])
+        await client.exists(
+            raw_response_hook=lambda seen: dates.append(seen.http_response.headers.get("Date", ""))
+        )
+        return read_date(dates[-1]) if dates else None
+
     async def close(self) -> None:
         """Close the connections."""
         async with AsyncExitStack() as stack:
             for part in (self._credential, self._blobs, self._queues):
                 if part is not None:
                     stack.push_async_callback(part.close)
+
+
+def read_date(text: str) -> datetime | None:
+    """The time of an HTTP header `Date`, in UTC; None where it is none."""
+    try:
+        when = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
 async def _unless_there(creation: Awaitable[object]) -> None:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import math
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -60,6 +61,14 @@ class Queue:
     async def length(self) -> int:
         """How many messages there are, hidden ones too; approximate, as the service says it."""
         return int((await self._client.get_queue_properties()).approximate_message_count or 0)
+
+    async def oldest(self) -> datetime | None:
+        """When the first message was put there that could be taken now; None if there is none.
+
+        It stays where it is, and its count of deliveries too.
+        """
+        waiting = await self._client.peek_messages(max_messages=1)
+        return waiting[0].inserted_on if waiting else None
 
 
 def _text(content: str) -> str:

@@ -90,6 +90,11 @@ class Watch:
             self._manifest = await self.ledger.manifest(lambda: count_users(self.graph))
         return self
 
+    async def found(self) -> bool:
+        """As `ready` for whoever only looks: nothing is made. Says whether there is a ledger."""
+        self._manifest = await self.ledger.manifest()
+        return self._manifest is not None
+
     def is_time(self, last: datetime, every: timedelta) -> bool:
         """Whether `every` has passed since `last`, or nearly: a timer that comes a moment early must not wait
         for its next turn."""

@@ -14,7 +14,7 @@ from tests.admin.shell import Shell, remembered
 COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"]]
 COMMANDS += [
     *(["snapshot", name] for name in ("list", "get")),
-    *([name] for name in ("audit", "explain", "replay", "what-if")),
+    *([name] for name in ("audit", "explain", "replay", "what-if", "doctor")),
 ]
 NOWHERE = (
     "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
@@ -35,7 +35,7 @@ def test_every_command_has_help_with_an_example_on_one_line(command: list[str]) 
 @pytest.mark.parametrize(
     ("group", "names", "prefix"),
     [
-        ([], ["exception", "snapshot", "release", "audit", "explain", "replay", "what-if"], ""),
+        ([], ["exception", "snapshot", "release", "audit", "explain", "replay", "what-if", "doctor"], ""),
         (["exception"], ["add", "list", "end", "import"], ""),
         (["snapshot"], ["list", "get"], "snapshot-"),
     ],

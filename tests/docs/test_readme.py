@@ -54,6 +54,7 @@ def test_the_docs_write_python_as_cards_do_and_say_once_on_a_page_which_one_that
             at for at in (text.find(f"```sh\npython -m {name}") for name in ("admin", "sandbox")) if at >= 0
         ]
         # Beside the first commands that people copy.
+        assert text.count("`. .venv/bin/activate`") == bool(blocks), page.name
         assert bool(blocks) == (said >= 0), page.name
         assert not blocks or abs(said - min(blocks)) < 1_500, page.name
     assert ADMIN == "python -m admin"

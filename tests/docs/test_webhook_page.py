@@ -17,7 +17,7 @@ import pytest
 
 from shared.model import Moment, Step
 from shared.notify import messages
-from shared.notify.events import TYPES
+from shared.notify.events import TEST, TYPES, trial
 from shared.notify.messages import Item, Message
 from shared.notify.posting import Delivered, Failed
 from shared.notify.webhook import WebhookRoute
@@ -167,7 +167,10 @@ def test_the_page_names_every_type_with_what_stands_beside_its_findings() -> Non
     rows = re.findall(r"^\| (`[a-z_]+\..*?) \| .* \| (?:`(\w+)`|\u2013) \|$", PAGE, re.MULTILINE)
     told = {name: about for names, about in rows for name in re.findall(r"`([\w.]+)`", names)}
     sent = [made(message) for message in FORMS.values()]
+    sent.append(trial("tickets", tenant_id=GOOD["TENANT_ID"], language="en", at=datetime.now(UTC)))
+    assert faults(sent[-1]) == []
     assert told == {event["type"]: event["data"].get("about", {}).get("type", "") for event in sent}
+    assert TEST in told
     assert set(told) >= set(TYPES.values())
     assert set(told) == set(SCHEMA["properties"]["type"]["enum"])
 

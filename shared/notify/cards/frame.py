@@ -79,6 +79,11 @@ def _to_report(wording: Wording, backdrop: Backdrop) -> list[Element]:
     return [open_url(wording.texts.text("card", "open_report"), backdrop.report)] if backdrop.report else []
 
 
+def notice(title: str, paragraphs: Iterable[str], language: str) -> dict[str, Any]:
+    """The payload of a card that says these words and no more; they are ours, and few."""
+    return _payload(_title(title, "default"), [Line(block(one)) for one in paragraphs], (), language)
+
+
 def _foot(edition: str, message: Message, wording: Wording, backdrop: Backdrop) -> list[Line]:
     """By which page it was judged, what another would say, and what could not be handed over before."""
     lines: list[Line] = []
@@ -104,11 +109,17 @@ def _judged(edition: str, wording: Wording, backdrop: Backdrop) -> Iterable[str]
 def _envelope(
     title: Element, lines: Iterable[Line], actions: Iterable[Element], wording: Wording
 ) -> dict[str, Any]:
+    return _payload(title, lines, actions, wording.texts.language)
+
+
+def _payload(
+    title: Element, lines: Iterable[Line], actions: Iterable[Element], language: str
+) -> dict[str, Any]:
     content: Element = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "lang": wording.texts.language,
+        "lang": language,
         "fallbackText": title["text"],
         "body": [title, *(line.element for line in lines)],
         "msteams": {"width": "full"},

@@ -23,6 +23,7 @@ PROVING = (
     "directory",
     "subscriptions",
     "service",
+    "principals",
     "sdk",
 )
 

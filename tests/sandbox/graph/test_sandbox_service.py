@@ -11,6 +11,7 @@ from sandbox.graph import service_operations as service
 from sandbox.graph.control import Control
 from sandbox.graph.faults import Fault
 from sandbox.graph.permissions import CALLS, Call
+from sandbox.graph.principals import principal_of
 from sandbox.graph.simulator import HANDLERS, SERVICE_HANDLERS
 from sandbox.graph.throttle import Throttle
 from sandbox.graph.world import Refused
@@ -39,9 +40,17 @@ async def test_without_a_token_and_with_a_bad_or_expired_one_it_is_401(calls: Ca
 
 @pytest.mark.parametrize("call", SERVED, ids=lambda call: call.path)
 async def test_each_role_of_the_table_is_enough_and_others_are_not(calls: Calls, call: Call) -> None:
-    ids = {"/users": "admin", "/groups": "group_m365_e3", "/reports": "admin"}
+    ids = {
+        "/users": "admin",
+        "/groups": "group_m365_e3",
+        "/reports": "admin",
+        "/servicePrincipals": "principal",
+    }
     part = ids.get("/" + call.path.split("/")[1], "admin")
-    path = call.path.replace("{id}", calls.graph.world.cast[part]).replace("{cast}", "microsoft.graph.user")
+    world = calls.graph.world
+    own = principal_of(world, world.app_id) if part == "principal" else world.cast[part]
+    path = call.path.replace("{id}", own).replace("{cast}", "microsoft.graph.user")
+    path = path.replace("{app}", world.app_id)
     path += (
         "?$deltatoken=latest"
         if path.endswith("delta")

@@ -1,0 +1,98 @@
+"""The app's permissions on Graph: what is missing and what is lost by it, and what is more than it needs."""
+
+from collections.abc import Sequence
+
+from admin.doctor.lights import Said
+from admin.doctor.room import Room
+from shared.graph.errors import Forbidden
+from shared.graph.principals import Granted, granted
+from shared.settings import Settings
+
+USERS, GROUPS, ORGANIZATION = "User.Read.All", "Group.Read.All", "Organization.Read.All"
+MEMBERS, REPORT, DIRECTORY = "GroupMember.Read.All", "AuditLog.Read.All", "Directory.Read.All"
+POLICY, PRODUCTS = "Policy.Read.All", "LicenseAssignment.Read.All"
+NEEDED = frozenset({USERS, GROUPS, ORGANIZATION, MEMBERS, REPORT, POLICY, PRODUCTS})
+"""What the watch can make use of; DIRECTORY besides where it reads the audit log."""
+
+
+async def permissions(room: Room) -> Sequence[Said]:
+    """Each missing one with what is lost; by the app's token, or by what Graph says is granted."""
+    assigned, known = await _granted(room)
+    if room.asked.as_me and not known:
+        return [Said("unseen")]
+    if room.asked.as_me and assigned is None:
+        return [Said("no-app", {"app": room.settings.graph.client_id})]
+    listed = frozenset(one.permission for one in assigned.grants) if assigned else frozenset[str]()
+    roles = listed if room.asked.as_me else frozenset(room.claims.roles)
+    said = list(missing(roles, room.settings))
+    if not room.asked.as_me:
+        said += [Said("not-yet", {"permission": one}) for one in sorted(listed - roles)]
+    return said or [Said("ok", {"n": len(roles & needed(room.settings))})]
+
+
+async def too_broad(room: Room) -> Sequence[Said]:
+    """Each permission that the watch has no use for, with the command that takes it away."""
+    assigned, known = await _granted(room)
+    if room.asked.as_me and (not known or assigned is None):
+        return [Said("unseen")]
+    listed = {one.permission for one in assigned.grants} if assigned else set()
+    roles = sorted(listed | set(() if room.asked.as_me else room.claims.roles))
+    return [
+        _removed(permission, assigned, room)
+        for permission in roles
+        if permission not in needed(room.settings)
+    ] or [Said("ok")]
+
+
+def needed(settings: Settings) -> frozenset[str]:
+    """What this watch can make use of, by its settings."""
+    return NEEDED | {DIRECTORY} if settings.policy.population == "used" else NEEDED
+
+
+def missing(roles: frozenset[str], settings: Settings) -> Sequence[Said]:
+    """What these permissions leave out of what the settings ask for. Pure."""
+    policy = settings.policy
+    said = []
+    if USERS not in roles:
+        said.append(Said("users", {"permission": USERS}))
+    if ORGANIZATION not in roles:
+        said.append(Said("organization", {"permission": ORGANIZATION}))
+    if GROUPS not in roles:
+        covered = MEMBERS in roles
+        said.append(Said("groups-by-delta" if covered else "groups", {"permission": GROUPS}))
+    if REPORT not in roles:
+        asked_for = policy.scope == "report" or policy.population != "enabled"
+        said.append(Said("registration-needed" if asked_for else "registration", {"permission": REPORT}))
+    if policy.population == "used" and DIRECTORY not in roles:
+        said.append(Said("audit-log", {"permission": DIRECTORY}))
+    if POLICY not in roles:
+        said.append(Said("policy", {"permission": POLICY}))
+    return said
+
+
+async def _granted(room: Room) -> tuple[Granted | None, bool]:
+    """What is granted, and whether it could be read: few apps may read that of themselves."""
+    app = room.settings.graph.client_id or ("" if room.asked.as_me else room.claims.app_id)
+    if not app:
+        return None, False
+    try:
+        return await granted(room.graph, app), True
+    except Forbidden:
+        return None, False
+
+
+def _removed(permission: str, assigned: Granted | None, room: Room) -> Said:
+    """The finding, with the command for this very grant, or to find it where it can't be read."""
+    writes = "ReadWrite" in permission or not permission.endswith((".Read.All", ".Read", ".ReadBasic.All"))
+    code = "writes" if writes else "unneeded"
+    base = room.settings.graph.base_url
+    grants = assigned.grants if assigned else ()
+    one = next((grant for grant in grants if grant.permission == permission), None)
+    if assigned and one:
+        url = f"{base}/servicePrincipals/{assigned.principal_id}/appRoleAssignments/{one.id}"
+        command = f'az rest --method DELETE --url "{url}"'
+        return Said(code, {"permission": permission, "command": command})
+    app = room.settings.graph.client_id or room.claims.app_id
+    url = f"{base}/servicePrincipals(appId='{app}')/appRoleAssignments"
+    command = f'az rest --method GET --url "{url}"'
+    return Said(code, {"permission": permission, "command": command}, remedy="find")
