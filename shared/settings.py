@@ -30,6 +30,7 @@ __all__ = [
     "GRAPH",
     "GraphSettings",
     "KeepingSettings",
+    "ReadingAccess",
     "Settings",
     "SettingsError",
     "StorageAccess",
@@ -39,7 +40,9 @@ __all__ = [
     "language_of",
     "load",
     "load_storage",
+    "reading_of",
     "storage_of",
+    "values_of",
 ]
 
 GRAPH = "https://graph.microsoft.com/v1.0"
