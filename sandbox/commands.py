@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from sandbox import az
 from sandbox import teams as teams_room
 from sandbox import webhook as webhook_room
 from sandbox.azurite import AzuriteError
@@ -129,10 +130,21 @@ async def _up(users: int, seed: int, base_port: int) -> None:
         if taken:
             print(f"taken    {', '.join(taken)}, from the environment")
         print(f"log      {log.relative_to(APP)}")
-        print("To use `python -m admin` on it, copy these two lines into another shell:")
-        print(f"export TENANT_ID={shlex.quote(world.organization.id)}")
-        print(f"export WATCH_STORAGE={shlex.quote(stage.storage)}", flush=True)
+        print("To use `python -m admin` on it, copy this line into another shell:")
+        print(f". {_shell(log.parent, stage).relative_to(APP)}", flush=True)
         await asyncio.Event().wait()
+
+
+def _shell(folder: Path, stage: Stage) -> Path:
+    """A file for another shell to read: the settings of the app, and an `az` that is signed in."""
+    az.install(folder / "bin", APP)
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(stage.environment.items())]
+    lines.append(f'export PATH={shlex.quote(str(folder / "bin"))}:"$PATH"')
+    file = folder / "shell"
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text("\n".join(lines) + "\n")
+    return file
 
 
 async def _graph(users: int, seed: int, port: int) -> None:

@@ -44,13 +44,18 @@ AZURE_CLI_SCOPES = (
 """What a token of `az login` may do on Graph: Microsoft gave the application that, nobody else can."""
 
 
-def delegated(world: World, app_id: str, scopes: Iterable[str], now: datetime) -> tuple[str, datetime]:
-    """A token of a person who signed in with that application: `scp` instead of `roles`."""
-    expires = now + timedelta(seconds=world.rates.token_lifetime)
+def delegated(
+    tenant_id: str, app_id: str, scopes: Iterable[str], now: datetime, lifetime: int
+) -> tuple[str, datetime]:
+    """A token of a person who signed in with that application: `scp` instead of `roles`; and its end.
+
+    `lifetime`: seconds.
+    """
+    expires = now + timedelta(seconds=lifetime)
     claims = {
         "aud": GRAPH,
-        "iss": f"https://sts.windows.net/{world.organization.id}/",
-        "tid": world.organization.id,
+        "iss": f"https://sts.windows.net/{tenant_id}/",
+        "tid": tenant_id,
         "appid": app_id,
         "iat": int(now.timestamp()),
         "exp": int(expires.timestamp()),

@@ -4,6 +4,7 @@ import json
 import stat
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ EVERYTHING = (
 """What a sign-in with a code asks for."""
 
 
+def delegated_in(running: Running, scopes: Iterable[str]) -> tuple[str, datetime]:
+    """A token of `az login` in that tenant, and its end."""
+    world = running.world
+    return delegated(world.organization.id, AZURE_CLI, scopes, world.now(), world.rates.token_lifetime)
+
+
 class Person:
     """A credential with these permissions in this tenant; `az login`'s by default."""
 
@@ -44,7 +51,7 @@ class Person:
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         self.asked += 1
-        token, until = delegated(self._running.world, AZURE_CLI, self._scopes, self._running.world.now())
+        token, until = delegated_in(self._running, self._scopes)
         return AccessToken(token, int(until.timestamp()))
 
     async def close(self) -> None:
@@ -66,7 +73,7 @@ def session_of(running: Running, person: Person, *, attempts: int = 5) -> GraphS
 
 def install_az(folder: Path, running: Running, scopes: Iterable[str] = AZURE_CLI_SCOPES) -> Path:
     """An `az` that knows `account get-access-token` and gives that person's token; where it lies."""
-    token, until = delegated(running.world, AZURE_CLI, scopes, running.world.now())
+    token, until = delegated_in(running, scopes)
     answer = {
         "accessToken": token,
         "expiresOn": f"{until.astimezone():%Y-%m-%d %H:%M:%S.%f}",
