@@ -1,4 +1,4 @@
-"""The sandbox's `az`: whoever asks it for a token is somebody in the simulated tenant, and nothing else works."""
+"""The sandbox's `az`: who asks it for a token is somebody in the simulated tenant; nothing else works."""
 
 import json
 import os
