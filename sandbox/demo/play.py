@@ -25,6 +25,7 @@ from shared.ledger.ledger import Ledger
 from shared.notify.trail import TrailLine
 from shared.rules.loader import load_rules
 from shared.storage import Storage, StorageSettings
+from shared.texts.catalogue import DEFAULT
 
 PATIENCE = 40.0
 """Seconds to wait for what should take two or three; a machine may be busy."""
@@ -167,6 +168,8 @@ class Play:
         shown = " ".join(f'"{word}"' if " " in word else word for word in words)
         self.console.print(Padding(Text(f"$ python -m admin {shown}", style="cyan"), (0, 0, 0, 4)))
         kept = {name: self.stage.environment[name] for name in ("TENANT_ID", "WATCH_STORAGE")}
+        # The story is told in English, whatever the shell that it is told in speaks.
+        kept["WATCH_LANGUAGE"] = DEFAULT
         ended = await asyncio.to_thread(
             subprocess.run,
             [sys.executable, "-m", "admin", *words],

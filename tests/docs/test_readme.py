@@ -144,7 +144,8 @@ def test_up_keeps_the_sandbox_running_until_interrupted(tmp_path: Path) -> None:
         with urllib.request.urlopen(control, timeout=10) as answer:  # noqa: S310 - http on loopback
             assert json.load(answer)["operations"]
         line = running.stdout.readline().strip()
-        assert f"`{line}`" in (ROOT / "README.md").read_text()
+        assert line == f". .sandbox/up-{base}/shell"
+        assert "`. .sandbox/up/shell`" in (ROOT / "README.md").read_text()
         assert admin_after(line, "exception", "list") == 0
         assert admin_after(line, "explain", "nobody@contoso.example") == 2
         assert admin_after(line, "audit", "--out", str(tmp_path / "audit")) == 0

@@ -60,7 +60,8 @@ def demo(base: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "sandbox", "demo", "--ports", str(base)],
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": "160"},
+        # A shell that speaks Dutch tells the same story.
+        env={**os.environ, "COLUMNS": "160", "WATCH_LANGUAGE": "nl"},
         capture_output=True,
         text=True,
         check=False,
