@@ -30,6 +30,7 @@ class Watch:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._manifest: Manifest | None = None
+        self._ensured = False
         self._judge: tuple[tuple[int, str], Judge] | None = None
         self.counted: dict[tuple[str, str], datetime] = {}
         """When users were last counted because of a cause (kind, about) that had no finding of its own."""
@@ -85,9 +86,11 @@ class Watch:
 
         Raises `GraphError` or what storage raises; the next trigger tries again.
         """
-        if self._manifest is None:
+        # Whoever only looked before (`found`) has made nothing.
+        if not self._ensured:
             await self.storage.ensure()
             self._manifest = await self.ledger.manifest(lambda: count_users(self.graph))
+            self._ensured = True
         return self
 
     async def found(self) -> bool:

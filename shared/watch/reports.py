@@ -210,13 +210,21 @@ async def _gathered(asked: Asked, *, whole: bool = False) -> Gathered:
     watch = asked.watch
     if not whole:
         return await watch.gatherer.gather(asked.texts, watch.now())
-    trend, seen = await asyncio.gather(_trend(watch), health.look(watch))
-    return await watch.gatherer.gather(asked.texts, watch.now(), trend=trend, health=seen.problems)
+    # Health would begin a ledger where there is none, and count users in Graph for it: a report only reads.
+    if not await watch.found():
+        raise LedgerMissing(watch.settings.tenant_id)
+    (trend, problems), seen = await asyncio.gather(
+        _trend(watch, asked.texts), health.look(watch, asked.texts)
+    )
+    return await watch.gatherer.gather(
+        asked.texts, watch.now(), trend=trend, health=(*seen.problems, *problems)
+    )
 
 
-async def _trend(watch: Watch) -> tuple[Point, ...]:
+async def _trend(watch: Watch, texts: Catalogue) -> tuple[tuple[Point, ...], tuple[str, ...]]:
+    """The points, and what is wrong with them: without that, none would read as none yet."""
     try:
-        return await read_trend(watch.storage.evidence, watch.settings.tenant_id)
+        return await read_trend(watch.storage.evidence, watch.settings.tenant_id), ()
     except TrendUnreadable as fault:
         log.warning("%s", fault)
-        return ()
+        return (), (texts.text("report", "trend_unreadable", path=fault.name),)
