@@ -1,8 +1,11 @@
 """The parts that every job works with, built once a process and only when first used."""
 
+import contextlib
 import functools
 from datetime import UTC, datetime, timedelta
 from typing import Self
+
+from azure.core.exceptions import ResourceNotFoundError
 
 from shared import settings as settings_room
 from shared.graph.session import GraphSession
@@ -95,7 +98,9 @@ class Watch:
 
     async def found(self) -> bool:
         """As `ready` for whoever only looks: nothing is made. Says whether there is a ledger."""
-        self._manifest = await self.ledger.manifest()
+        with contextlib.suppress(ResourceNotFoundError):
+            # That is the container's: there is not even that.
+            self._manifest = await self.ledger.manifest()
         return self._manifest is not None
 
     def is_time(self, last: datetime, every: timedelta) -> bool:

@@ -192,6 +192,7 @@ async def user(asked: Asked) -> Answer:
     if user_id is None:
         return _sentence(400, asked.texts.text("report", "no_user_id"))
     watch = asked.watch
+    await _begun(watch)
     gathered, told = await asyncio.gather(_gathered(asked), _told(watch, user_id))
     row = next((one for one in gathered.rows if one.id == user_id), None)
     views = Views(gathered.report, asked.texts)
@@ -208,17 +209,22 @@ async def _told(watch: Watch, user_id: str) -> history.Told:
 async def _gathered(asked: Asked, *, whole: bool = False) -> Gathered:
     """`whole`: with trend and health, which only page and JSON show."""
     watch = asked.watch
+    await _begun(watch)
     if not whole:
         return await watch.gatherer.gather(asked.texts, watch.now())
-    # Health would begin a ledger where there is none, and count users in Graph for it: a report only reads.
-    if not await watch.found():
-        raise LedgerMissing(watch.settings.tenant_id)
     (trend, problems), seen = await asyncio.gather(
         _trend(watch, asked.texts), health.look(watch, asked.texts)
     )
     return await watch.gatherer.gather(
         asked.texts, watch.now(), trend=trend, health=(*seen.problems, *problems)
     )
+
+
+async def _begun(watch: Watch) -> None:
+    """Raises `LedgerMissing` where there is no ledger yet: health would begin one, and count users in Graph
+    for it; a report only reads."""
+    if not await watch.found():
+        raise LedgerMissing(watch.settings.tenant_id)
 
 
 async def _trend(watch: Watch, texts: Catalogue) -> tuple[tuple[Point, ...], tuple[str, ...]]:

@@ -88,6 +88,15 @@ async def test_before_anything_was_read_no_route_reads_graph_or_makes_anything(
     assert [one async for one in storage.ledger.names("")] == []
 
 
+async def test_in_storage_without_containers_nothing_was_read_yet_either(settings: dict[str, str]) -> None:
+    watch = At(load(settings))
+    for what in ASKS:
+        answer = await ask(watch, what, id=GROUP)
+        assert answer.status == 503
+        assert b"has not read this tenant yet" in answer.body
+    await watch.storage.close()
+
+
 async def test_a_trend_that_cannot_be_read_is_told_and_not_taken_for_none_yet(
     watch: At, storage: Storage, ledger: Made
 ) -> None:
