@@ -334,4 +334,4 @@ async def test_a_hundred_thousand_users_are_answered_in_time(watch: At, storage:
     began = time.process_time()
     for what, params in (("report/rows", {"text": "turing"}), ("report", {})):
         assert (await ask(watch, what, **params)).status == 200
-    assert time.process_time() - began < 1.5
+    assert time.process_time() - began < 1
