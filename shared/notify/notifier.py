@@ -30,7 +30,7 @@ from shared.rules.loader import Rules
 from shared.settings import Settings
 from shared.settings_routes import RouteSettings
 from shared.storage import Lease, Received, Storage
-from shared.texts.catalogue import catalogue
+from shared.texts.catalogue import Catalogue, catalogue
 
 LOCK = "telling"
 LEASE_SECONDS = 60
@@ -104,16 +104,16 @@ class Notifier:
         """The table as it stands, for `health` and `explain`; empty before the first run."""
         return (await self._recall()).table
 
-    async def health(self, now: datetime) -> Well:
+    async def health(self, now: datetime, texts: Catalogue | None = None) -> Well:
         """What waits, why, and which hand-overs have failed, route by route. Reads only.
 
-        Raises what `tell` raises.
+        `texts`: in whose words, else the watch's own. Raises what `tell` raises.
         """
         table = await self.table()
         record = (await self._ledger.read_tenant()).record
         decision = decide(table, self._rules.mutes, self._telling, await self._scene(table, record, now))
         waiting = [one for one in table.handovers if one.items]
-        texts = catalogue(self._settings.telling.language)
+        texts = texts or catalogue(self._settings.telling.language)
         problems = [
             texts.text(
                 "health",

@@ -301,8 +301,10 @@
     if (kinds.includes(chosen)) $("of-kind").value = chosen;
   }
 
-  // Into a command goes nothing that any shell would take for more than text.
-  const quoted = (text, otherwise) => `"${text.replace(/["\\$`%!\n\r]/g, "").trim() || otherwise}"`;
+  // Into a command goes nothing that any shell would take for more than text. To PowerShell, typographic
+  // quotation marks are quotation marks.
+  const quoted = (text, otherwise) =>
+    `"${text.replace(/["\u201c-\u201f\\$`%!\n\r]/g, "").trim() || otherwise}"`;
   const typed = () => ({
     kind: $("of-kind").value,
     until: $("until").value || settings.until,
@@ -327,7 +329,7 @@
 
   // A cell that begins like a formula would be one in a spreadsheet; the import takes the apostrophe off again.
   function cell(text) {
-    const line = text.replace(/[\u0000-\u001f\u007f]+/g, " ");
+    const line = text.replace(/[\u0000-\u001f\u007f]+/g, " ").trim();
     return `"${(/^[=+\-@\uff1d\uff0b\uff0d\uff20]/.test(line) ? `'${line}` : line).replace(/"/g, '""')}"`;
   }
 

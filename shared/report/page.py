@@ -36,6 +36,9 @@ MOST_IN_FILE = 50_000
 SHOWN = 50
 """Rows that are there before any script has run, and rows to a page of the table."""
 
+MOST_CONCERNS, MOST_EXCEPTIONS = 100, 250
+"""Findings of tenant and groups, and exceptions, that a page shows: either may be thousands."""
+
 MOST_BARS = 8
 """Products that the chart of seats shows: those with the most seats. The table has all."""
 
@@ -95,7 +98,8 @@ def as_page(
         "questions": [one for code in QUESTIONS for one in report.questions if one.code == code],
         "trend": _trend(words),
         "seats": _seats(words),
-        "concerns": Views(report, texts).concerns(),
+        "concerns": Views(report, texts).concerns(MOST_CONCERNS),
+        "exceptions": report.exceptions[:MOST_EXCEPTIONS],
         "judged": JUDGED,
         "reached": REACHED,
         "drawn": OPEN,

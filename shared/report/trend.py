@@ -23,6 +23,7 @@ class TrendUnreadable(Exception):
     """What lies there is no trend that this release understands: it is left as it is."""
 
     def __init__(self, name: str) -> None:
+        self.name = name
         super().__init__(f"{name} is not a trend of schema {SCHEMA}")
 
 

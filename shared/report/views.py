@@ -117,9 +117,9 @@ class Views:
         """Each of the rows in words."""
         return map(self.row, rows)
 
-    def concerns(self) -> tuple[ConcernView, ...]:
-        """The findings of tenant and groups in words, in the report's order."""
-        return tuple(self._concern(one) for one in self._report.concerns)
+    def concerns(self, most: int | None = None) -> tuple[ConcernView, ...]:
+        """The findings of tenant and groups in words, in the report's order; at most so many of them."""
+        return tuple(self._concern(one) for one in self._report.concerns[:most])
 
     def _concern(self, concern: Concern) -> ConcernView:
         wording, entry = self._wording, _entry(concern, self._report.edition)

@@ -50,12 +50,17 @@ def access_of(headers: Mapping[str, Any], settings: Settings) -> Access:
     """
     lower = {name.lower(): str(value) for name, value in headers.items()}
     key = lower.get(KEY_HEADER, "") or (_password(lower) if settings.local_key else "")
-    if settings.local_key and hmac.compare_digest(key.encode(), settings.local_key.encode()):
+    if settings.local_key and hmac.compare_digest(_octets(key), _octets(settings.local_key)):
         return Access.DETAIL
     principal = lower.get(PRINCIPAL_HEADER, "") if settings.platform_signs_in else ""
     if _has_role(principal):
         return Access.DETAIL
     return Access.REFUSED if key or principal else Access.WORD
+
+
+def _octets(text: str) -> bytes:
+    """Of a header's value; signs that are no UTF-8 come as halves of pairs (aiohttp), and must fit no key."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def refusal(settings: Settings) -> str:
@@ -90,6 +95,6 @@ def _password(lower: Mapping[str, str]) -> str:
 def _has_role(header: str) -> bool:
     try:
         principal = msgspec.json.decode(base64.b64decode(header, validate=True), type=_Principal)
-    except (msgspec.MsgspecError, binascii.Error, ValueError):
+    except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError):
         return False
     return any(claim.val == ROLE and claim.typ in ("roles", principal.role_typ) for claim in principal.claims)

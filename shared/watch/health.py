@@ -57,11 +57,15 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
         return built
 
 
-async def look(watch: Watch) -> Health:
-    """Look at ledger, queues, subscriptions, notifier. What can't be looked at is a problem, not an error."""
-    texts = catalogue(watch.settings.telling.language)
+async def look(watch: Watch, texts: Catalogue | None = None) -> Health:
+    """Look at ledger, queues, subscriptions, notifier. What can't be looked at is a problem, not an error.
+
+    `texts`: in whose words, else the watch's own. Where there is a ledger nothing is made; else it is begun.
+    """
+    texts = texts or catalogue(watch.settings.telling.language)
     try:
-        await watch.ready()
+        if not await watch.found():
+            await watch.ready()
         return await _look(watch, texts)
     except GraphError as fault:
         problem = texts.text("health", "tenant", fault=lines.graph_fault(fault, texts))
@@ -87,7 +91,7 @@ async def _look(watch: Watch, texts: Catalogue) -> Health:
         "journal": await storage.journal.length(),
     }
     poison = {f"{name}-poison": await storage.poison(name).length() for name in POISONED}
-    telling = await watch.notifier.health(now)
+    telling = await watch.notifier.health(now, texts)
     # What was noted as overdue may be done by now, and what is overdue may not be noted yet.
     noted = {code: detail for code, detail in record.unwell.items() if code not in OVERDUE}
     problems = [

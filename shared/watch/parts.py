@@ -1,8 +1,11 @@
 """The parts that every job works with, built once a process and only when first used."""
 
+import contextlib
 import functools
 from datetime import UTC, datetime, timedelta
 from typing import Self
+
+from azure.core.exceptions import ResourceNotFoundError
 
 from shared import settings as settings_room
 from shared.graph.session import GraphSession
@@ -30,6 +33,7 @@ class Watch:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._manifest: Manifest | None = None
+        self._ensured = False
         self._judge: tuple[tuple[int, str], Judge] | None = None
         self.counted: dict[tuple[str, str], datetime] = {}
         """When users were last counted because of a cause (kind, about) that had no finding of its own."""
@@ -85,14 +89,18 @@ class Watch:
 
         Raises `GraphError` or what storage raises; the next trigger tries again.
         """
-        if self._manifest is None:
+        # Whoever only looked before (`found`) has made nothing.
+        if not self._ensured:
             await self.storage.ensure()
             self._manifest = await self.ledger.manifest(lambda: count_users(self.graph))
+            self._ensured = True
         return self
 
     async def found(self) -> bool:
         """As `ready` for whoever only looks: nothing is made. Says whether there is a ledger."""
-        self._manifest = await self.ledger.manifest()
+        with contextlib.suppress(ResourceNotFoundError):
+            # That is the container's: there is not even that.
+            self._manifest = await self.ledger.manifest()
         return self._manifest is not None
 
     def is_time(self, last: datetime, every: timedelta) -> bool:

@@ -192,6 +192,7 @@ async def user(asked: Asked) -> Answer:
     if user_id is None:
         return _sentence(400, asked.texts.text("report", "no_user_id"))
     watch = asked.watch
+    await _begun(watch)
     gathered, told = await asyncio.gather(_gathered(asked), _told(watch, user_id))
     row = next((one for one in gathered.rows if one.id == user_id), None)
     views = Views(gathered.report, asked.texts)
@@ -208,15 +209,28 @@ async def _told(watch: Watch, user_id: str) -> history.Told:
 async def _gathered(asked: Asked, *, whole: bool = False) -> Gathered:
     """`whole`: with trend and health, which only page and JSON show."""
     watch = asked.watch
+    await _begun(watch)
     if not whole:
         return await watch.gatherer.gather(asked.texts, watch.now())
-    trend, seen = await asyncio.gather(_trend(watch), health.look(watch))
-    return await watch.gatherer.gather(asked.texts, watch.now(), trend=trend, health=seen.problems)
+    (trend, problems), seen = await asyncio.gather(
+        _trend(watch, asked.texts), health.look(watch, asked.texts)
+    )
+    return await watch.gatherer.gather(
+        asked.texts, watch.now(), trend=trend, health=(*seen.problems, *problems)
+    )
 
 
-async def _trend(watch: Watch) -> tuple[Point, ...]:
+async def _begun(watch: Watch) -> None:
+    """Raises `LedgerMissing` where there is no ledger yet: health would begin one, and count users in Graph
+    for it; a report only reads."""
+    if not await watch.found():
+        raise LedgerMissing(watch.settings.tenant_id)
+
+
+async def _trend(watch: Watch, texts: Catalogue) -> tuple[tuple[Point, ...], tuple[str, ...]]:
+    """The points, and what is wrong with them: without that, none would read as none yet."""
     try:
-        return await read_trend(watch.storage.evidence, watch.settings.tenant_id)
+        return await read_trend(watch.storage.evidence, watch.settings.tenant_id), ()
     except TrendUnreadable as fault:
         log.warning("%s", fault)
-        return ()
+        return (), (texts.text("report", "trend_unreadable", path=fault.name),)

@@ -13,6 +13,7 @@ import pytest_asyncio
 from azure.core.exceptions import ServiceRequestError
 
 from shared.ledger.manifest import Paths, exceptions_path, watched_path
+from shared.report.trend import trend_path
 from shared.settings import load
 from shared.storage import Storage
 from shared.texts.catalogue import catalogue
@@ -76,6 +77,48 @@ async def test_before_anything_was_read_the_report_says_so(watch: At) -> None:
     answer = await ask(watch, "report/rows")
     assert (answer.status, answer.kind) == (503, reports._TEXT)
     assert b"has not read this tenant yet" in answer.body
+
+
+async def test_before_anything_was_read_no_route_reads_graph_or_makes_anything(
+    watch: At, storage: Storage
+) -> None:
+    for what in ASKS:
+        assert (await ask(watch, what, id=GROUP)).status == 503
+    assert "graph" not in vars(watch)
+    assert [one async for one in storage.ledger.names("")] == []
+
+
+async def test_in_storage_without_containers_nothing_was_read_yet_either(settings: dict[str, str]) -> None:
+    watch = At(load(settings))
+    for what in ASKS:
+        answer = await ask(watch, what, id=GROUP)
+        assert answer.status == 503
+        assert b"has not read this tenant yet" in answer.body
+    await watch.storage.close()
+
+
+async def test_a_trend_that_cannot_be_read_is_told_and_not_taken_for_none_yet(
+    watch: At, storage: Storage, ledger: Made
+) -> None:
+    await fill(storage, ledger)
+    await storage.evidence.put(trend_path(TENANT_ID), b'{"schema": 9, "points": []}')
+    for language in ("en", "nl"):
+        said = msgspec.json.decode((await ask(watch, "report.json", language=language)).body)["report"]
+        wanted = catalogue(language).text("report", "trend_unreadable", path=trend_path(TENANT_ID))
+        assert wanted in said["health"]
+        assert "trend" not in said
+
+
+async def test_what_is_wrong_with_the_watch_is_told_in_the_language_that_is_asked_for(
+    watch: At, storage: Storage, ledger: Made
+) -> None:
+    await fill(storage, ledger)
+    english, dutch = [
+        msgspec.json.decode((await ask(watch, "report.json", language=one)).body)["report"]["health"]
+        for one in ("en", "nl")
+    ]
+    assert len(english) == len(dutch) > 0
+    assert not set(english) & set(dutch)
 
 
 async def test_every_route_answers_from_the_ledger_and_writes_nothing(
@@ -291,4 +334,4 @@ async def test_a_hundred_thousand_users_are_answered_in_time(watch: At, storage:
     began = time.process_time()
     for what, params in (("report/rows", {"text": "turing"}), ("report", {})):
         assert (await ask(watch, what, **params)).status == 200
-    assert time.process_time() - began < 1.5
+    assert time.process_time() - began < 1

@@ -45,6 +45,7 @@ def test_whoever_sends_nothing_to_be_let_in_with_gets_the_word(headers: dict[str
         {"X-MS-CLIENT-PRINCIPAL": "not base64!"},
         {"X-MS-CLIENT-PRINCIPAL": base64.b64encode(b"not json").decode()},
         {"X-MS-CLIENT-PRINCIPAL": base64.b64encode(b"[]").decode()},
+        {"X-MS-CLIENT-PRINCIPAL": base64.b64encode(b'{"x":' + b"[" * 50_000).decode()},
         {"x-watch-key": "guess"},
         principal(("roles", "Watch.Write")),
         principal(("name", "Watch.Read")),
@@ -79,3 +80,10 @@ async def test_health_answers_a_wrong_key_with_403_and_one_sentence_in_the_langu
     assert body == {"error": refusal(Nothing.settings)}
     assert body["error"].startswith(begins)
     assert "Watch.Read" in body["error"]
+
+
+@pytest.mark.parametrize("headers", [{"X-Watch-Key": "\udcff"}, {"Authorization": "Basic \udcff"}])
+def test_a_key_that_is_no_utf8_is_a_wrong_one_and_no_crash(headers: dict[str, str]) -> None:
+    """As a server hands on a header's bytes that it can't decode."""
+    local = load({**GOOD, "NOTIFICATION_BASE_URL": "http://127.0.0.1:7171", "LOCAL_KEY": "k" * 40})
+    assert access_of(headers, local) is Access.REFUSED

@@ -160,7 +160,7 @@ def test_few_selected_users_give_commands_and_many_a_list_that_the_import_takes(
         boxes.nth(0).check()
         boxes.nth(1).check()
         expect(page.locator("#picked-count")).to_have_text("2 users selected")
-        page.get_by_label("Owner").fill('Grace "; rm -rf $HOME `x` %PATH%')
+        page.get_by_label("Owner").fill('Grace "; rm -rf $HOME `x` \u201c%PATH%\u201d')
         page.locator("#why").fill("Leaves in June")
         page.get_by_label("Until").fill("2027-03-31")
         commands = page.locator("#commands").inner_text().splitlines()

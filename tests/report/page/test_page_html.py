@@ -12,7 +12,7 @@ import pytest
 from sandbox.sample_report import NAMES, report
 from shared.model import State
 from shared.report.figures import QUESTIONS, Point
-from shared.report.page import LARGEST, MOST_INLINED, SHOWN, as_page
+from shared.report.page import LARGEST, MOST_CONCERNS, MOST_EXCEPTIONS, MOST_INLINED, SHOWN, as_page
 from shared.report.views import Views
 from shared.texts.catalogue import DEFAULT, FOLDER, Catalogue, catalogue
 from tests.hostile import HOSTILE
@@ -224,6 +224,22 @@ def test_a_served_page_keeps_to_its_size_and_tells_the_total(texts: Catalogue) -
     assert len(made.html.encode()) <= LARGEST
     assert 3_000 < len(held) <= MOST_INLINED
     assert texts.number(100_000) in Read(made.html).text
+
+
+@pytest.mark.parametrize("what", ["concerns", "exceptions"])
+def test_thousands_of_findings_of_groups_or_exceptions_leave_it_small_and_are_said(
+    texts: Catalogue, what: str
+) -> None:
+    few = report()
+    one = getattr(few, what)[-1]
+    many = msgspec.structs.replace(few, **{what: (one,) * 3_000})
+    views = some_views(100, texts)
+    html = as_page(many, views, len(views), texts, rows_url="report/rows").html
+    assert len(html.encode()) <= LARGEST
+    shown = MOST_CONCERNS if what == "concerns" else MOST_EXCEPTIONS
+    said = texts.text("report", "page", "first_of", n=texts.number(shown), all=texts.number(3_000))
+    assert said in html
+    assert texts.text("report", "page", "first_of", n="2", all="2") not in html
 
 
 def test_rows_that_hardly_repeat_are_cut_before_the_page_grows_too_large() -> None:
