@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from admin.connection import Desk, WrongInput
+from admin.saved import unusable
 from admin.tenants import expect
 from admin.words import said, texts
 from shared.archive import snapshots as archive
@@ -22,6 +23,7 @@ from shared.archive.snapshots import NoSnapshot, Stored
 from shared.model import zulu
 from shared.settings_keeping import GENERATE
 from shared.snapshot.file import SnapshotUnreadable
+from shared.snapshot.judging import NoEdition
 from shared.snapshot.pseudonyms import SHORTEST_KEY, Pseudonyms
 from shared.snapshot.rewriting import pseudonymised
 
@@ -108,9 +110,8 @@ async def get(desk: Desk, wanted: str, out: Path, key_file: Path | None) -> None
         with _whole_or_nothing(out) as file:
             await _write(desk, one, file, names)
             size = file.tell()
-    except SnapshotUnreadable as problem:
-        of = {"line": problem.line, **problem.values}
-        raise WrongInput(said("snapshots", problem.code, file=f"{one.day}/{one.reading}", **of)) from None
+    except (SnapshotUnreadable, NoEdition) as problem:
+        raise unusable(problem, f"{one.day}/{one.reading}") from None
     moment = texts().moment(one.taken_at)
     users = texts().number(one.users)
     print(said("snapshots", "kept", "got", file=str(out), users=users, at=moment, size=_megabytes(size)))

@@ -13,8 +13,8 @@ import msgspec
 
 from shared.model import Facts
 from shared.snapshot.digest import summed
-from shared.snapshot.file import SUFFIX, SnapshotUnreadable, read
-from shared.snapshot.lines import SCHEMA, End, Line
+from shared.snapshot.file import SUFFIX, SnapshotUnreadable, expect_schema, read, schema_of
+from shared.snapshot.lines import End, Line
 from shared.storage import Container, Listed
 
 INDEX = "index"
@@ -192,19 +192,11 @@ async def index_of(container: Container, tenant_id: str, one: Stored) -> Index:
     found = await container.read(f"{folder(tenant_id, one.taken_at, one.reading)}{INDEX}")
     if found is None:
         raise SnapshotUnreadable(0, "deleted", "it was deleted meanwhile")
+    expect_schema(schema_of(found.data), 0)
     try:
-        index = msgspec.json.decode(found.data, type=Index)
-    except msgspec.MsgspecError:
+        return msgspec.json.decode(found.data, type=Index)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise SnapshotUnreadable(0, "no-index", "its index is not one") from None
-    if index.schema != SCHEMA:
-        raise SnapshotUnreadable(
-            0,
-            "newer-schema",
-            f"schema {index.schema} is not known, only {SCHEMA}: use a newer version",
-            schema=index.schema,
-            known=SCHEMA,
-        )
-    return index
 
 
 class Kept(Facts, frozen=True):

@@ -17,6 +17,15 @@ _LONGEST_LINE = 64 * 1024 * 1024
 _decoder = msgspec.json.Decoder(Line)
 
 
+class _Form(msgspec.Struct):
+    """Of any form's head or index, those of releases to come too."""
+
+    schema: int
+
+
+_form = msgspec.json.Decoder(_Form)
+
+
 class SnapshotUnreadable(Exception):
     """A file is no whole snapshot. `line` counts from 1; `reason` never quotes a value.
 
@@ -67,21 +76,14 @@ def read(source: IO[bytes]) -> Iterator[Line]:
         with gzip.open(source) as unpacked:
             while text := unpacked.readline(_LONGEST_LINE):
                 number += 1
-                line = _decoder.decode(text)
+                line = _decoded(text, number)
                 match line:
                     case Head():
                         if open_head:
                             raise SnapshotUnreadable(
                                 number, "cut-short", "a section begins before the last has ended"
                             )
-                        if line.schema != SCHEMA:
-                            raise SnapshotUnreadable(
-                                number,
-                                "newer-schema",
-                                f"schema {line.schema} is not known, only {SCHEMA}: use a newer version",
-                                schema=line.schema,
-                                known=SCHEMA,
-                            )
+                        expect_schema(line.schema, number)
                         open_head, users = True, 0
                     case Reading():
                         users += 1
@@ -109,6 +111,30 @@ def read(source: IO[bytes]) -> Iterator[Line]:
         raise SnapshotUnreadable(number, "not-a-line", f"not a line of a snapshot: {_place(fault)}") from None
     if open_head or not ends:
         raise SnapshotUnreadable(number + 1, "cut-short", "it is cut short: the end is missing")
+
+
+def _decoded(text: bytes, number: int) -> Line:
+    try:
+        return _decoder.decode(text)
+    except msgspec.ValidationError:
+        # What another form changed may well not fit ours: then its number is the reason, not the misfit.
+        expect_schema(schema_of(text), number)
+        raise
+
+
+def schema_of(text: bytes) -> int:
+    """The form that a head or an index says it has; ours where it says nothing."""
+    try:
+        return _form.decode(text).schema
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return SCHEMA
+
+
+def expect_schema(schema: int, line: int) -> None:
+    """Raises `SnapshotUnreadable` for a form that this release does not know."""
+    if schema != SCHEMA:
+        reason = f"schema {schema} is not known, only {SCHEMA}: use a newer version"
+        raise SnapshotUnreadable(line, "newer-schema", reason, schema=schema, known=SCHEMA)
 
 
 def _place(fault: Exception) -> str:
