@@ -31,7 +31,8 @@ class Pseudonyms:
     def __init__(self, key: str) -> None:
         if len(key) < SHORTEST_KEY:
             raise ValueError(f"a key has at least {SHORTEST_KEY} characters")
-        self._key = key.encode()
+        # A setting may hold bytes that are no UTF-8: they are as good a key.
+        self._key = key.encode("utf-8", "surrogateescape")
 
     @property
     def check(self) -> str:
