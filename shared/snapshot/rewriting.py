@@ -21,22 +21,15 @@ def pseudonymised(lines: Iterable[Line], out: IO[bytes], names: Pseudonyms, rule
     """
     writer: SectionWriter | None = None
     judge: Judge | None = None
-    try:
-        for line in lines:
-            if isinstance(line, Head):
-                head = msgspec.structs.replace(names.head(line), rules=rules.digest)
-                judge = judge_of(head, rules)
-                writer = SectionWriter(out, head)
-                continue
-            if writer is None or judge is None:
-                raise ValueError("a section begins with its head")
-            if isinstance(line, Reading):
-                one = names.reading(line)
-                writer.add(one, judge.judged(one.user, one.standing, one.at))
-            else:
-                writer.end()
-    except BaseException:
-        # Left open, it would write to the file once more after that is gone.
-        if writer is not None:
-            writer.give_up()
-        raise
+    for line in lines:
+        if isinstance(line, Head):
+            head = msgspec.structs.replace(names.head(line), rules=rules.digest)
+            writer, judge = SectionWriter(out, head), judge_of(head, rules)
+            continue
+        if writer is None or judge is None:
+            raise ValueError("a section begins with its head")
+        if isinstance(line, Reading):
+            one = names.reading(line)
+            writer.add(one, judge.judged(one.user, one.standing, one.at))
+        else:
+            writer.end()

@@ -19,7 +19,7 @@ from tests.snapshot.snapshots import written
 from tests.whatif.contoso import DESIGN, FOLDER, OFFICE, PREMIUM, contoso, head, person, saved, sku
 
 WRITEBACK = ("--writeback", "on")
-OLD = {"PYTHONIOENCODING": "cp1252"}
+OLD = "cp1252"
 """As Windows gives it to a program whose output is redirected."""
 
 
@@ -69,7 +69,9 @@ def test_what_is_wrong_is_a_sentence_each_with_the_next_step(
 def test_on_a_machine_with_an_old_code_page_a_file_gets_utf_8(tmp_path: Path, form: tuple[str, ...]) -> None:
     saved(tmp_path)
     for command in (("what-if", FOLDER, *WRITEBACK), ("replay", FOLDER, "--edition", "2025-03-04")):
-        plain, old = (Shell("").run(*command, *form, cwd=tmp_path, **environ) for environ in ({}, OLD))
+        plain, old = (
+            Shell("").run(*command, *form, cwd=tmp_path, PYTHONIOENCODING=coding) for coding in ("utf-8", OLD)
+        )
         assert old == plain
         assert old.err == ""
         assert "\r\r" not in old.out
