@@ -38,7 +38,10 @@ _MB = 1_000_000
 async def show(desk: Desk, *, as_json: bool) -> None:
     """Print what is kept. Raises `WrongInput` where the storage is another tenant's."""
     await expect(desk, may_begin=True)
-    found = await archive.stored(desk.storage.evidence, desk.tenant_id)
+    try:
+        found = await archive.stored(desk.storage.evidence, desk.tenant_id)
+    except SnapshotUnreadable as problem:
+        raise unusable(problem, archive.root(desk.tenant_id)) from None
     if as_json:
         print(_as_json(found))
     elif not found:
@@ -106,6 +109,8 @@ async def get(desk: Desk, wanted: str, out: Path, key_file: Path | None) -> None
         one = await archive.find(container, desk.tenant_id, wanted)
     except NoSnapshot as problem:
         raise WrongInput(_not_there(problem)) from None
+    except SnapshotUnreadable as problem:
+        raise unusable(problem, archive.root(desk.tenant_id)) from None
     if names and one.key_check:
         raise WrongInput(said("snapshots", "kept", "hidden-already", day=one.day.isoformat()))
     try:

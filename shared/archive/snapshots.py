@@ -151,7 +151,11 @@ async def complete(container: Container, place: str, index: Index) -> bool:
 
 
 async def stored(container: Container, tenant_id: str) -> list[Stored]:
-    """Every complete snapshot of the tenant, the oldest first. Asks for listings only."""
+    """Every complete snapshot of the tenant, the oldest first.
+
+    Asks for listings only, unless the account was copied by something that leaves metadata behind: then for
+    each index that lost its own. Raises `SnapshotUnreadable` where one of those is none.
+    """
     start = root(tenant_id)
     found = []
     async for listed in container.names(start):
@@ -159,19 +163,38 @@ async def stored(container: Container, tenant_id: str) -> list[Stored]:
         reading, _, name = rest.partition("/")
         began = day_of(day)
         if name == INDEX and began is not None:
-            about = listed.metadata
-            found.append(
-                Stored(
-                    day=began,
-                    reading=reading,
-                    taken_at=datetime.fromisoformat(about["taken_at"]),
-                    users=int(about["users"]),
-                    size=int(about["size"]),
-                    edition=about["edition"],
-                    key_check=about.get("key_check", ""),
-                )
-            )
+            one = _listed(listed, began, reading)
+            found.append(one or await _as_its_index_says(container, listed.name, began))
     return sorted(found, key=lambda one: (one.taken_at, one.reading))
+
+
+def _listed(listed: Listed, day: date, reading: str) -> Stored | None:
+    about = listed.metadata
+    try:
+        return Stored(
+            day=day,
+            reading=reading,
+            taken_at=datetime.fromisoformat(about["taken_at"]),
+            users=int(about["users"]),
+            size=int(about["size"]),
+            edition=about["edition"],
+            key_check=about.get("key_check", ""),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+async def _as_its_index_says(container: Container, name: str, day: date) -> Stored:
+    index = await _index(container, name)
+    return Stored(
+        day=day,
+        reading=index.reading,
+        taken_at=index.taken_at,
+        users=index.users,
+        size=sum(part.size for part in index.parts),
+        edition=index.edition,
+        key_check=index.key_check,
+    )
 
 
 async def find(container: Container, tenant_id: str, wanted: str) -> Stored:
@@ -189,7 +212,11 @@ async def find(container: Container, tenant_id: str, wanted: str) -> Stored:
 
 async def index_of(container: Container, tenant_id: str, one: Stored) -> Index:
     """The index of a snapshot that was listed. Raises `SnapshotUnreadable` if it is none, or is gone."""
-    found = await container.read(f"{folder(tenant_id, one.taken_at, one.reading)}{INDEX}")
+    return await _index(container, f"{folder(tenant_id, one.taken_at, one.reading)}{INDEX}")
+
+
+async def _index(container: Container, name: str) -> Index:
+    found = await container.read(name)
     if found is None:
         raise SnapshotUnreadable(0, "deleted", "it was deleted meanwhile")
     expect_schema(schema_of(found.data), 0)
