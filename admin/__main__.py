@@ -1,6 +1,6 @@
 """`python -m admin`. Every Python 3 must be able to read this file: it says so if it is the wrong one."""
 
-from admin.environment import leave_if_wrong
+from admin.environment import leave_if_wrong, speak_utf8
 
 try:
     from admin.commands import app
@@ -12,4 +12,5 @@ except KeyboardInterrupt:
     raise SystemExit(130) from None
 
 if __name__ == "__main__":
+    speak_utf8()
     app(prog_name="python -m admin")

@@ -1,5 +1,6 @@
 """What to say where Python is not the project's. Every Python 3 must be able to read this file."""
 
+import io
 import sys
 
 WRONG = 2
@@ -26,3 +27,14 @@ def leave_if_wrong(fault: Exception) -> None:
         file=sys.stderr,
     )
     raise SystemExit(WRONG)
+
+
+def speak_utf8() -> None:
+    """Make output that goes to a file or another program UTF-8, as terminals are served anyway.
+
+    Windows gives a redirected program its old code page, which has neither the lines of a table nor most
+    names, and ends lines of a CSV file twice.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+            stream.reconfigure(encoding="utf-8")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from admin.connection import WRONG, Desk, WrongInput, run
+from admin.keys import pseudonyms_of
 from admin.people import by_sign_in_name
 from admin.saved import STOPPED, TROUBLE, offline, snapshot
 from admin.tenants import expect
@@ -146,7 +147,7 @@ def from_snapshot(path: Path, user: str, key: Path | None) -> Proof:
     wanted = user.strip()
     named: dict[str, tuple[Head, Reading]] = {}
     head: Head | None = None
-    hidden = Pseudonyms(_key(key)) if key else None
+    hidden = pseudonyms_of(key) if key else None
     meant = _as_written(wanted, None)
     with snapshot(path) as saved:
         for line in saved.lines():
@@ -164,18 +165,6 @@ def from_snapshot(path: Path, user: str, key: Path | None) -> Proof:
             _fault("unknown-edition", edition=head.policy.edition, editions=", ".join(sorted(rules.editions)))
         )
     return proof_of(line.user, line.standing, head.facts, rules, head.policy, line.at, source=SNAPSHOT)
-
-
-def _key(file: Path) -> str:
-    try:
-        key = file.read_text(encoding="utf-8").strip()
-        Pseudonyms(key)
-    except (OSError, ValueError) as problem:
-        # A text that isn't UTF-8 is a ValueError too; its words would quote the key.
-        reason = getattr(problem, "strerror", None)
-        reason = reason or (type(problem).__name__ if isinstance(problem, UnicodeError) else str(problem))
-        raise WrongInput(_fault("bad-key", file=str(file), problem=reason)) from None
-    return key
 
 
 def _fitting(head: Head, hidden: Pseudonyms | None, file: Path | None) -> Pseudonyms | None:

@@ -8,12 +8,13 @@ from pathlib import Path
 import msgspec
 
 from admin.connection import WRONG, Desk, WrongInput, run
-from admin.saved import STOPPED, offline, snapshot
+from admin.saved import STOPPED, offline, snapshot, unusable
 from admin.words import said, texts
 from shared.archive.snapshots import NoSnapshot, find, open_stored
 from shared.rules.loader import load_rules
 from shared.snapshot.file import SnapshotUnreadable
-from shared.snapshot.replaying import Differs, NoEdition, Replayed, Replaying, Told
+from shared.snapshot.judging import NoEdition
+from shared.snapshot.replaying import Differs, Replayed, Replaying, Told
 from shared.texts.cells import table
 from shared.texts.plain import one_line
 
@@ -61,11 +62,8 @@ def judge_again(asked: Asked) -> int:
 def of_file(path: Path, edition: str = "") -> Replayed:
     """The snapshot at a path judged again; `edition` empty: by its own. Raises `WrongInput`."""
     replaying = _begun(edition)
-    try:
-        with snapshot(path) as saved:
-            replaying.take(saved.lines())
-    except NoEdition as problem:
-        raise _unknown(problem) from None
+    with snapshot(path) as saved:
+        replaying.take(saved.lines())
     return replaying.result()
 
 
@@ -73,23 +71,25 @@ async def of_day(desk: Desk, day: str, edition: str = "") -> Replayed:
     """The snapshot that the watch kept of a day, part by part. Raises `WrongInput`."""
     replaying = _begun(edition)
     container = desk.storage.evidence
+    _expect_date(day)
     try:
-        date.fromisoformat(day.partition("/")[0])
         one = await find(container, desk.tenant_id, day)
         async for lines in open_stored(container, desk.tenant_id, one):
             replaying.take(lines)
-    except ValueError:
-        raise WrongInput(_fault("bad-date", date=day)) from None
     except NoSnapshot as problem:
         days = ", ".join(one.isoformat() for one in problem.days[-_DAYS:])
         code = "no-day" if days else "no-days"
         raise WrongInput(_fault(code, date=day, days=days)) from None
-    except SnapshotUnreadable as problem:
-        of: dict[str, str | int] = {"line": problem.line, **problem.values}
-        raise WrongInput(said("snapshots", problem.code, file=day, **of)) from None
-    except NoEdition as problem:
-        raise _unknown(problem) from None
+    except (SnapshotUnreadable, NoEdition) as problem:
+        raise unusable(problem, day) from None
     return replaying.result()
+
+
+def _expect_date(day: str) -> None:
+    try:
+        date.fromisoformat(day.partition("/")[0])
+    except ValueError:
+        raise WrongInput(_fault("bad-date", date=day)) from None
 
 
 def _begun(edition: str) -> Replaying:
@@ -99,18 +99,13 @@ def _begun(edition: str) -> Replaying:
     return Replaying(rules, edition or None)
 
 
-def _unknown(problem: NoEdition) -> WrongInput:
-    there = ", ".join(sorted(load_rules().editions))
-    return WrongInput(_fault("unknown-edition", edition=problem.edition, editions=there))
-
-
 def tell(result: Replayed, form: str, first: int) -> int:
     """Print what came of it, naming so many users; the exit status: 0 the same, 3 not."""
     if form == JSON:
         told = Told(schema=SCHEMA, unchanged=result.unchanged, replayed=result)
         print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
     elif form == CSV:
-        print(as_csv(result), end="")
+        sys.stdout.buffer.write(as_csv(result).encode())
     else:
         for line in worded(result, first):
             print(line)

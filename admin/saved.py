@@ -8,7 +8,9 @@ from pathlib import Path
 
 from admin.connection import WRONG, WrongInput
 from admin.words import said
+from shared.rules.loader import load_rules
 from shared.snapshot.file import SnapshotUnreadable
+from shared.snapshot.judging import NoEdition
 from shared.snapshot.opening import NoSnapshot, Saved, opened
 
 TROUBLE, STOPPED = 1, 130
@@ -39,9 +41,17 @@ def snapshot(path: Path) -> Iterator[Saved]:
             yield saved
     except NoSnapshot as problem:
         raise WrongInput(said("snapshots", problem.code, **problem.values)) from None
-    except SnapshotUnreadable as problem:
-        values: dict[str, str | int] = {"file": str(path), "line": problem.line, **problem.values}
-        raise WrongInput(said("snapshots", problem.code, **values)) from None
+    except (SnapshotUnreadable, NoEdition) as problem:
+        raise unusable(problem, str(path)) from None
+
+
+def unusable(problem: SnapshotUnreadable | NoEdition, file: str) -> WrongInput:
+    """Why a snapshot can't be used, with the next step. `file`: what it is called."""
+    if isinstance(problem, NoEdition):
+        there = ", ".join(sorted(load_rules().editions))
+        return WrongInput(said("snapshots", "no-edition", file=file, edition=problem.edition, editions=there))
+    values: dict[str, str | int] = {"file": file, "line": problem.line, **problem.values}
+    return WrongInput(said("snapshots", problem.code, **values))
 
 
 def _told(exit_code: int, *lines: str) -> int:

@@ -15,14 +15,16 @@ from rich.console import Console
 from rich.table import Table
 
 from admin.connection import Desk, WrongInput
+from admin.keys import KeyFile
+from admin.saved import unusable
 from admin.tenants import expect
 from admin.words import said, texts
 from shared.archive import snapshots as archive
 from shared.archive.snapshots import NoSnapshot, Stored
 from shared.model import zulu
-from shared.settings_keeping import GENERATE
 from shared.snapshot.file import SnapshotUnreadable
-from shared.snapshot.pseudonyms import SHORTEST_KEY, Pseudonyms
+from shared.snapshot.judging import NoEdition
+from shared.snapshot.pseudonyms import Pseudonyms
 from shared.snapshot.rewriting import pseudonymised
 
 SCHEMA = 1
@@ -36,7 +38,10 @@ _MB = 1_000_000
 async def show(desk: Desk, *, as_json: bool) -> None:
     """Print what is kept. Raises `WrongInput` where the storage is another tenant's."""
     await expect(desk, may_begin=True)
-    found = await archive.stored(desk.storage.evidence, desk.tenant_id)
+    try:
+        found = await archive.stored(desk.storage.evidence, desk.tenant_id)
+    except SnapshotUnreadable as problem:
+        raise unusable(problem, archive.root(desk.tenant_id)) from None
     if as_json:
         print(_as_json(found))
     elif not found:
@@ -92,30 +97,37 @@ def _megabytes(size: int) -> str:
 async def get(desk: Desk, wanted: str, out: Path, key_file: Path | None) -> None:
     """Write a snapshot to a file of its own: the whole, or nothing. Raises `WrongInput`.
 
-    Every line is read on the way, so what is cut or was changed is refused.
+    Every line is read on the way, so what is cut or was changed is refused. A key file that is not there is
+    made, as for `audit`.
     """
-    names = _key(key_file) if key_file else None
-    _refuse_what_is_there(out)
+    _refuse_what_is_there(out, key_file)
+    key = KeyFile(key_file) if key_file else None
+    names = key.pseudonyms if key else None
     await expect(desk, may_begin=False)
     container = desk.storage.evidence
     try:
         one = await archive.find(container, desk.tenant_id, wanted)
     except NoSnapshot as problem:
         raise WrongInput(_not_there(problem)) from None
+    except SnapshotUnreadable as problem:
+        raise unusable(problem, archive.root(desk.tenant_id)) from None
     if names and one.key_check:
         raise WrongInput(said("snapshots", "kept", "hidden-already", day=one.day.isoformat()))
     try:
         with _whole_or_nothing(out) as file:
             await _write(desk, one, file, names)
             size = file.tell()
-    except SnapshotUnreadable as problem:
-        of = {"line": problem.line, **problem.values}
-        raise WrongInput(said("snapshots", problem.code, file=f"{one.day}/{one.reading}", **of)) from None
+            # Before there is a file that nobody could ever make out.
+            made = key.keep() if key else ""
+    except (SnapshotUnreadable, NoEdition) as problem:
+        raise unusable(problem, f"{one.day}/{one.reading}") from None
     moment = texts().moment(one.taken_at)
     users = texts().number(one.users)
     print(said("snapshots", "kept", "got", file=str(out), users=users, at=moment, size=_megabytes(size)))
     if key_file:
         print(said("snapshots", "kept", "hidden", file=str(key_file)))
+    if made:
+        print(made)
 
 
 async def _write(desk: Desk, one: Stored, file: IO[bytes], names: Pseudonyms | None) -> None:
@@ -137,22 +149,9 @@ def _not_there(problem: NoSnapshot) -> str:
     return said("snapshots", "kept", "not-of", wanted=problem.wanted, days=days)
 
 
-def _key(file: Path) -> Pseudonyms:
-    try:
-        key = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or type(problem).__name__
-        command = str(GENERATE.values["command"])
-        raise WrongInput(
-            said("snapshots", "kept", "no-key", file=str(file), problem=reason, command=command)
-        ) from None
-    try:
-        return Pseudonyms(key)
-    except ValueError:
-        raise WrongInput(said("snapshots", "kept", "short-key", file=str(file), n=SHORTEST_KEY)) from None
-
-
-def _refuse_what_is_there(out: Path) -> None:
+def _refuse_what_is_there(out: Path, key_file: Path | None) -> None:
+    if key_file and key_file.absolute() == out.absolute():
+        raise WrongInput(said("snapshots", "kept", "same-file", file=str(out)))
     if os.path.lexists(out):
         raise WrongInput(said("snapshots", "kept", "exists", file=str(out)))
 

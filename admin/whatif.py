@@ -23,7 +23,7 @@ from shared.snapshot.lines import Line
 from shared.snapshot.opening import Saved
 from shared.texts.cells import table
 from shared.texts.plain import one_line
-from shared.whatif.changes import Asked, BadChange, Changes
+from shared.whatif.changes import Asked, BadChange, Changes, Fault
 from shared.whatif.outcome import ChangedUser, Outcome, SkuSeats, passes, what_if
 
 TABLE, JSON, CSV = "table", "json", "csv"
@@ -64,9 +64,13 @@ def _tried(saved: Saved, asked: Asked, bar: Progress) -> Outcome:
     try:
         return what_if(read, asked, load_rules())
     except BadChange as problem:
-        raise WrongInput(
-            *(said("what_if", "faults", one.code, **one.values) for one in problem.faults)
-        ) from None
+        raise WrongInput(*map(_worded_fault, problem.faults)) from None
+
+
+def _worded_fault(one: Fault) -> str:
+    # Lists of products and groups are ours and longer than a name.
+    values = {name: one_line(value, 2_000) for name, value in one.values.items()}
+    return texts().text("what_if", "faults", one.code, **values)
 
 
 def _bar() -> Progress:

@@ -57,7 +57,9 @@ NO_AUDIT = _unknown("audit")
 EXCLUSIONS = (DISABLED, SYNC_ACCOUNT, EMERGENCY, EXTERNAL, INTERNAL_GUEST, RESOURCE_ACCOUNT)
 """What takes an account out before anybody asks for the scope, in the order in which it is looked at."""
 
-_SYNC_NAME = "on-premises directory synchronization service account"
+SYNC_NAME = "on-premises directory synchronization service account"
+"""The display name of an account of synchronisation, casefolded."""
+
 _SYNC_UPN = re.compile(r"(sync_[^@]+_[0-9a-f]{12}|adtoaadsyncserviceaccount)@", re.IGNORECASE)
 """Entra Connect names its account after its server and twelve hex digits; cloud sync has one name."""
 
@@ -182,7 +184,7 @@ def is_sync_account(user: User) -> bool:
     # The first letter spares nearly all users the whole comparison.
     if upn and upn[0] in "SsAa" and _SYNC_UPN.match(upn):
         return True
-    return name is not None and len(name) >= len(_SYNC_NAME) and name.strip().casefold() == _SYNC_NAME
+    return name is not None and len(name) >= len(SYNC_NAME) and name.strip().casefold() == SYNC_NAME
 
 
 def _is_guest(user: User) -> bool:

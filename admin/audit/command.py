@@ -15,10 +15,10 @@ import msgspec
 
 from admin.audit import summary
 from admin.audit.folder import Folder
-from admin.audit.keys import KeyFile
 from admin.audit.progress import Shown
 from admin.audit.writing import write
 from admin.connection import WRONG, WrongInput
+from admin.keys import KeyFile
 from admin.sign_in import sign_in
 from admin.words import say, texts
 from shared.audit import permissions

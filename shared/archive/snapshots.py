@@ -13,8 +13,8 @@ import msgspec
 
 from shared.model import Facts
 from shared.snapshot.digest import summed
-from shared.snapshot.file import SUFFIX, SnapshotUnreadable, read
-from shared.snapshot.lines import SCHEMA, End, Line
+from shared.snapshot.file import SUFFIX, SnapshotUnreadable, expect_schema, read, schema_of
+from shared.snapshot.lines import End, Line
 from shared.storage import Container, Listed
 
 INDEX = "index"
@@ -151,7 +151,11 @@ async def complete(container: Container, place: str, index: Index) -> bool:
 
 
 async def stored(container: Container, tenant_id: str) -> list[Stored]:
-    """Every complete snapshot of the tenant, the oldest first. Asks for listings only."""
+    """Every complete snapshot of the tenant, the oldest first.
+
+    Asks for listings only, unless the account was copied by something that leaves metadata behind: then for
+    each index that lost its own. Raises `SnapshotUnreadable` where one of those is none.
+    """
     start = root(tenant_id)
     found = []
     async for listed in container.names(start):
@@ -159,19 +163,38 @@ async def stored(container: Container, tenant_id: str) -> list[Stored]:
         reading, _, name = rest.partition("/")
         began = day_of(day)
         if name == INDEX and began is not None:
-            about = listed.metadata
-            found.append(
-                Stored(
-                    day=began,
-                    reading=reading,
-                    taken_at=datetime.fromisoformat(about["taken_at"]),
-                    users=int(about["users"]),
-                    size=int(about["size"]),
-                    edition=about["edition"],
-                    key_check=about.get("key_check", ""),
-                )
-            )
+            one = _listed(listed, began, reading)
+            found.append(one or await _as_its_index_says(container, listed.name, began))
     return sorted(found, key=lambda one: (one.taken_at, one.reading))
+
+
+def _listed(listed: Listed, day: date, reading: str) -> Stored | None:
+    about = listed.metadata
+    try:
+        return Stored(
+            day=day,
+            reading=reading,
+            taken_at=datetime.fromisoformat(about["taken_at"]),
+            users=int(about["users"]),
+            size=int(about["size"]),
+            edition=about["edition"],
+            key_check=about.get("key_check", ""),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+async def _as_its_index_says(container: Container, name: str, day: date) -> Stored:
+    index = await _index(container, name)
+    return Stored(
+        day=day,
+        reading=index.reading,
+        taken_at=index.taken_at,
+        users=index.users,
+        size=sum(part.size for part in index.parts),
+        edition=index.edition,
+        key_check=index.key_check,
+    )
 
 
 async def find(container: Container, tenant_id: str, wanted: str) -> Stored:
@@ -189,22 +212,18 @@ async def find(container: Container, tenant_id: str, wanted: str) -> Stored:
 
 async def index_of(container: Container, tenant_id: str, one: Stored) -> Index:
     """The index of a snapshot that was listed. Raises `SnapshotUnreadable` if it is none, or is gone."""
-    found = await container.read(f"{folder(tenant_id, one.taken_at, one.reading)}{INDEX}")
+    return await _index(container, f"{folder(tenant_id, one.taken_at, one.reading)}{INDEX}")
+
+
+async def _index(container: Container, name: str) -> Index:
+    found = await container.read(name)
     if found is None:
         raise SnapshotUnreadable(0, "deleted", "it was deleted meanwhile")
+    expect_schema(schema_of(found.data), 0)
     try:
-        index = msgspec.json.decode(found.data, type=Index)
-    except msgspec.MsgspecError:
+        return msgspec.json.decode(found.data, type=Index)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise SnapshotUnreadable(0, "no-index", "its index is not one") from None
-    if index.schema != SCHEMA:
-        raise SnapshotUnreadable(
-            0,
-            "newer-schema",
-            f"schema {index.schema} is not known, only {SCHEMA}: use a newer version",
-            schema=index.schema,
-            known=SCHEMA,
-        )
-    return index
 
 
 class Kept(Facts, frozen=True):

@@ -91,8 +91,6 @@ class Books:
     ) -> None:
         if kind is None:
             self._snapshot.end()
-        else:
-            self._snapshot.give_up()
         self._open.close()
 
     def take(

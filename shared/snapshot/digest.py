@@ -30,12 +30,12 @@ class Digest:
             known = self._written[id(judged)] = judged, b"," + msgspec.json.encode(judged) + b"]"
         text = b"[" + msgspec.json.encode(user_id) + known[1]
         mark = hashlib.blake2b(text, digest_size=_BITS // 8).digest()
-        self._sum = (self._sum + int.from_bytes(mark)) % (1 << _BITS)
+        self._sum += int.from_bytes(mark)
         self.users += 1
 
     def hex(self) -> str:
         """32 hex digits."""
-        return _hex(self._sum)
+        return _hex(self._sum % (1 << _BITS))
 
 
 def summed(digests: Iterable[str]) -> str:

@@ -12,6 +12,14 @@ from shared.snapshot.digest import Digest
 from shared.snapshot.lines import Head, Line, Reading
 
 
+class NoEdition(Exception):
+    """The rules don't have the edition that is to judge; `edition` names it."""
+
+    def __init__(self, edition: str) -> None:
+        self.edition = edition
+        super().__init__(f"no edition {edition}")
+
+
 class Rejudged(msgspec.Struct, frozen=True):
     """One user judged again. `head`: of its section, with the policy that it was now judged by."""
 
@@ -42,14 +50,14 @@ def rejudged(
 ) -> Iterator[Rejudged | Comparison]:
     """Every user judged again, and after each section how that compares with its own digest.
 
-    `edition`: to judge by instead of the snapshot's. Raises `KeyError` if there is none of that name.
+    `edition`: to judge by instead of the snapshot's. Raises `NoEdition`.
     """
     section: tuple[Head, Judge] | None = None
     digest = Digest()
     for line in lines:
         if isinstance(line, Head):
             head = msgspec.structs.replace(line, policy=with_edition(line.policy, edition))
-            section, digest = (head, Judge(rules, head.policy, head.facts)), Digest()
+            section, digest = (head, judge_of(head, rules)), Digest()
             continue
         if section is None:
             raise ValueError("a section begins with its head")
@@ -60,6 +68,13 @@ def rejudged(
             yield Rejudged(head, line, judged)
         else:
             yield Comparison(line.users, line.verdicts, digest.hex(), head.rules != rules.digest)
+
+
+def judge_of(head: Head, rules: Rules) -> Judge:
+    """The judge of a section's users. Raises `NoEdition`."""
+    if head.policy.edition not in rules.editions:
+        raise NoEdition(head.policy.edition)
+    return Judge(rules, head.policy, head.facts)
 
 
 def with_edition(policy: Policy, edition: str | None) -> Policy:

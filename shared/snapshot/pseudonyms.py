@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from shared.model import GroupError, Identity, LicensingGroup, Standing, TenantFacts, User
-from shared.reach import is_sync_account
+from shared.model import Evidence, GroupError, Identity, LicensingGroup, Standing, TenantFacts, User
+from shared.reach import SYNC_NAME, is_sync_account
 from shared.rules.policy import Policy
 from shared.snapshot.lines import Head, Reading
 
@@ -22,6 +22,7 @@ SHORTEST_KEY = 32
 """Characters."""
 
 _SYNC_SERVER = re.compile(r"sync_[^@]+_([0-9a-f]{12})$", re.IGNORECASE)
+_CLOUD_SYNC = "adtoaadsyncserviceaccount"
 
 
 class Pseudonyms:
@@ -30,7 +31,8 @@ class Pseudonyms:
     def __init__(self, key: str) -> None:
         if len(key) < SHORTEST_KEY:
             raise ValueError(f"a key has at least {SHORTEST_KEY} characters")
-        self._key = key.encode()
+        # A setting may hold bytes that are no UTF-8: they are as good a key.
+        self._key = key.encode("utf-8", "surrogateescape")
 
     @property
     def check(self) -> str:
@@ -73,11 +75,12 @@ class Pseudonyms:
         )
 
     def facts(self, facts: TenantFacts) -> TenantFacts:
-        """The tenant's facts: its domains and its groups."""
+        """The tenant's facts: its domains and its groups, also those that could not be read."""
         return msgspec.structs.replace(
             facts,
             domains=tuple(sorted(map(self.domain, facts.domains))),
             groups={self.object_id(key): self._group(group) for key, group in facts.groups.items()},
+            evidence={name: self._evidence(one) for name, one in facts.evidence.items()},
             watched=self._ids_by_id(facts.watched),
         )
 
@@ -92,12 +95,11 @@ class Pseudonyms:
 
     def user(self, user: User) -> User:
         """A user. An account of directory synchronisation stays recognisable as one."""
-        sync = is_sync_account(user)
         return msgspec.structs.replace(
             user,
             id=self.object_id(user.id),
-            user_principal_name=self._upn(user.user_principal_name, sync=sync),
-            display_name=user.display_name if sync else _each(self.name, user.display_name),
+            user_principal_name=self._upn(user),
+            display_name=_each(self._display_name, user.display_name),
             identities=tuple(map(self._identity, user.identities)),
             license_assignment_states=tuple(
                 msgspec.structs.replace(one, assigned_by_group=_each(self.object_id, one.assigned_by_group))
@@ -114,13 +116,26 @@ class Pseudonyms:
             nested_in=tuple(map(self.object_id, standing.nested_in)),
         )
 
-    def _upn(self, upn: str | None, *, sync: bool) -> str | None:
-        if upn is None or not sync:
+    def _upn(self, user: User) -> str | None:
+        """What tells an account of synchronisation stays of its name, and nothing that people chose."""
+        upn = user.user_principal_name
+        if not upn or not is_sync_account(user):
             return _each(self.sign_in_name, upn)
         local, _, domain = upn.partition("@")
-        server = _SYNC_SERVER.match(local)
-        kept = f"Sync_SERVER_{server[1]}" if server else local
-        return f"{kept}@{self.domain(domain)}"
+        if server := _SYNC_SERVER.match(local):
+            return f"Sync_SERVER_{server[1]}@{self.domain(domain)}"
+        return f"{local}@{self.domain(domain)}" if local.casefold() == _CLOUD_SYNC else self.sign_in_name(upn)
+
+    def _display_name(self, name: str) -> str:
+        return name if name.strip().casefold() == SYNC_NAME else self.name(name)
+
+    def _evidence(self, evidence: Evidence) -> Evidence:
+        return msgspec.structs.replace(
+            evidence,
+            unread={
+                self.object_id(key): tuple(map(self.name, named)) for key, named in evidence.unread.items()
+            },
+        )
 
     def _identity(self, identity: Identity) -> Identity:
         return msgspec.structs.replace(

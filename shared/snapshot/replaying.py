@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+import msgspec
+
 from shared.judgement import Judge
 from shared.model import Facts, State
 from shared.rules.loader import Rules
-from shared.snapshot.judging import Comparison, Rejudged, rejudged, with_edition
+from shared.snapshot.judging import Comparison, Rejudged, judge_of, rejudged, with_edition
 from shared.snapshot.lines import Head, Line
 
 
@@ -53,14 +55,6 @@ class Told(Facts, frozen=True):
     schema: int
     unchanged: bool
     replayed: Replayed
-
-
-class NoEdition(Exception):
-    """The snapshot was judged by an edition that the rules don't have; `edition` names it."""
-
-    def __init__(self, edition: str) -> None:
-        self.edition = edition
-        super().__init__(f"no edition {edition}")
 
 
 def replay(lines: Iterable[Line], rules: Rules, edition: str | None = None) -> Replayed:
@@ -115,8 +109,6 @@ class Replaying:
         """The lines, after a look at their heads."""
         for line in lines:
             if isinstance(line, Head):
-                if line.policy.edition not in self._rules.editions:
-                    raise NoEdition(line.policy.edition)
                 self._head, self._other = line, None
             yield line
 
@@ -126,7 +118,7 @@ class Replaying:
             raise ValueError("a section begins with its head")
         if self._other is None:
             policy = with_edition(self._head.policy, self._edition)
-            self._other = Judge(self._rules, policy, self._head.facts)
+            self._other = judge_of(msgspec.structs.replace(self._head, policy=policy), self._rules)
         return self._other
 
     def _compare(self, one: Comparison) -> None:

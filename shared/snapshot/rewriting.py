@@ -8,6 +8,7 @@ import msgspec
 from shared.judgement import Judge
 from shared.rules.loader import Rules
 from shared.snapshot.file import SectionWriter
+from shared.snapshot.judging import judge_of
 from shared.snapshot.lines import Head, Line, Reading
 from shared.snapshot.pseudonyms import Pseudonyms
 
@@ -16,15 +17,14 @@ def pseudonymised(lines: Iterable[Line], out: IO[bytes], names: Pseudonyms, rule
     """Write these sections with pseudonyms, to be judged again like any other.
 
     Verdicts name groups, so those of then can't be taken over: they are given anew by the rules of now, and
-    the heads say so. Raises `SnapshotUnreadable` where the lines do, and `KeyError` for an edition that these
-    rules don't have.
+    the heads say so. Raises `SnapshotUnreadable` where the lines do, and `NoEdition`.
     """
     writer: SectionWriter | None = None
     judge: Judge | None = None
     for line in lines:
         if isinstance(line, Head):
             head = msgspec.structs.replace(names.head(line), rules=rules.digest)
-            writer, judge = SectionWriter(out, head), Judge(rules, head.policy, head.facts)
+            writer, judge = SectionWriter(out, head), judge_of(head, rules)
             continue
         if writer is None or judge is None:
             raise ValueError("a section begins with its head")

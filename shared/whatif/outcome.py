@@ -14,6 +14,7 @@ from shared.ledger.totals import KEEP_THEIR_SEATS, need_of
 from shared.model import Facts, Sku, State, Totals, User, Verdict
 from shared.report.figures import Need
 from shared.rules.loader import Rules
+from shared.snapshot.judging import judge_of
 from shared.snapshot.lines import Head, Line, Reading
 from shared.whatif.changes import Asked, Changes, understood
 from shared.whatif.licences import held_by, with_held, without
@@ -113,8 +114,8 @@ Read = Callable[[], Iterator[Line]]
 def what_if(read: Read, asked: Asked, rules: Rules) -> Outcome:
     """Try what was asked on a snapshot: read twice where it depends on seats who gets what, else once.
 
-    Raises `BadChange`, and whatever `read` raises. Memory grows with the users who would stand otherwise or
-    have other licences, not with the tenant.
+    Raises `BadChange`, `NoEdition`, and whatever `read` raises. Memory grows with the users who would stand
+    otherwise or have other licences, not with the tenant.
     """
     first = next(read())
     if not isinstance(first, Head):
@@ -212,13 +213,10 @@ class _Trial:
             understood(self._asked, head, self._rules)
         after = changed_head(head, self._changes, self._rules, self._dealt.holders, self._dealt.taken)
         self._heads = (head, after)
-        self._judges = (self._judge(head), self._judge(after))
+        self._judges = (judge_of(head, self._rules), judge_of(after, self._rules))
         self._rules_differ = self._rules_differ or head.rules != self._rules.digest
         if self._newest is None or newer(head, self._newest[0]):
             self._newest = self._heads
-
-    def _judge(self, head: Head) -> Judge:
-        return Judge(self._rules, head.policy, head.facts)
 
     def _user(self, reading: Reading) -> None:
         if self._heads is None or self._judges is None:

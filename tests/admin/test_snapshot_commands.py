@@ -14,7 +14,7 @@ from shared.archive.snapshots import Index, Part
 from shared.model import TenantFacts, User
 from shared.model.tenant import Standing
 from shared.rules.policy import Policy
-from shared.snapshot.file import read
+from shared.snapshot.file import SnapshotUnreadable, read
 from shared.snapshot.judging import Comparison, rejudged
 from shared.snapshot.lines import SCHEMA, End, Head, Reading
 from shared.snapshot.pseudonyms import Pseudonyms
@@ -166,10 +166,11 @@ def test_what_is_not_whole_leaves_no_file(filled: Shell, tmp_path: Path) -> None
 
     for work, said in ((harm, "cut short"), (lose, "the part 0001.ndjson.gz is gone")):
         filled.with_storage(work)
-        answer = filled.run("snapshot", "get", "2026-11-20", "--out", str(tmp_path / "x"))
-        assert (answer.code, answer.out, len(answer.err.splitlines())) == (2, "", 1)
-        assert said in answer.err
-        assert os.listdir(tmp_path) == []
+        for hidden in ((), ("--pseudonymise", "key")):
+            answer = filled.run("snapshot", "get", "2026-11-20", "--out", "x", *hidden, cwd=tmp_path)
+            assert (answer.code, answer.out, len(answer.err.splitlines())) == (2, "", 1)
+            assert said in answer.err
+            assert os.listdir(tmp_path) == []
 
 
 def test_another_part_than_was_written_is_not_trusted(filled: Shell, tmp_path: Path) -> None:
@@ -197,19 +198,89 @@ def test_nothing_is_written_over(filled: Shell, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "can't be read: No such file"), (b"\xff" * 40, "can't be read"), (b"short", "fewer than 32")],
+    [(b"\xff" * 40, "can't be read"), (b"short", "too short")],
 )
 def test_a_key_that_is_none_is_said_before_anything_is_read(
-    tmp_path: Path, content: bytes | None, said: str
+    tmp_path: Path, content: bytes, said: str
 ) -> None:
     key = tmp_path / "key"
-    if content is not None:
-        key.write_bytes(content)
+    key.write_bytes(content)
     shell = Shell("UseDevelopmentStorage=true;DevelopmentStorageProxyUri=http://127.0.0.1:9")
     answer = shell.run("snapshot", "get", "latest", "--out", str(tmp_path / "x"), "--pseudonymise", str(key))
     assert (answer.code, answer.out) == (2, "")
     assert said in answer.err
-    assert "short" not in answer.err.replace(str(key), "") or content != b"short"
+    assert content == key.read_bytes()
+
+
+def test_a_key_that_is_not_there_is_made_and_serves_again(filled: Shell, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    texts = []
+    for name in ("x", "y"):
+        file = tmp_path / name
+        answer = filled.run("snapshot", "get", "latest", "--out", str(file), "--pseudonymise", str(key))
+        assert (answer.code, answer.err) == (0, "")
+        assert ("A new key was written" in answer.out) == (name == "x")
+        texts.append(gzip.decompress(file.read_bytes()))
+    assert texts[0] == texts[1]
+    assert key.stat().st_mode & 0o077 == 0
+    # As an editor of Windows saves it again.
+    key.write_bytes(b"\xef\xbb\xbf" + key.read_bytes().replace(b"\n", b"\r\n"))
+    file = tmp_path / "z"
+    assert filled.run("snapshot", "get", "latest", "--out", str(file), "--pseudonymise", str(key)).code == 0
+    assert gzip.decompress(file.read_bytes()) == texts[0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "key"), [("2026-11-22", "key"), ("latest", "x"), ("latest", "nowhere/key")]
+)
+def test_where_nothing_is_written_no_key_is_left_either(
+    filled: Shell, tmp_path: Path, wanted: str, key: str
+) -> None:
+    answer = filled.run("snapshot", "get", wanted, "--out", "x", "--pseudonymise", key, cwd=tmp_path)
+    assert (answer.code, answer.out, len(answer.err.splitlines())) == (2, "", 1)
+    assert os.listdir(tmp_path) == []
+
+
+def test_one_of_an_edition_that_this_release_lacks_is_said_and_leaves_no_file(
+    filled: Shell, tmp_path: Path
+) -> None:
+    at = AT + timedelta(days=3)
+
+    async def keep(storage: Storage) -> None:
+        place = archive.folder(TENANT_ID, at, "d4" * 16)
+        part, data = part_of(0, at)
+        data = gzip.compress(gzip.decompress(data).replace(b"2017-10-24", b"2031-01-01", 1))
+        await archive.write_part(storage.evidence, place, part, data)
+        index = Index(
+            schema=SCHEMA, reading="d4" * 16, taken_at=at, ended_at=at, edition="2031-01-01", parts=(part,)
+        )
+        await archive.complete(storage.evidence, place, index)
+
+    filled.with_storage(keep)
+    for command in (
+        ("snapshot", "get", "latest", "--out", "x", "--pseudonymise", "key"),
+        ("replay", "--date", "2026-11-23"),
+    ):
+        answer = filled.run(*command, cwd=tmp_path)
+        assert (answer.code, answer.out, len(answer.err.splitlines())) == (2, "", 1), answer.err
+        assert "the edition 2031-01-01" in answer.err
+        assert os.listdir(tmp_path) == []
+
+
+def test_an_index_of_a_later_form_is_said_to_be_one(filled: Shell, tmp_path: Path) -> None:
+    name = f"{archive.folder(TENANT_ID, AT, FIRST)}index"
+
+    async def later(storage: Storage) -> None:
+        await storage.evidence.put(name, b'{"schema": 2, "reading": 7}')
+
+    found = filled.with_storage(lambda storage: archive.find(storage.evidence, TENANT_ID, "2026-11-20"))
+    filled.with_storage(later)
+
+    async def read_index(storage: Storage) -> None:
+        with pytest.raises(SnapshotUnreadable, match="schema 2 is not known"):
+            await archive.index_of(storage.evidence, TENANT_ID, found)
+
+    filled.with_storage(read_index)
 
 
 def test_one_that_has_pseudonyms_already_gets_no_others(filled: Shell, tmp_path: Path) -> None:

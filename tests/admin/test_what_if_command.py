@@ -1,5 +1,6 @@
 """`python -m admin what-if` at a shell: exit codes, what is wrong in a sentence, progress, Ctrl-C, names."""
 
+import gzip
 import os
 import pty
 import signal
@@ -15,9 +16,11 @@ from shared.snapshot.opening import FILE_NAME
 from shared.texts.catalogue import Catalogue
 from tests.admin.shell import ROOT, Answer, Shell
 from tests.snapshot.snapshots import written
-from tests.whatif.contoso import FOLDER, contoso, head, person, saved, sku
+from tests.whatif.contoso import DESIGN, FOLDER, OFFICE, PREMIUM, contoso, head, person, saved, sku
 
 WRITEBACK = ("--writeback", "on")
+OLD = "cp1252"
+"""As Windows gives it to a program whose output is redirected."""
 
 
 def run(place: Path, *arguments: str, language: str = "en") -> Answer:
@@ -41,8 +44,9 @@ def test_without_settings_storage_or_network_a_folder_and_its_file_say_the_same(
         (("nowhere", *WRITEBACK), 1),
         (("broken.ndjson.gz", *WRITEBACK), 1),
         (("cut.ndjson.gz", *WRITEBACK), 1),
+        (("later.ndjson.gz", *WRITEBACK), 1),
     ],
-    ids=["nothing", "four", "groups", "forms", "missing", "broken", "cut"],
+    ids=["nothing", "four", "groups", "forms", "missing", "broken", "cut", "edition"],
 )
 def test_what_is_wrong_is_a_sentence_each_with_the_next_step(
     arguments: tuple[str, ...], lines: int, tmp_path: Path, texts: Catalogue
@@ -50,11 +54,34 @@ def test_what_is_wrong_is_a_sentence_each_with_the_next_step(
     data = (saved(tmp_path) / FILE_NAME).read_bytes()
     (tmp_path / "broken.ndjson.gz").write_bytes(b"%PDF-1.7")
     (tmp_path / "cut.ndjson.gz").write_bytes(data[: len(data) // 2])
+    first, people = contoso()
+    later = gzip.decompress(written(first, people))
+    later = gzip.compress(later.replace(first.policy.edition.encode(), b"2031-01-01", 1))
+    (tmp_path / "later.ndjson.gz").write_bytes(later)
     answer = run(tmp_path, *arguments, language=texts.language)
     assert (answer.code, answer.out) == (2, "")
     told = answer.err.splitlines()
     assert len(told) == lines
     assert all(line.endswith(".") and ". " in line for line in told), told
+
+
+@pytest.mark.parametrize("form", [(), ("--csv",), ("--json",)], ids=["table", "csv", "json"])
+def test_on_a_machine_with_an_old_code_page_a_file_gets_utf_8(tmp_path: Path, form: tuple[str, ...]) -> None:
+    saved(tmp_path)
+    for command in (("what-if", FOLDER, *WRITEBACK), ("replay", FOLDER, "--edition", "2025-03-04")):
+        plain, old = (
+            Shell("").run(*command, *form, cwd=tmp_path, PYTHONIOENCODING=coding) for coding in ("utf-8", OLD)
+        )
+        assert old == plain
+        assert old.err == ""
+        assert "\r\r" not in old.out
+
+
+def test_what_is_there_is_listed_whole_for_whoever_mistypes(tmp_path: Path) -> None:
+    saved(tmp_path)
+    answer = run(tmp_path, FOLDER, "--move-group", f"{OFFICE}:0c000000-0000-4000-8000-000000000000")
+    assert answer.code == 2
+    assert all(group in answer.err for group in (OFFICE, PREMIUM, DESIGN))
 
 
 def test_the_group_of_a_scope_that_is_not_known_is_told_with_the_command_that_records_it(

@@ -155,3 +155,16 @@ async def test_a_part_that_was_written_is_never_written_over() -> None:
     part = Part(name=snapshots.part_name(0), users=9, sections=1, size=5, verdicts="0" * 32)
     assert not await snapshots.write_part(where, place, part, b"other")
     assert (await snapshots.parts(where, place))[0].users == 5
+
+
+async def test_an_account_copied_without_metadata_lists_the_same_snapshots() -> None:
+    where = container()
+    await taken(where, 3, "one")
+    await taken(where, 1, "two")
+    before = await snapshots.stored(where, TENANT)
+    for name in [one.name async for one in where.names(snapshots.root(TENANT))]:
+        found = await where.read(name)
+        assert found is not None
+        await where.put(name, found.data)
+    assert await snapshots.stored(where, TENANT) == before
+    assert [one.users for one in before] == [10, 10]

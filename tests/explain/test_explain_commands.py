@@ -103,7 +103,7 @@ def test_without_the_key_or_with_another_nobody_is_found(hidden: tuple[Path, Pat
     other.write_text("another key of thirty-two characters or more")
     assert "is not the one" in told(SHELL.run(*ask, "--key", str(other)), 2)
     other.write_text("short")
-    assert "holds no key" in told(SHELL.run(*ask, "--key", str(other)), 2)
+    assert "is too short" in told(SHELL.run(*ask, "--key", str(other)), 2)
     other.write_bytes(b"\xff\xfe secret secret secret secret secret")
     assert "secret" not in told(SHELL.run(*ask, "--key", str(other)), 2)
     assert "No such file" in told(SHELL.run(*ask, "--key", str(tmp_path / "none")), 2)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared.judgement import Judge
 from shared.model import (
+    Evidence,
     GroupError,
     Identity,
     Judged,
@@ -20,6 +21,7 @@ from shared.model import (
     TenantFacts,
     User,
 )
+from shared.reach import is_sync_account
 from shared.rules.policy import Policy
 from shared.snapshot.lines import SCHEMA, Head, Reading
 from shared.snapshot.pseudonyms import SHORTEST_KEY, Pseudonyms
@@ -113,6 +115,7 @@ def test_no_id_name_or_domain_can_be_read_in_a_pseudonymised_snapshot() -> None:
             )
         },
         watched={GROUPS[1]: (GROUPS[0],)},
+        evidence={"named-groups": Evidence(unread={GROUPS[0]: ("route:Payroll Zurich", f"exception:{ADA}")})},
     )
     policy = Policy(scope="groups", scope_groups=(GROUPS[0],), emergency_group=GROUPS[1])
     reading = Reading(
@@ -135,6 +138,27 @@ def test_no_id_name_or_domain_can_be_read_in_a_pseudonymised_snapshot() -> None:
     text = gzip.decompress(written(PSEUDONYMS.head(whole), [PSEUDONYMS.reading(reading)])).decode().casefold()
     for personal in (ADA, *GROUPS, "ada", "lovelace", "contoso.com", "gmail", "payroll", "zurich"):
         assert personal not in text.replace("metadata", ""), personal
+
+
+@pytest.mark.parametrize(
+    ("upn", "name"),
+    [
+        ("Sync_PAYROLL_0123456789ab@contoso.com", "Ada Lovelace"),
+        ("ada.lovelace@contoso.com", "On-Premises Directory Synchronization Service Account"),
+        ("ADToAADSyncServiceAccount@contoso.com", "Ada Lovelace"),
+        ("ada", "on-premises directory synchronization service account"),
+    ],
+)
+def test_an_account_of_synchronisation_that_bears_a_persons_name_loses_it_and_stays_one(
+    upn: str, name: str
+) -> None:
+    user = User(id=ADA, user_principal_name=upn, display_name=name, account_enabled=True)
+    assert is_sync_account(user)
+    hidden = PSEUDONYMS.user(user)
+    assert is_sync_account(hidden)
+    shown = f"{hidden.user_principal_name} {hidden.display_name}".casefold()
+    shown = shown.replace("adtoaad", "")
+    assert not any(word in shown for word in ("ada", "lovelace", "payroll", "contoso"))
 
 
 def test_the_same_key_gives_the_same_pseudonym_and_another_key_another() -> None:

@@ -9,8 +9,9 @@ import pytest
 from shared.model import State, User
 from shared.rules.loader import load_rules
 from shared.snapshot.file import read
+from shared.snapshot.judging import NoEdition
 from shared.snapshot.lines import SCHEMA, Head, Reading
-from shared.snapshot.replaying import NoEdition, Replayed, Replaying, replay
+from shared.snapshot.replaying import Replayed, Replaying, replay
 from tests.second_judge.second_judge import judge
 from tests.second_judge.test_agreement import EDITIONS, facts_of, policy_of, standing_of
 from tests.second_judge.worlds import Row, make_world

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.model import TenantFacts
 from shared.rules.policy import Policy
 from shared.snapshot.file import SnapshotUnreadable, read
-from shared.snapshot.judging import Comparison, Rejudged, rejudged
+from shared.snapshot.judging import Comparison, NoEdition, Rejudged, rejudged
 from shared.snapshot.lines import SCHEMA, End, Head, Line, Reading
 from tests.judgement.strategies import AT, policies, standings, tenants, users
 from tests.snapshot.snapshots import RULES, written
@@ -87,7 +87,7 @@ def test_another_edition_changes_who_governs_and_the_comparison_says_so() -> Non
     [comparison] = rejudged(lines_of(written(head(TenantFacts(tenant_id="t"), policy), [])), RULES)
     assert isinstance(comparison, Comparison)
     assert comparison.same
-    with pytest.raises(KeyError):
+    with pytest.raises(NoEdition):
         list(rejudged([head(TenantFacts(tenant_id="t"), policy)], RULES, "1999-01-01"))
 
 
@@ -118,6 +118,20 @@ def test_a_later_schema_is_refused_by_name() -> None:
     later = msgspec.structs.replace(whole, schema=SCHEMA + 1)
     with pytest.raises(SnapshotUnreadable, match=f"schema {SCHEMA + 1} is not known"):
         lines_of(written(later, []))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"line":"head","schema":2,"facts":{"tenant":"t"}}',
+        b'{"line":"head","schema":2,"taken_at":7,"source":"sweep","rules":[]}',
+    ],
+    ids=["fields that went", "fields that mean something else"],
+)
+def test_a_later_schema_is_refused_by_name_also_where_its_fields_are_not_ours(line: bytes) -> None:
+    with pytest.raises(SnapshotUnreadable, match="schema 2 is not known") as refused:
+        lines_of(packed(line))
+    assert refused.value.code == "newer-schema"
 
 
 def test_a_section_with_too_few_users_is_refused() -> None:

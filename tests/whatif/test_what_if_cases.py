@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.model import CommerceSubscription, LicensingGroup
+from shared.model import CommerceSubscription, LicensingGroup, State
 from shared.rules.policy import Policy
 from shared.snapshot.lines import End, Head, Line, Reading
 from shared.snapshot.pseudonyms import Pseudonyms
@@ -137,6 +137,13 @@ def test_whoever_has_another_licence_stays_covered() -> None:
     first = head([sku(E3, 1, 1), sku(M365, 1, 1)], [group(OFFICE, E3), group(PREMIUM, M365)])
     assert told(tried(first, people, drop=(E3,))) == {}
     assert told(tried(first, people, drop=(E3, "SPE_E3"))) == {1: ("covered", "uncovered", "nothing-held")}
+
+
+def test_what_failed_beside_a_dropped_product_goes_on_failing() -> None:
+    waiting = [person(1, by(DESIGN, M365, "Other"), by(DESIGN, VISIO, "CountViolation"))]
+    first = head([sku(M365, 5, 0), sku(VISIO, 0, 0)], [group(DESIGN, M365, VISIO)])
+    outcome = tried(first, waiting, drop=("VISIOCLIENT",))
+    assert (told(outcome), outcome.after.states[State.UNCOVERED]) == ({}, 1)
 
 
 def test_dropping_the_last_product_does_not_mean_that_none_was_ever_read() -> None:
