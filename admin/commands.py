@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from admin import exceptions, explain, release, replay, snapshots, whatif
-from admin.connection import INTERRUPTED, WRONG, Desk, run
+from admin.connection import Desk, run
+from admin.endings import INTERRUPTED, WRONG
 from admin.saved import offline
 from admin.words import guide, say, texts
 from shared.whatif.changes import Asked

@@ -2,8 +2,7 @@
 
 import sys
 
-WRONG = 2
-"""The exit code."""
+from admin.endings import WRONG
 
 _NEEDED = (3, 13)
 _TOO_OLD = sys.version_info < _NEEDED
