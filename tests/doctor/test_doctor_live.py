@@ -136,7 +136,7 @@ async def test_messages_that_wait_long_or_were_put_aside_are_amber_and_then_red(
         ("User.Read.All", {}, "users", Light.RED),
         ("Organization.Read.All", {}, "organization", Light.RED),
         ("Group.Read.All", {}, "groups", Light.RED),
-        ("AuditLog.Read.All", {}, "registration", Light.AMBER),
+        ("AuditLog.Read.All", {"SSPR_SCOPE": "auto"}, "registration", Light.AMBER),
         ("AuditLog.Read.All", {"SSPR_SCOPE": "all"}, "administrators", Light.AMBER),
         ("AuditLog.Read.All", {"SSPR_SCOPE": "report"}, "registration-needed", Light.RED),
         ("Policy.Read.All", {}, "policy", Light.AMBER),
