@@ -1,5 +1,6 @@
 """`python -m admin`. Every Python 3 must be able to read this file: it says so if it is the wrong one."""
 
+from admin.endings import INTERRUPTED
 from admin.environment import leave_if_wrong, speak_utf8
 
 try:
@@ -9,7 +10,7 @@ except (ImportError, SyntaxError) as fault:
     raise
 except KeyboardInterrupt:
     # Whoever changes the mind while the commands are still being loaded has lost nothing.
-    raise SystemExit(130) from None
+    raise SystemExit(INTERRUPTED) from None
 
 if __name__ == "__main__":
     speak_utf8()

@@ -3,18 +3,35 @@
 import getpass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from admin import exceptions, explain, release, replay, snapshots, whatif
-from admin.connection import INTERRUPTED, WRONG, Desk, run
+from admin.connection import Desk, run
+from admin.endings import INTERRUPTED, WRONG
 from admin.saved import offline
 from admin.words import guide, say, texts
 from shared.whatif.changes import Asked
 
+ORDER = ("audit", "explain", "what-if", "replay", "snapshot", "doctor", "exception", "release")
+
+
+class InOrder(TyperGroup):
+    """Lists the commands by what people come for first, not by where they are bound."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, as the help shows them."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+    cls=InOrder,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 exception = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(
@@ -97,13 +114,13 @@ def _release(
 
 @app.command("explain", help=guide("explain"), short_help=say("short", "explain"))
 def _explain(
-    user: Annotated[str, typer.Argument(metavar="USER", help=say("options", "explain_who"))],
-    ledger: Annotated[bool, typer.Option("--ledger", help=say("options", "explain_ledger"))] = False,
+    user: Annotated[str, typer.Argument(metavar="USER", help=say("options", "explain-who"))],
+    ledger: Annotated[bool, typer.Option("--ledger", help=say("options", "explain-ledger"))] = False,
     snapshot: Annotated[
-        Path | None, typer.Option("--snapshot", metavar="FILE", help=say("options", "explain_snapshot"))
+        Path | None, typer.Option("--snapshot", metavar="FILE", help=say("options", "explain-snapshot"))
     ] = None,
-    key: Annotated[Path | None, typer.Option(metavar="FILE", help=say("options", "explain_key"))] = None,
-    device_code: Annotated[bool, typer.Option("--device-code", help=say("options", "explain_code"))] = False,
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help=say("options", "explain-key"))] = None,
+    device_code: Annotated[bool, typer.Option("--device-code", help=say("options", "explain-code"))] = False,
     as_json: Annotated[bool, typer.Option("--json", help=say("options", "json"))] = False,
     settings: Settings = None,
 ) -> None:
@@ -122,11 +139,11 @@ def _explain(
 @app.command("replay", help=guide("replay"), short_help=say("short", "replay"))
 def _replay(
     what: Annotated[
-        Path | None, typer.Argument(metavar="SNAPSHOT", help=say("options", "replay_what"))
+        Path | None, typer.Argument(metavar="SNAPSHOT", help=say("options", "replay-what"))
     ] = None,
-    day: Annotated[str, typer.Option("--date", metavar="DAY", help=say("options", "replay_date"))] = "",
-    edition: Annotated[str, typer.Option(metavar="DATE", help=say("options", "replay_edition"))] = "",
-    first: Annotated[int, typer.Option(min=0, metavar="N", help=say("options", "replay_first"))] = 10,
+    day: Annotated[str, typer.Option("--date", metavar="DAY", help=say("options", "replay-date"))] = "",
+    edition: Annotated[str, typer.Option(metavar="DATE", help=say("options", "replay-edition"))] = "",
+    first: Annotated[int, typer.Option(min=0, metavar="N", help=say("options", "replay-first"))] = 10,
     as_json: Annotated[bool, typer.Option("--json", help=say("options", "json"))] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help=say("options", "csv"))] = False,
     settings: Settings = None,
@@ -143,21 +160,21 @@ def _replay(
 def _what_if(
     snapshot: Annotated[Path, typer.Argument(metavar="SNAPSHOT", help=say("options", "snapshot"))],
     writeback: Annotated[
-        str, typer.Option(metavar="on|off|unknown", help=say("options", "what_if_writeback"))
+        str, typer.Option(metavar="on|off|unknown", help=say("options", "what-if-writeback"))
     ] = "",
-    scope: Annotated[str, typer.Option(metavar="all|groups:ID,…", help=say("options", "what_if_scope"))] = "",
-    edition: Annotated[str, typer.Option(metavar="DATE", help=say("options", "what_if_edition"))] = "",
+    scope: Annotated[str, typer.Option(metavar="all|groups:ID,…", help=say("options", "what-if-scope"))] = "",
+    edition: Annotated[str, typer.Option(metavar="DATE", help=say("options", "what-if-edition"))] = "",
     drop: Annotated[
-        list[str] | None, typer.Option("--drop-sku", metavar="SKU", help=say("options", "what_if_drop"))
+        list[str] | None, typer.Option("--drop-sku", metavar="SKU", help=say("options", "what-if-drop"))
     ] = None,
     add: Annotated[
-        list[str] | None, typer.Option("--add-seats", metavar="SKU=N", help=say("options", "what_if_add"))
+        list[str] | None, typer.Option("--add-seats", metavar="SKU=N", help=say("options", "what-if-add"))
     ] = None,
     move: Annotated[
-        list[str] | None, typer.Option("--move-group", metavar="A:B", help=say("options", "what_if_move"))
+        list[str] | None, typer.Option("--move-group", metavar="A:B", help=say("options", "what-if-move"))
     ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help=say("options", "what_if_csv"))] = False,
-    as_json: Annotated[bool, typer.Option("--json", help=say("options", "what_if_json"))] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help=say("options", "what-if-csv"))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=say("options", "what-if-json"))] = False,
 ) -> None:
     asked = Asked(
         writeback=writeback,

@@ -1,8 +1,4 @@
-"""Running a command against the watch's storage account, and saying in one sentence what went wrong.
-
-Exit codes: 0 done, 1 storage or a file could not be read or written, 2 what was asked for is wrong, 130
-interrupted.
-"""
+"""Running a command against the watch's storage account, and saying in one sentence what went wrong."""
 
 import asyncio
 import logging
@@ -11,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told
 from admin.words import fault, say
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Manifest
@@ -26,8 +23,6 @@ from shared.storage.codes import code
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.exceptions import AzureError
-
-STORAGE_TROUBLE, WRONG, INTERRUPTED = 1, 2, 130
 
 PATIENCE = 3.0
 """Seconds after which a command that still waits says so."""
@@ -67,23 +62,23 @@ def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
         access = storage_of(settings)
         asyncio.run(_connected(access, work))
     except SettingsError as problem:
-        return _told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
+        return told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
     except WrongInput as problem:
-        return _told(WRONG, *problem.lines)
+        return told(WRONG, *problem.lines)
     except (AgreedUnreadable, LedgerUnreadable, TableUnreadable) as problem:
-        return _told(STORAGE_TROUBLE, say("trouble", "unreadable", problem=str(problem)))
+        return told(TROUBLE, say("trouble", "unreadable", problem=str(problem)))
     except KeyboardInterrupt:
-        return _told(INTERRUPTED, say("trouble", "interrupted"))
+        return told(INTERRUPTED, say("trouble", "interrupted"))
     except AgreedContended:
-        return _told(STORAGE_TROUBLE, say("trouble", "contended"))
+        return told(TROUBLE, say("trouble", "contended"))
     except Exception as problem:
         if isinstance(problem, OSError) and problem.filename:
             reason = problem.strerror or type(problem).__name__
-            return _told(STORAGE_TROUBLE, say("trouble", "file", file=str(problem.filename), problem=reason))
+            return told(TROUBLE, say("trouble", "file", file=str(problem.filename), problem=reason))
         if (sentence := _of_azure(problem)) is None:
             raise
-        return _told(STORAGE_TROUBLE, sentence)
-    return 0
+        return told(TROUBLE, sentence)
+    return DONE
 
 
 async def _connected(access: StorageAccess, work: Callable[[Desk], Awaitable[None]]) -> None:
@@ -145,9 +140,3 @@ def _refused(status: int, word: str) -> str:
 
 def _unreached(problem: "AzureError") -> str:
     return say("trouble", "unreached", problem=type(problem).__name__)
-
-
-def _told(exit_code: int, *lines: str) -> int:
-    for line in lines:
-        print(line, file=sys.stderr)
-    return exit_code

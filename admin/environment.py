@@ -3,8 +3,7 @@
 import io
 import sys
 
-WRONG = 2
-"""The exit code."""
+from admin.endings import WRONG
 
 _NEEDED = (3, 13)
 _TOO_OLD = sys.version_info < _NEEDED

@@ -2,27 +2,28 @@
 
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from admin.connection import WRONG, Desk, WrongInput, run
+from admin.connection import Desk, WrongInput, run
+from admin.endings import DONE, FOUND, NOT_KNOWN, TROUBLE, WRONG, told
 from admin.keys import pseudonyms_of
 from admin.people import by_sign_in_name
-from admin.saved import STOPPED, TROUBLE, offline, snapshot
+from admin.saved import offline, snapshot
 from admin.tenants import expect
 from admin.words import said, say, texts
 from shared.explain.proof import SNAPSHOT, Proof
-from shared.explain.proving import exit_status, proof_of
+from shared.explain.proving import proof_of
 from shared.explain.recorded import Recorded, proof_of_record
 from shared.explain.wording import HEADING, QUIET, TITLE, WIDTH, shown, worded
 from shared.guids import as_guid
 from shared.ledger.manifest import TENANT, Paths
 from shared.ledger.records import Shard, TenantRecord, UserRecord
 from shared.ledger.shards import decode, shard_of
+from shared.model import State
 from shared.rules.loader import Rules, load_rules
 from shared.settings import SettingsError
 from shared.snapshot.lines import Head, Reading
@@ -56,7 +57,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def explain(asked: Asked) -> int:
     """Do it; the exit status. What went wrong is on standard error, as a sentence."""
     if fault := _contradiction(asked):
-        return _told(WRONG, _fault(fault))
+        return told(WRONG, _fault(fault))
     if asked.ledger:
         return _of_ledger(asked)
     file = asked.snapshot
@@ -82,7 +83,7 @@ def _of_ledger(asked: Asked) -> int:
         nonlocal status
         status = _tell(await from_ledger(desk, asked.user), asked)
 
-    return _stoppable(lambda: run(work, asked.settings) or status)
+    return run(work, asked.settings) or status
 
 
 def _of_tenant(asked: Asked) -> int:
@@ -93,24 +94,11 @@ def _of_tenant(asked: Asked) -> int:
         try:
             return _tell(from_tenant(asked.user, asked.settings, device_code=asked.device_code), asked)
         except SettingsError as problem:
-            return _told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
+            return told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
         except GraphTrouble as problem:
-            return _told(TROUBLE, str(problem))
+            return told(TROUBLE, str(problem))
 
     return offline(work)
-
-
-def _stoppable(work: Callable[[], int]) -> int:
-    try:
-        return work()
-    except KeyboardInterrupt:
-        return _told(STOPPED, said("snapshots", "stopped"))
-
-
-def _told(exit_code: int, *lines: str) -> int:
-    for line in lines:
-        print(line, file=sys.stderr)
-    return exit_code
 
 
 def _tell(proof: Proof, asked: Asked) -> int:
@@ -124,6 +112,13 @@ def tell(proof: Proof, rules: Rules, *, as_json: bool) -> int:
     else:
         _print(proof, rules)
     return exit_status(proof.state)
+
+
+def exit_status(state: State) -> int:
+    """For scripts: covered or not in reach is done, uncovered (also for writeback) is found."""
+    if state in (State.COVERED, State.NOT_IN_REACH):
+        return DONE
+    return NOT_KNOWN if state is State.UNDETERMINED else FOUND
 
 
 def _print(proof: Proof, rules: Rules) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from admin.connection import WRONG, Desk, WrongInput, run
-from admin.saved import STOPPED, offline, snapshot, unusable
+from admin.connection import Desk, WrongInput, run
+from admin.endings import DONE, FOUND, WRONG, told
+from admin.saved import offline, snapshot, unusable
 from admin.words import said, texts
 from shared.archive.snapshots import NoSnapshot, find, open_stored
 from shared.rules.loader import load_rules
@@ -19,7 +20,6 @@ from shared.texts.cells import table
 from shared.texts.plain import one_line
 
 TEXT, JSON, CSV = "text", "json", "csv"
-SAME, DIFFERENT = 0, 3
 SCHEMA = 1
 _DAYS = 10
 """So many days of which there are snapshots are listed, the last ones."""
@@ -42,21 +42,16 @@ def judge_again(asked: Asked) -> int:
     """Do it; the exit status. What went wrong is on standard error, as a sentence."""
     path = asked.path
     if (path is None) == (not asked.day):
-        print(_fault("two-named" if path else "nothing-named"), file=sys.stderr)
-        return WRONG
+        return told(WRONG, _fault("two-named" if path else "nothing-named"))
     if path is not None:
         return offline(lambda: tell(of_file(path, asked.edition), asked.form, asked.first))
-    status = SAME
+    status = DONE
 
     async def work(desk: Desk) -> None:
         nonlocal status
         status = tell(await of_day(desk, asked.day, asked.edition), asked.form, asked.first)
 
-    try:
-        return run(work, asked.settings) or status
-    except KeyboardInterrupt:
-        print(said("snapshots", "stopped"), file=sys.stderr)
-        return STOPPED
+    return run(work, asked.settings) or status
 
 
 def of_file(path: Path, edition: str = "") -> Replayed:
@@ -102,14 +97,14 @@ def _begun(edition: str) -> Replaying:
 def tell(result: Replayed, form: str, first: int) -> int:
     """Print what came of it, naming so many users; the exit status: 0 the same, 3 not."""
     if form == JSON:
-        told = Told(schema=SCHEMA, unchanged=result.unchanged, replayed=result)
-        print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+        document = Told(schema=SCHEMA, unchanged=result.unchanged, replayed=result)
+        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
     elif form == CSV:
         sys.stdout.buffer.write(as_csv(result).encode())
     else:
         for line in worded(result, first):
             print(line)
-    return SAME if result.unchanged else DIFFERENT
+    return DONE if result.unchanged else FOUND
 
 
 def as_csv(result: Replayed) -> str:

@@ -6,31 +6,30 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from admin.connection import WRONG, WrongInput
+from admin.connection import WrongInput
+from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told
 from admin.words import said
 from shared.rules.loader import load_rules
 from shared.snapshot.file import SnapshotUnreadable
 from shared.snapshot.judging import NoEdition
 from shared.snapshot.opening import NoSnapshot, Saved, opened
 
-TROUBLE, STOPPED = 1, 130
-
 
 def offline(work: Callable[[], int | None]) -> int:
     """Do the work; its exit code, 0 where it gives none. What went wrong is on standard error."""
     try:
-        return work() or 0
+        return work() or DONE
     except WrongInput as problem:
-        return _told(WRONG, *problem.lines)
+        return told(WRONG, *problem.lines)
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python would try to write the rest of it once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return TROUBLE
     except OSError as problem:
         reason = problem.strerror or type(problem).__name__
-        return _told(TROUBLE, said("snapshots", "trouble", file=str(problem.filename or ""), problem=reason))
+        return told(TROUBLE, said("snapshots", "trouble", file=str(problem.filename or ""), problem=reason))
     except KeyboardInterrupt:
-        return _told(STOPPED, said("snapshots", "stopped"))
+        return told(INTERRUPTED, said("snapshots", "stopped"))
 
 
 @contextlib.contextmanager
@@ -52,9 +51,3 @@ def unusable(problem: SnapshotUnreadable | NoEdition, file: str) -> WrongInput:
         return WrongInput(said("snapshots", "no-edition", file=file, edition=problem.edition, editions=there))
     values: dict[str, str | int] = {"file": file, "line": problem.line, **problem.values}
     return WrongInput(said("snapshots", problem.code, **values))
-
-
-def _told(exit_code: int, *lines: str) -> int:
-    for line in lines:
-        print(line, file=sys.stderr)
-    return exit_code

@@ -93,6 +93,14 @@ async def sign_in(
     return signed_in
 
 
+def azure_cli(tenant: str, seconds: int) -> "SignedIn":
+    """Whoever is signed in with the Azure CLI to that tenant; the CLI gets `seconds` for a token.
+
+    Nothing is asked yet: `get_token` raises `ClientAuthenticationError`.
+    """
+    return SignedIn(_OnAThread(AzureCliCredential(tenant_id=tenant, process_timeout=seconds), list))
+
+
 class SignedIn(AsyncTokenCredential):
     """A person's token, kept until shortly before it runs out: the Azure CLI itself is asked once an hour.
 

@@ -110,7 +110,7 @@ async def _up(users: int, seed: int, base_port: int) -> None:
             print(f"channel {posted.channel}:")
         print(teams_room.as_text(posted.card, width=width, colour=sys.stdout.isatty()), flush=True)
 
-    # A folder for each run of ports, as the demo has: two sandboxes side by side keep out of each other's way.
+    # A folder for each run of ports, as the demo has: two sandboxes side by side do not meet.
     log = APP / ".sandbox" / (f"up-{base_port}" if base_port != BASE_PORT else "up") / "host.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ Exit codes: 0 written, 1 Graph or the disk failed, 2 what was asked for is wrong
 
 import asyncio
 import signal
-import sys
 from collections.abc import Iterable
 from datetime import UTC
 from pathlib import Path
@@ -17,7 +16,8 @@ from admin.audit import summary
 from admin.audit.folder import Folder
 from admin.audit.progress import Shown
 from admin.audit.writing import write
-from admin.connection import WRONG, WrongInput
+from admin.connection import WrongInput
+from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told
 from admin.keys import KeyFile
 from admin.sign_in import sign_in
 from admin.words import say, texts
@@ -31,8 +31,6 @@ from shared.guids import GUID
 from shared.rules.loader import Rules, load_rules
 from shared.settings import GraphSettings, ReadingAccess, SettingsError, reading_of
 from shared.texts.plain import one_line
-
-TROUBLE, INTERRUPTED = 1, 130
 
 _ROLE = "Global Reader"
 
@@ -65,20 +63,20 @@ def run(options: Options) -> int:
     try:
         return _run(options)
     except KeyboardInterrupt:
-        return _told(INTERRUPTED, _say("interrupted"))
+        return told(INTERRUPTED, _say("interrupted"))
     except SettingsError as problem:
-        return _told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
+        return told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
     except WrongInput as problem:
-        return _told(WRONG, *problem.lines)
+        return told(WRONG, *problem.lines)
     except Unfinished as problem:
         part = texts().text("audit", "parts", problem.part)
-        return _told(TROUBLE, _say("unfinished", part=part, problem=_brief(problem.problem)))
+        return told(TROUBLE, _say("unfinished", part=part, problem=_brief(problem.problem)))
     except Unauthorized as problem:
-        return _told(TROUBLE, _say("unauthorized", problem=_brief(problem)))
+        return told(TROUBLE, _say("unauthorized", problem=_brief(problem)))
     except GraphError as problem:
-        return _told(TROUBLE, _say("graph", problem=_brief(problem)))
+        return told(TROUBLE, _say("graph", problem=_brief(problem)))
     except OSError as problem:
-        return _told(TROUBLE, _say("disk", problem=problem.strerror or type(problem).__name__))
+        return told(TROUBLE, _say("disk", problem=problem.strerror or type(problem).__name__))
 
 
 def _run(options: Options) -> int:
@@ -98,7 +96,7 @@ def _run(options: Options) -> int:
         print(line)
     if made:
         print(made)
-    return 0
+    return DONE
 
 
 def _chosen(options: Options) -> dict[str, str]:
@@ -173,12 +171,6 @@ def _brief(problem: GraphError) -> str:
     if isinstance(problem, Throttled):
         return _say("throttled", minutes=max(1, round(problem.retry_after / 60)))
     return problem.brief
-
-
-def _told(exit_code: int, *lines: str) -> int:
-    for line in lines:
-        print(line, file=sys.stderr)
-    return exit_code
 
 
 def _say(code: str, **values: str | int) -> str:

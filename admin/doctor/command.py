@@ -13,10 +13,9 @@ from admin.doctor.lights import Light
 from admin.doctor.room import Asked, Room
 from admin.doctor.rows import BY_NAME
 from admin.doctor.showing import as_json, as_text, lines_of, status_of
+from admin.endings import DONE, FOUND, WRONG, told
 from admin.words import language, texts
 from shared.settings import Settings, SettingsError, StorageAccess, load, load_storage, values_of
-
-ALL_WELL, WRONG, SOMETHING_RED = 0, 2, 3
 
 
 def doctor(
@@ -38,15 +37,13 @@ def doctor(
         room.asked = Asked(as_me=as_me, cards=_cards(room, names, send=send, program=program))
         found = asyncio.run(_examined(room, names))
     except (WrongInput, SettingsError) as problem:
-        for line in problem.lines if isinstance(problem, WrongInput) else problem.faults:
-            print(line, file=sys.stderr)
-        return WRONG
+        return told(WRONG, *(problem.lines if isinstance(problem, WrongInput) else problem.faults))
     lines = lines_of(found, texts())
     if program:
         print(as_json(lines, room.now))
     else:
         print(as_text(lines, texts(), colour=sys.stdout.isatty()), end="")
-    return SOMETHING_RED if status_of(lines) is Light.RED else ALL_WELL
+    return FOUND if status_of(lines) is Light.RED else DONE
 
 
 def _names(only: str) -> Sequence[str]:

@@ -6,6 +6,7 @@ from admin.doctor.lights import Said
 from admin.doctor.room import Room
 from shared.graph.errors import Forbidden
 from shared.graph.principals import Granted, granted
+from shared.rules.policy import Policy
 from shared.settings import Settings
 
 USERS, GROUPS, ORGANIZATION = "User.Read.All", "Group.Read.All", "Organization.Read.All"
@@ -23,6 +24,8 @@ async def permissions(room: Room) -> Sequence[Said]:
     if room.asked.as_me and assigned is None:
         return [Said("no-app", {"app": room.settings.graph.client_id})]
     listed = frozenset(one.permission for one in assigned.grants) if assigned else frozenset[str]()
+    if not room.asked.as_me and not room.claims.app_id:
+        return [Said("unseen")]
     roles = listed if room.asked.as_me else frozenset(room.claims.roles)
     said = list(missing(roles, room.settings))
     if not room.asked.as_me:
@@ -33,7 +36,7 @@ async def permissions(room: Room) -> Sequence[Said]:
 async def too_broad(room: Room) -> Sequence[Said]:
     """Each permission that the watch has no use for, with the command that takes it away."""
     assigned, known = await _granted(room)
-    if room.asked.as_me and (not known or assigned is None):
+    if (not known and not room.claims.app_id) or (room.asked.as_me and (not known or assigned is None)):
         return [Said("unseen")]
     listed = {one.permission for one in assigned.grants} if assigned else set()
     roles = sorted(listed | set(() if room.asked.as_me else room.claims.roles))
@@ -56,18 +59,26 @@ def missing(roles: frozenset[str], settings: Settings) -> Sequence[Said]:
     if USERS not in roles:
         said.append(Said("users", {"permission": USERS}))
     if ORGANIZATION not in roles:
-        said.append(Said("organization", {"permission": ORGANIZATION}))
+        # A higher one does as well here, so only what is really lost is said.
+        code = "" if DIRECTORY in roles else "ends" if PRODUCTS in roles else "organization"
+        said += [Said(code, {"permission": ORGANIZATION})] if code else []
     if GROUPS not in roles:
-        covered = MEMBERS in roles
+        covered = bool(roles & {MEMBERS, DIRECTORY})
         said.append(Said("groups-by-delta" if covered else "groups", {"permission": GROUPS}))
     if REPORT not in roles:
-        asked_for = policy.scope == "report" or policy.population != "enabled"
-        said.append(Said("registration-needed" if asked_for else "registration", {"permission": REPORT}))
+        said.append(Said(_without_report(policy), {"permission": REPORT}))
     if policy.population == "used" and DIRECTORY not in roles:
         said.append(Said("audit-log", {"permission": DIRECTORY}))
     if POLICY not in roles:
         said.append(Said("policy", {"permission": POLICY}))
     return said
+
+
+def _without_report(policy: Policy) -> str:
+    if policy.scope == "report" or policy.population != "enabled":
+        return "registration-needed"
+    # Where the settings say who is in reach, the report only tells who is an administrator besides.
+    return "registration" if policy.scope == "auto" else "administrators"
 
 
 async def _granted(room: Room) -> tuple[Granted | None, bool]:

@@ -35,7 +35,7 @@ def _numbers(text: str, limit: int) -> list[int]:
         elif not dash:
             last = str(limit - 1) if slash else first
         given = (first, last, step if slash else "1")
-        if not all(one.isdecimal() for one in given) or int(given[2]) < 1:
+        if not all(one.isdecimal() and len(one) < 3 for one in given) or int(given[2]) < 1:
             return []
         found.update(range(int(first), int(last) + 1, int(given[2])))
     return sorted(found) if found and max(found) < limit else []

@@ -12,7 +12,7 @@ from shared.notify import agreed
 from shared.notify.exemptions import WARNED_BEFORE
 from shared.texts.catalogue import catalogue
 from shared.watch import health_lines, unwell
-from shared.watch.fault_codes import OVERDUE
+from shared.watch.fault_codes import OVERDUE, Overdue
 from shared.watch.overdue import overdue, stamp
 
 SLOW = 300
@@ -61,6 +61,8 @@ async def health(room: Room) -> Sequence[Said]:
 
 async def sweep(room: Room) -> Sequence[Said]:
     """The last reading of all users, and whether the first has ended: before that nobody is told anything."""
+    if late := await _overdue(room, "sweep-overdue"):
+        return late
     record = (await room.seen()).record
     under_way = record.sweep
     if under_way is None:
@@ -75,8 +77,18 @@ async def sweep(room: Room) -> Sequence[Said]:
     return [Said("ok", {"at": stamp(under_way.ended_at), "n": users})]
 
 
+async def _overdue(room: Room, code: Overdue) -> Sequence[Said]:
+    """That this job is late, in health's words: its own check must not be green where health's is red."""
+    late = overdue(await room.seen(), room.settings, room.now).get(code)
+    if late is None:
+        return []
+    return [Said("late", {"said": one}) for one in unwell.in_words({code: late}, catalogue(room.language))]
+
+
 async def delta(room: Room) -> Sequence[Said]:
     """The last round that asked who changed."""
+    if late := await _overdue(room, "delta-overdue"):
+        return late
     state = (await room.seen()).delta
     if state is None or state.last_round_at is None:
         return [Said("none")]
@@ -93,6 +105,8 @@ async def gap(room: Room) -> Sequence[Said]:
     last = state.gap
     if last.users:
         return [Said("missed", {"n": last.users, "minutes": round(last.longest_seconds / 60)})]
+    if not last.heard:
+        return [Said("quiet")]
     values = {"n": last.heard, "mean": round(last.mean_seconds), "slowest": round(last.slowest_seconds)}
     return [Said("slow" if last.mean_seconds > SLOW else "ok", values)]
 
@@ -109,8 +123,10 @@ async def evidence(room: Room) -> Sequence[Said]:
             said.append(one)
         elif piece.read_at:
             ages.append(room.now - piece.read_at)
-    hours = round(max(ages, default=timedelta(0)).total_seconds() / 3600, 1)
-    return said or [Said("ok", {"n": len(ages), "hours": f"{hours:g}"})]
+    if said or not ages:
+        return said or [Said("none")]
+    hours = round(max(ages).total_seconds() / 3600, 1)
+    return [Said("ok", {"n": len(ages), "hours": f"{hours:g}"})]
 
 
 def _piece(name: str, piece: Evidence, room: Room) -> Said | None:

@@ -26,7 +26,7 @@ from shared.explain.proof import (
 from shared.explain.worlds import World
 from shared.holdings import COUNTING, error_code, held, paid
 from shared.judgement import Grounds, Judge
-from shared.model import EvidenceStatus, Registration, Sku, Standing, State, TenantFacts, User, Verdict
+from shared.model import EvidenceStatus, Registration, Sku, Standing, TenantFacts, User, Verdict
 from shared.reach import EXCLUSIONS, IN, OUT
 from shared.rules.editions import Edition
 from shared.rules.loader import Rules
@@ -235,10 +235,3 @@ def rules_used(edition: Edition, verdict: Verdict) -> tuple[RuleUsed, ...]:
     return tuple(
         RuleUsed(id=one.id, quote=one.quote, source=one.source, table_row=one.table_row) for one in named
     )
-
-
-def exit_status(state: State) -> int:
-    """For scripts: 0 covered or not in reach, 3 uncovered (also for writeback), 4 not known."""
-    if state in (State.COVERED, State.NOT_IN_REACH):
-        return 0
-    return 4 if state is State.UNDETERMINED else 3

@@ -50,7 +50,15 @@ def test_a_fault_of_our_own_is_not_blamed_on_python(fault: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["admin/__init__", "admin/__main__", "admin/environment", "sandbox/__init__", "sandbox/__main__"]
+    "name",
+    [
+        "admin/__init__",
+        "admin/__main__",
+        "admin/endings",
+        "admin/environment",
+        "sandbox/__init__",
+        "sandbox/__main__",
+    ],
 )
 def test_an_older_python_can_read_as_far_as_the_sentence(name: str) -> None:
     ast.parse((ROOT / f"{name}.py").read_text(), feature_version=(3, 6))

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.real
 async def test_a_watch_after_its_first_reading_has_nothing_red(begun: Scene) -> None:
     found = await ask_of(begun)
     assert found.of(Light.RED) == []
-    assert found.of(Light.SKIPPED) == ["cards: not-asked"]
+    assert found.of(Light.SKIPPED) == ["cards: not-asked", "gap: none"]
     # The timer that tells people does not run in a scene.
     assert found.of(Light.AMBER) == ["handovers: never"]
 
@@ -136,7 +136,8 @@ async def test_messages_that_wait_long_or_were_put_aside_are_amber_and_then_red(
         ("User.Read.All", {}, "users", Light.RED),
         ("Organization.Read.All", {}, "organization", Light.RED),
         ("Group.Read.All", {}, "groups", Light.RED),
-        ("AuditLog.Read.All", {}, "registration", Light.AMBER),
+        ("AuditLog.Read.All", {"SSPR_SCOPE": "auto"}, "registration", Light.AMBER),
+        ("AuditLog.Read.All", {"SSPR_SCOPE": "all"}, "administrators", Light.AMBER),
         ("AuditLog.Read.All", {"SSPR_SCOPE": "report"}, "registration-needed", Light.RED),
         ("Policy.Read.All", {}, "policy", Light.AMBER),
     ],
@@ -148,6 +149,24 @@ async def test_a_missing_permission_says_what_is_lost(
     found = await ask_of(begun, "permissions", **settings)
     assert (found.codes("permissions"), found.lights("permissions")) == ([code], {light})
     assert taken in found.lines[-1].said
+
+
+@pytest.mark.parametrize(
+    ("instead", "codes"),
+    [("LicenseAssignment.Read.All", ["ends"]), ("Directory.Read.All", ["ok"])],
+)
+async def test_a_permission_that_another_stands_in_for_is_not_said_to_cost_every_verdict(
+    begun: Scene, instead: str, codes: list[str]
+) -> None:
+    begun.world.roles = begun.world.roles - {"Organization.Read.All"} | {instead}
+    found = await ask_of(begun, "permissions")
+    assert (found.codes("permissions"), Light.RED in found.lights("permissions")) == (codes, False)
+
+
+async def test_the_tenant_is_known_by_the_token_where_graph_does_not_show_it(begun: Scene) -> None:
+    begun.world.roles -= {"Organization.Read.All"}
+    found = await ask_of(begun, "tenant")
+    assert (found.codes("tenant"), found.lights("tenant")) == (["by-token"], {Light.GREEN})
 
 
 async def test_changes_of_groups_come_late_with_the_smaller_permission(begun: Scene) -> None:
@@ -340,6 +359,14 @@ async def test_what_health_finds_is_red_here_too_and_its_notes_amber(begun: Scen
     assert any("products" in line.said for line in found.lines)
 
 
+async def test_a_job_that_stands_still_is_red_where_it_is_asked_for_alone(begun: Scene) -> None:
+    assert (await ask_of(begun, "sweep", "delta")).lights("delta") == {Light.GREEN}
+    begun.clock.pass_by(days=9)
+    found = await ask_of(begun, "sweep", "delta")
+    assert (found.codes("sweep"), found.codes("delta")) == (["late"], ["late"])
+    assert found.of(Light.RED) == ["sweep: late", "delta: late"]
+
+
 async def test_evidence_that_could_not_be_read_or_is_too_old_is_said(begun: Scene) -> None:
     facts = await begun.watch.facts()
     assert (await ask_of(begun, "evidence")).codes("evidence") == ["ok"]
@@ -351,6 +378,9 @@ async def test_evidence_that_could_not_be_read_or_is_too_old_is_said(begun: Scen
     }
     await change(begun, facts=msgspec.structs.replace(facts, evidence=pieces))
     assert (await ask_of(begun, "evidence")).codes("evidence") == ["forbidden", "expired", "failed"]
+    never = {"groups": Evidence(status=EvidenceStatus.NEVER)}
+    await change(begun, facts=msgspec.structs.replace(facts, evidence=never))
+    assert (await ask_of(begun, "evidence")).codes("evidence") == ["none"], "nothing read is not all read"
     await change(begun, facts=None)
     assert (await ask_of(begun, "evidence")).codes("evidence") == ["none"]
 
@@ -382,11 +412,12 @@ async def test_a_chain_of_changes_that_is_lost_and_a_gap_are_amber(begun: Scene)
     slow = msgspec.structs.replace(quick, mean_seconds=1_000.0)
     missed = msgspec.structs.replace(quick, users=3, longest_seconds=900.0)
     said = {}
-    for gap in (quick, slow, missed):
+    nothing = Gap(since=at, until=at)
+    for gap in (nothing, quick, slow, missed):
         await remember(begun, msgspec.structs.replace(state, gap=gap))
         [code] = (await ask_of(begun, "gap")).codes("gap")
         said[code] = gap
-    assert list(said) == ["ok", "slow", "missed"]
+    assert list(said) == ["quiet", "ok", "slow", "missed"]
     await remember(begun, msgspec.structs.replace(state, link="", lost_at=at))
     assert (await ask_of(begun, "delta")).codes("delta") == ["lost"]
     await remember(begun, msgspec.structs.replace(state, last_round_at=None))

@@ -21,6 +21,7 @@ from sandbox.graph.faults import Fault
 from sandbox.graph.principals import role_id
 from sandbox.storage_proxy import Match
 from shared.graph.errors import Throttled
+from shared.graph.principals import Claims
 from shared.ledger.records import Sweep
 from tests.doctor.patients import ask, ask_of, change
 from tests.sandbox.graph.calls import token_of
@@ -92,10 +93,11 @@ def signed_in(begun: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """An Azure CLI at which somebody with these permissions is signed in."""
 
     def sign_in(*roles: str) -> None:
+        """Each token that it is asked for is a line in `asked`."""
         token = token_of(begun.running, *roles)
         expires = int(datetime.now(UTC).timestamp()) + 3_000
         said = {"accessToken": token, "expires_on": expires, "tokenType": "Bearer", "tenant": "t"}
-        (tmp_path / "az").write_text(f"#!/bin/sh\necho '{json.dumps(said)}'\n")
+        (tmp_path / "az").write_text(f"#!/bin/sh\necho >>{tmp_path}/asked\necho '{json.dumps(said)}'\n")
         (tmp_path / "az").chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
 
@@ -127,6 +129,34 @@ async def test_a_person_sees_the_grants_of_the_app_and_its_subscriptions_as_reco
         "permissions: unseen",
         "too-broad: unseen",
     ]
+
+
+async def test_the_azure_cli_is_asked_for_one_token_and_not_before_every_call(
+    begun: Scene, signed_in: Callable[..., None], tmp_path: Path
+) -> None:
+    signed_in("Application.Read.All", "Organization.Read.All")
+    assert "too-broad: ok" in await ask_as_me(begun, "tenant", "permissions", "too-broad", "clock-graph")
+    assert (tmp_path / "asked").read_text().count("\n") == 1
+
+
+async def test_a_sign_in_that_ran_out_is_mended_by_another_and_not_by_the_apps_identity(
+    begun: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "az").write_text("#!/bin/sh\necho 'ERROR: AADSTS700082: expired. a@b.example' >&2\nexit 1\n")
+    (tmp_path / "az").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    found = await ask({**begun._settings}, "sign-in", scene=begun, as_me=True)
+    assert found.codes("sign-in") == ["signed-out"]
+    assert "az login" in found.lines[0].remedy
+    assert "a@b.example" not in str(found.lines)
+
+
+async def test_a_token_that_can_not_be_read_is_no_sign_of_few_permissions(
+    begun: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("admin.doctor.graph_checks.claims_of", lambda _: Claims())
+    found = await ask_of(begun, "permissions", "too-broad", AZURE_CLIENT_ID="")
+    assert (found.codes("permissions"), found.codes("too-broad")) == (["unseen"], ["unseen"])
 
 
 async def test_a_person_who_may_not_read_applications_is_told_who_could(

@@ -127,7 +127,17 @@ def test_the_longest_wait_of_a_schedule(schedule: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "schedule", ["", "* * * * *", "a * * * * *", "0 99 * * * *", "0 */0 * * * *", "0 5-1 * * * *", "00:05:00"]
+    "schedule",
+    [
+        "",
+        "* * * * *",
+        "a * * * * *",
+        "0 99 * * * *",
+        "0 */0 * * * *",
+        "0 5-1 * * * *",
+        "00:05:00",
+        "0-999999999999 * * * * *",
+    ],
 )
 def test_a_schedule_that_can_not_be_read_is_not_guessed(schedule: str) -> None:
     assert longest_wait(schedule) is None

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from admin.explain import exit_status
 from shared.explain.proof import DECIDES, SNAPSHOT, Change, Proof
-from shared.explain.proving import exit_status, proof_of
+from shared.explain.proving import proof_of
 from shared.explain.wording import WIDTH, as_text, worded
 from shared.judgement import Judge
 from shared.model import State, User

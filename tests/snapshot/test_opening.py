@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from admin.connection import WrongInput
-from admin.saved import STOPPED, TROUBLE, offline, snapshot
+from admin.endings import INTERRUPTED, TROUBLE
+from admin.saved import offline, snapshot
 from shared.model import TenantFacts
 from shared.rules.policy import Policy
 from shared.snapshot.file import SnapshotUnreadable
@@ -102,7 +103,7 @@ def test_a_command_says_what_is_wrong_and_its_exit_code_says_it_too(
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    assert [offline(one) for one in (missing, not_one, refused, interrupted)] == [2, 2, TROUBLE, STOPPED]
+    assert [offline(one) for one in (missing, not_one, refused, interrupted)] == [2, 2, TROUBLE, INTERRUPTED]
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 4
     assert "Name the file of a snapshot" in told[0]
