@@ -65,6 +65,8 @@ def explain(asked: Asked) -> int:
 
 
 def _contradiction(asked: Asked) -> str:
+    if not asked.user.strip():
+        return "nobody-named"
     if asked.ledger and asked.snapshot is not None:
         return "several-sources"
     if asked.key is not None and asked.snapshot is None:

@@ -90,11 +90,19 @@ def _to_act_on(rows: Sequence[RowView]) -> Iterator[str]:
 
 
 def _unread(report: Report, lost: Iterable[Need]) -> Iterator[str]:
+    """What was refused: when it was tried, or only later, as where a role ends in the midst of it."""
     for need in lost:
-        yield f"{texts().text('audit', 'lost', need.piece)} ({need.permission})"
+        yield f"{_lost(need.piece)} ({need.permission})"
+    tried = {need.piece for need in lost}
     for name, evidence in report.evidence.items():
         if evidence.status is EvidenceStatus.NOT_PREMIUM:
-            yield texts().text("audit", "not_premium", name)
+            yield texts().find("audit", "not_premium", name) or _lost(name)
+        elif evidence.status is EvidenceStatus.FORBIDDEN and name not in tried:
+            yield f"{_lost(name)} ({evidence.permission})"
+
+
+def _lost(piece: str) -> str:
+    return texts().find("audit", "lost", piece) or texts().text("audit", "parts", piece)
 
 
 def _day(edition: str) -> str:

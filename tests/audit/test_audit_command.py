@@ -239,6 +239,29 @@ async def test_a_folder_is_only_replaced_when_asked_for_and_only_if_it_is_an_aud
     assert {one for one in auditor.left if "/" not in one} == {"a"}
 
 
+async def test_a_link_to_an_audit_is_not_replaced(auditor: Auditor) -> None:
+    assert (await auditor.run("--out", "a")).code == 0
+    (auditor.place / "link").symlink_to("a")
+    (auditor.place / "nowhere").symlink_to("gone")
+    before = auditor.left
+    for name in ("link", "nowhere"):
+        answer = await auditor.run("--out", name, "--force")
+        assert (answer.code, answer.out) == (2, "")
+        assert "something else than an audit" in answer.err
+    assert auditor.left == before
+
+
+async def test_what_is_refused_only_later_is_told_as_not_read(tenant: Running, auditor: Auditor) -> None:
+    # The first is the look whether the report may be read at all.
+    tenant.simulator.faults.put(Fault(path="/reports/*", kind="delay", seconds=0.0))
+    tenant.simulator.faults.put(Fault(path="/reports/*", status=403, code="Authorization_RequestDenied"))
+    answer = await auditor.run("--out", "a")
+    assert answer.code == 0, answer.err
+    unread = answer.out.partition("Not read:\n")[2].partition("\n\n")[0]
+    assert "The registration report: who is in reach is assumed" in unread
+    assert "(AuditLog.Read.All)" in unread
+
+
 async def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(
     tenant: Running, auditor: Auditor
 ) -> None:

@@ -128,6 +128,19 @@ def test_what_cannot_be_asked_is_one_sentence(audit: Path, options: tuple[str, .
     assert said in told(SHELL.run("explain", "nobody@contoso.example", *given), 2)
 
 
+@pytest.mark.parametrize("source", [("--snapshot", "{audit}"), ("--ledger",), ()])
+def test_nobody_is_not_somebody_without_a_name(audit: Path, source: tuple[str, ...]) -> None:
+    given = [one.format(audit=audit) for one in source]
+    assert told(SHELL.run("explain", " ", *given), 2).startswith("Nobody is named.")
+
+
+@pytest.mark.parametrize("word", ["delta", "$count", "me"])
+def test_a_word_of_graphs_own_address_is_no_user(tmp_path: Path, word: str) -> None:
+    # Nobody is signed in: it is told before anything is asked.
+    answer = SHELL.run("explain", word, PATH=str(tmp_path))
+    assert f"There is no user {word} in the tenant." in told(answer, 2)
+
+
 def test_a_file_that_was_cut_proves_nothing(audit: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.ndjson.gz"
     cut.write_bytes((audit / FILE_NAME).read_bytes()[:-30])
