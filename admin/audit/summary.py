@@ -18,9 +18,11 @@ FIRST = 10
 
 _ORDER = (State.COVERED, State.UNCOVERED, State.WRITEBACK_UNCOVERED, State.UNDETERMINED, State.NOT_IN_REACH)
 
+_WELL = (State.COVERED, State.NOT_IN_REACH)
+
 
 def lines(report: Report, rows: Sequence[RowView], lost: Iterable[Need], folder: Path) -> Iterator[str]:
-    """The summary. `rows`: all users to act on, the gravest first."""
+    """The summary. `rows`: all rows of the report, the gravest first."""
     yield _say("head", tenant=_tenant(report), at=texts().moment(report.at), edition=_day(report.edition))
     yield ""
     for question in report.questions:
@@ -79,13 +81,17 @@ def _seats(need: Seats) -> str:
 
 
 def _to_act_on(rows: Sequence[RowView]) -> Iterator[str]:
+    """Who has a finding; on whom only the editions differ is counted above."""
+    found = [row for row in rows if row.kinds]
     yield ""
-    if not rows:
+    if not found:
         yield _say("nobody")
         return
-    yield _say("act", n=_n(min(FIRST, len(rows))), all=_n(len(rows)))
-    for row in rows[:FIRST]:
-        why = f": {one_line(row.cause_text)}" if row.cause_text else ""
+    yield _say("act", n=_n(min(FIRST, len(found))), all=_n(len(found)))
+    for row in found[:FIRST]:
+        # Why somebody is covered is no reason to act.
+        said = row.kinds_text if row.state in _WELL else row.cause_text
+        why = f": {one_line(said)}" if said else ""
         yield f"  {one_line(row.upn or row.name or row.id)} ({one_line(row.state_text)}){why}"
 
 

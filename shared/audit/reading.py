@@ -90,6 +90,9 @@ async def read(
             try:
                 with Books(rules, head, facts, sources.failing, files, asked.pseudonyms) as books:
                     await reader.read(books, facts, began)
+                if not books.totals.users:
+                    # Whoever reads is a user, so none is no answer, and never an all-clear.
+                    raise Unavailable(200, code="no-users")
                 break
             except Gone410 as problem:
                 if last:

@@ -200,6 +200,16 @@ def test_a_full_disk_is_an_error_of_the_disk(tmp_path: Path) -> None:
     assert not file.exists()
 
 
+async def test_a_tenant_of_nobody_is_no_all_clear(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(page: RawRows) -> RawRows:
+        return msgspec.structs.replace(page, rows=[])
+
+    monkeypatch.setattr(reading, "user_pages", spoilt(change))
+    with pytest.raises(Unfinished) as found:
+        await tenant.audit()
+    assert (found.value.part, found.value.problem.code) == ("users", "no-users")
+
+
 async def test_nothing_but_its_two_files_is_left_in_the_folder(tenant: Tenant) -> None:
     await tenant.audit()
     assert {one.name for one in tenant.folder.iterdir()} == {RECORDS, SNAPSHOT}

@@ -11,6 +11,7 @@ import pytest
 
 from admin import explain, replay, saved
 from shared.snapshot.opening import FILE_NAME
+from shared.snapshot.pseudonyms import Pseudonyms
 from shared.texts.catalogue import catalogue
 from tests.admin.shell import Answer, Shell
 from tests.explain.saved import KEY, PEOPLE, folder, upn, user_id
@@ -93,6 +94,8 @@ def test_with_the_key_a_person_is_found_among_pseudonyms(hidden: tuple[Path, Pat
     assert answer.code == 3
     assert "not covered for writeback" in answer.out.splitlines()[0]
     assert "mary" not in answer.out.casefold()
+    pseudonym = Pseudonyms(KEY).object_id(user_id("mary"))
+    assert SHELL.run("explain", pseudonym, "--snapshot", str(place), "--key", str(key)).out == answer.out
 
 
 def test_without_the_key_or_with_another_nobody_is_found(hidden: tuple[Path, Path], tmp_path: Path) -> None:
