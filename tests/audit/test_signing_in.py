@@ -234,7 +234,7 @@ async def test_a_network_that_breaks_off_is_a_sentence_too(
     def broken(*_: Any, **__: Any) -> AccessToken:
         raise problem
 
-    monkeypatch.setattr(room.AzureCliCredential, "get_token", broken)
+    monkeypatch.setattr("azure.identity.AzureCliCredential.get_token", broken)
     assert "could not be reached" in await refused()
 
 
