@@ -67,6 +67,8 @@ def explain(asked: Asked) -> int:
 
 
 def _contradiction(asked: Asked) -> str:
+    if not asked.user.strip():
+        return "nobody-named"
     if asked.ledger and asked.snapshot is not None:
         return "several-sources"
     if asked.key is not None and asked.snapshot is None:
@@ -173,16 +175,14 @@ def _fitting(head: Head, hidden: Pseudonyms | None, file: Path | None) -> Pseudo
     return hidden
 
 
-def _as_written(user: str, hidden: Pseudonyms | None) -> tuple[str, str]:
+def _as_written(user: str, hidden: Pseudonyms | None) -> set[str]:
     """The id and the sign-in name, as the snapshot would have them; what it has already is taken as well."""
-    if hidden is None:
-        return user.casefold(), user.casefold()
-    return hidden.object_id(user), hidden.sign_in_name(user).casefold()
+    typed = {user.casefold()}
+    return typed | {hidden.object_id(user), hidden.sign_in_name(user).casefold()} if hidden else typed
 
 
-def _is(line: Reading, meant: tuple[str, str]) -> bool:
-    user_id, upn = meant
-    return line.user.id.casefold() == user_id or (line.user.user_principal_name or "").casefold() == upn
+def _is(line: Reading, meant: set[str]) -> bool:
+    return line.user.id.casefold() in meant or (line.user.user_principal_name or "").casefold() in meant
 
 
 def _only(user: str, place: str, found: list[str]) -> str:

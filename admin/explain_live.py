@@ -14,9 +14,11 @@ from shared.explain.proving import proof_of
 from shared.graph.errors import Forbidden, GraphError, Throttled
 from shared.graph.session import GraphSession
 from shared.graph.tenant import whose
+from shared.guids import as_guid
 from shared.rules.loader import load_rules
 from shared.rules.policy import Policy
 from shared.settings import GraphSettings, reading_of
+from shared.texts.plain import one_line
 
 
 class GraphTrouble(Exception):
@@ -28,6 +30,9 @@ def from_tenant(user: str, settings: Path | None, *, device_code: bool) -> Proof
 
     Raises `WrongInput`, also where a permission is missing, `SettingsError`, `GraphTrouble`.
     """
+    if as_guid(user.strip()) is None and "@" not in user:
+        # Graph would take some other word for a part of its own address: `delta`, `$count`.
+        raise WrongInput(_nobody(user))
     access = reading_of(settings)
     nobody = GraphSettings(base_url=access.graph_url, tenant_id="")
     reading = _read(nobody, access.tenant_id, access.policy, user.strip(), device_code=device_code)
@@ -41,17 +46,24 @@ def from_tenant(user: str, settings: Path | None, *, device_code: bool) -> Proof
     except GraphError as problem:
         raise GraphTrouble(said("explain", "faults", "graph", problem=problem.brief)) from None
     if person is None:
-        place = said("explain", "places", "tenant")
-        raise WrongInput(said("explain", "faults", "no-user", user=user, place=place))
+        raise WrongInput(_nobody(user))
     return proof_of(
         person.user, person.standing, person.facts, load_rules(), access.policy, person.at, source=LIVE
     )
 
 
+def _nobody(user: str) -> str:
+    place = said("explain", "places", "tenant")
+    return said("explain", "faults", "no-user", user=one_line(user), place=place)
+
+
 async def _read(
     nobody: GraphSettings, tenant: str, policy: Policy, user: str, *, device_code: bool
 ) -> Person | None:
-    async with await sign_in(nobody.scope, device_code=device_code, tenant=tenant) as credential:
+    used = policy.population == "used"
+    async with await sign_in(
+        nobody.scope, device_code=device_code, tenant=tenant, audit_log=used
+    ) as credential:
         session = GraphSession(nobody, credential=credential)
         try:
             theirs = await whose(session)

@@ -20,11 +20,12 @@ from urllib.parse import urlsplit
 
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 from azure.identity import AzureCliCredential, CredentialUnavailableError, DeviceCodeCredential
 
 from admin.connection import WrongInput
 from admin.words import texts
+from shared.graph.audits import ALSO_NEEDS
 
 COMMAND_LINE_TOOLS = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
 """Microsoft Graph Command Line Tools: Microsoft's own public client, which a tenant may already know."""
@@ -47,10 +48,22 @@ _RENEW_BEFORE = 300
 """Seconds before its end that a token is not used any more."""
 
 _AADSTS = re.compile(r"AADSTS(\d{3,7})")
-_EXPIRED = {"50078", "50132", "50133", "50173", "65001", "70008", "70043", "700082", "700084", "90072"}
-_TENANT = {"50020", "50059", "90002", "700016", "500011", "9001023"}
-_FACTORS = {"50076", "50079", "50158", "53000", "53001", "53003"}
-"""Codes of Microsoft Entra's login service by what helps (Microsoft Entra authentication error codes)."""
+_AGAIN = {"50072", "50074", "50076", "50078", "50079", "50132", "50133", "50158", "50173"} | {
+    "70008",
+    "70043",
+    "700082",
+}
+"""Signing in anew helps: the session ended, or asks for a second factor."""
+
+_TENANT = {"16003", "50020", "50034", "50059", "51004", "90002", "90072", "500011", "700016", "9001023"}
+"""The tenant, or this account in it, is not there."""
+
+_BLOCKED = {"50131", "53000", "53001", "53002", "53003", "530032", "530035"}
+"""A policy of the tenant says no, and would say it again.
+
+Codes of Microsoft Entra authentication and authorization error codes (Learn), which says too that they may
+change: they only choose a better sentence, and one that is not here has a sentence of its own.
+"""
 
 
 async def sign_in(
@@ -59,10 +72,12 @@ async def sign_in(
     device_code: bool = False,
     tenant: str = "",
     authority: str = "",
+    audit_log: bool = False,
 ) -> "SignedIn":
     """A credential that has a token for `scope` (`https://<graph>/.default`). Raises `WrongInput`.
 
-    `tenant`: id or domain; empty: that of whoever is signed in. `authority`: the login service that gives a
+    `audit_log`: a code asks for what the directory's log needs, too. `tenant`: id or domain; empty: that of
+    whoever is signed in. `authority`: the login service that gives a
     code; empty: that of the cloud that `scope` is of (the Azure CLI knows its own).
     """
     logging.getLogger("azure").setLevel(logging.CRITICAL)
@@ -79,7 +94,7 @@ async def sign_in(
                 DeviceCodeCredential(
                     client_id=COMMAND_LINE_TOOLS, prompt_callback=_show_code, **named, **elsewhere
                 ),
-                _each,
+                partial(_each, names=(*SCOPES, ALSO_NEEDS) if audit_log else SCOPES),
             )
         else:
             credential = _OnAThread(AzureCliCredential(process_timeout=_AZ_SECONDS, **named), list)
@@ -88,7 +103,7 @@ async def sign_in(
     signed_in = SignedIn(credential)
     try:
         await signed_in.get_token(scope)
-    except (ClientAuthenticationError, ServiceRequestError) as problem:
+    except AzureError as problem:
         raise WrongInput(_sentence(problem, device_code=device_code, tenant=tenant)) from None
     return signed_in
 
@@ -176,12 +191,12 @@ class _OnAThread(AsyncTokenCredential):
         await self.close()
 
 
-def _each(scopes: tuple[str, ...]) -> list[str]:
+def _each(scopes: tuple[str, ...], names: tuple[str, ...]) -> list[str]:
     """`https://graph…/.default` as one scope for each permission: what the app was given may be wider."""
     found: list[str] = []
     for scope in scopes:
         root = scope.removesuffix(_DEFAULT)
-        found += [f"{root}/{name}" for name in SCOPES] if scope.endswith(_DEFAULT) else [scope]
+        found += [f"{root}/{name}" for name in names] if scope.endswith(_DEFAULT) else [scope]
     return found
 
 
@@ -218,7 +233,7 @@ def _show_code(address: str, code: str, until: datetime) -> None:
 
 def _sentence(problem: Exception, *, device_code: bool, tenant: str) -> str:
     """What went wrong and what to do; nothing of what the Azure CLI printed but Microsoft's code of it."""
-    if isinstance(problem, ServiceRequestError):
+    if isinstance(problem, ServiceRequestError | ServiceResponseError):
         return _say("unreached")
     text = str(problem)
     found = _AADSTS.search(text)
@@ -226,9 +241,11 @@ def _sentence(problem: Exception, *, device_code: bool, tenant: str) -> str:
     login = f"az login --tenant {tenant}" if tenant else "az login"
     if code in _TENANT:
         return _say("tenant", code=f"AADSTS{code}")
+    if code in _BLOCKED:
+        return _say("blocked", code=f"AADSTS{code}")
     if device_code:
         return _say("device-refused", code=f"AADSTS{code}" if code else type(problem).__name__)
-    if code in _EXPIRED or code in _FACTORS:
+    if code in _AGAIN:
         return _say("expired", code=f"AADSTS{code}", login=login)
     if isinstance(problem, CredentialUnavailableError):
         if "not found on path" in text.lower() or "failed to execute" in text.lower():

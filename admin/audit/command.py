@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from admin.audit import summary
-from admin.audit.folder import Folder
+from admin.audit.folder import Folder, ended_alike
 from admin.audit.progress import Shown
 from admin.audit.writing import write
 from admin.connection import WrongInput
@@ -61,7 +61,8 @@ class _Outcome(msgspec.Struct, frozen=True):
 def run(options: Options) -> int:
     """Do it; the exit code. What went wrong is on standard error, as a sentence."""
     try:
-        return _run(options)
+        with ended_alike():
+            return _run(options)
     except KeyboardInterrupt:
         return told(INTERRUPTED, _say("interrupted"))
     except SettingsError as problem:
@@ -120,12 +121,17 @@ def _group_ids(given: Iterable[str]) -> tuple[str, ...]:
 async def _read(options: Options, access: ReadingAccess, asked: Asked, rules: Rules, place: Path) -> _Outcome:
     tenant = options.tenant or access.tenant_id
     nobody = GraphSettings(base_url=access.graph_url, tenant_id="")
-    async with await sign_in(nobody.scope, device_code=options.device_code, tenant=tenant) as credential:
+    async with await sign_in(
+        nobody.scope,
+        device_code=options.device_code,
+        tenant=tenant,
+        audit_log=asked.policy.population == "used",
+    ) as credential:
         with Shown() as shown:
             shown.begin("permissions")
             session = GraphSession(nobody, credential=credential)
             try:
-                granted = await permissions.granted(session, asked.policy, asked.groups)
+                granted = await permissions.granted(session, asked.policy, asked.groups, shown)
             finally:
                 await session.aclose()
             whose = _let_in(granted, tenant)
@@ -144,7 +150,8 @@ def _let_in(granted: Granted, tenant: str) -> str:
     """The tenant's id, where all that is needed may be read. Raises `WrongInput` with what lacks."""
     if granted.missing:
         lines = [_say("missing", n=len(granted.missing)), *map(_missing, granted.missing)]
-        least = ", ".join(sorted({need.permission for need in granted.missing}))
+        each = (name for need in granted.missing for name in need.permission.split(", "))
+        least = ", ".join(sorted(set(each)))
         raise WrongInput(*lines, _say("missing-remedy", permissions=least, role=_ROLE))
     if granted.unknown:
         raise WrongInput(*(_say("no-group", group=one) for one in granted.unknown))

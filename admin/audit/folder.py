@@ -65,12 +65,13 @@ class Folder:
 
     def _refuse(self, wanted: Path) -> None:
         """An audit is only ever written over another, and only where that was asked for."""
-        if not wanted.exists():
+        if not wanted.exists() and not wanted.is_symlink():
             return
         folder = one_line(str(wanted), 1_000)
         if not self._force:
             raise WrongInput(_say("exists", folder=folder))
-        if not wanted.is_dir() or {one.name for one in wanted.iterdir()} - {*FILES}:
+        # A link is not what it leads to: replacing it would leave that behind.
+        if wanted.is_symlink() or not wanted.is_dir() or {one.name for one in wanted.iterdir()} - {*FILES}:
             raise WrongInput(_say("no-audit", folder=folder))
 
 
@@ -82,6 +83,21 @@ def _undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def ended_alike() -> Iterator[None]:
+    """Whoever ends the process politely, or closes its terminal, interrupts it as Ctrl-C does."""
+    polite = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # What is ignored, as under nohup, stays so.
+    before = {one: signal.getsignal(one) for one in polite if signal.getsignal(one) is signal.SIG_DFL}
+    for one in before:
+        signal.signal(one, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _say(code: str, **values: str) -> str:

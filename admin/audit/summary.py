@@ -18,9 +18,11 @@ FIRST = 10
 
 _ORDER = (State.COVERED, State.UNCOVERED, State.WRITEBACK_UNCOVERED, State.UNDETERMINED, State.NOT_IN_REACH)
 
+_WELL = (State.COVERED, State.NOT_IN_REACH)
+
 
 def lines(report: Report, rows: Sequence[RowView], lost: Iterable[Need], folder: Path) -> Iterator[str]:
-    """The summary. `rows`: all users to act on, the gravest first."""
+    """The summary. `rows`: all rows of the report, the gravest first."""
     yield _say("head", tenant=_tenant(report), at=texts().moment(report.at), edition=_day(report.edition))
     yield ""
     for question in report.questions:
@@ -79,22 +81,34 @@ def _seats(need: Seats) -> str:
 
 
 def _to_act_on(rows: Sequence[RowView]) -> Iterator[str]:
+    """Who has a finding; on whom only the editions differ is counted above."""
+    found = [row for row in rows if row.kinds]
     yield ""
-    if not rows:
+    if not found:
         yield _say("nobody")
         return
-    yield _say("act", n=_n(min(FIRST, len(rows))), all=_n(len(rows)))
-    for row in rows[:FIRST]:
-        why = f": {one_line(row.cause_text)}" if row.cause_text else ""
+    yield _say("act", n=_n(min(FIRST, len(found))), all=_n(len(found)))
+    for row in found[:FIRST]:
+        # Why somebody is covered is no reason to act.
+        said = row.kinds_text if row.state in _WELL else row.cause_text
+        why = f": {one_line(said)}" if said else ""
         yield f"  {one_line(row.upn or row.name or row.id)} ({one_line(row.state_text)}){why}"
 
 
 def _unread(report: Report, lost: Iterable[Need]) -> Iterator[str]:
+    """What was refused: when it was tried, or only later, as where a role ends in the midst of it."""
     for need in lost:
-        yield f"{texts().text('audit', 'lost', need.piece)} ({need.permission})"
+        yield f"{_lost(need.piece)} ({need.permission})"
+    tried = {need.piece for need in lost}
     for name, evidence in report.evidence.items():
         if evidence.status is EvidenceStatus.NOT_PREMIUM:
-            yield texts().text("audit", "not_premium", name)
+            yield texts().find("audit", "not_premium", name) or _lost(name)
+        elif evidence.status is EvidenceStatus.FORBIDDEN and name not in tried:
+            yield f"{_lost(name)} ({evidence.permission})"
+
+
+def _lost(piece: str) -> str:
+    return texts().find("audit", "lost", piece) or texts().text("audit", "parts", piece)
 
 
 def _day(edition: str) -> str:

@@ -3,6 +3,7 @@
 A file of SQLite for the time of one reading. It is not kept, so nothing waits for the disk.
 """
 
+import errno
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -42,13 +43,17 @@ class Aside:
     @classmethod
     @contextmanager
     def at(cls, file: Path) -> "Iterator[Aside]":
-        """A new one in this file, which is deleted at the end."""
-        aside = cls(file)
+        """A new one in this file, which is deleted at the end. Raises `OSError` where the disk fails it."""
         try:
-            yield aside
+            aside = cls(file)
+            try:
+                yield aside
+            finally:
+                aside._held.close()
+        except sqlite3.OperationalError as problem:
+            raise OSError(errno.EIO, str(problem)) from problem
         finally:
-            aside._held.close()
-            file.unlink()
+            file.unlink(missing_ok=True)
 
     def put(self, rows: Iterable[tuple[str, bytes]]) -> None:
         """Put rows aside, as JSON, each with the user's id."""
@@ -97,10 +102,8 @@ class Aside:
     @contextmanager
     def _at_once(self) -> Iterator[None]:
         self._held.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._held.execute("COMMIT")
+        yield
+        self._held.execute("COMMIT")
 
 
 def _listed(users: Iterable[str]) -> str:

@@ -7,6 +7,9 @@ from typing import Any
 import msgspec
 from kiota_abstractions.request_information import RequestInformation
 
+from shared.audit.patience import patiently
+from shared.audit.told import Told, Untold
+from shared.graph.audits import ALSO_NEEDS
 from shared.graph.errors import Forbidden, GraphError, NotFound
 from shared.graph.parallel import few_at_a_time
 from shared.graph.session import GraphSession, Query, asking
@@ -21,7 +24,8 @@ Asking = Callable[[GraphSession], RequestInformation]
 
 
 class Need(msgspec.Struct, frozen=True):
-    """One kind of request. `piece` names what is lost without it; `permission`: the least that allows it.
+    """One kind of request. `piece` names what is lost without it; `permission`: the least that allows it,
+    several with a comma between them.
 
     `required`: without it there is nothing to report. `slow`: one of the reports, which have a limit of their
     own. `subject`: the group that is asked about, if any.
@@ -113,7 +117,7 @@ NEEDS = (
 )
 """What every reading asks for."""
 
-_AUDIT = Need("audit", "AuditLog.Read.All", _audits, required=True, slow=True)
+_AUDIT = Need("audit", f"AuditLog.Read.All, {ALSO_NEEDS}", _audits, required=True, slow=True)
 
 
 def needs_of(policy: Policy, groups: Iterable[str] = ()) -> Iterator[Need]:
@@ -129,10 +133,14 @@ def needs_of(policy: Policy, groups: Iterable[str] = ()) -> Iterator[Need]:
         yield Need(piece, "Group.Read.All", partial(_members, group_id), required=True, subject=group_id)
 
 
-async def granted(session: GraphSession, policy: Policy, groups: Iterable[str] = ()) -> Granted:
+async def granted(
+    session: GraphSession, policy: Policy, groups: Iterable[str] = (), told: Told | None = None
+) -> Granted:
     """Ask for a little of everything. Raises `GraphError` where Graph fails otherwise than by refusing."""
+    told = told or Untold()
     needs = tuple(needs_of(policy, groups))
-    refusals = await few_at_a_time(_PARALLEL, [partial(_refusal, session, one) for one in needs])
+    asking_each = [partial(patiently, told, partial(_refusal, session, one)) for one in needs]
+    refusals = await few_at_a_time(_PARALLEL, asking_each)
     by_need = list(zip(needs, refusals, strict=True))
     refused = [one for one, refusal in by_need if isinstance(refusal, Forbidden)]
     missing = tuple(one for one in refused if one.required)
@@ -141,7 +149,7 @@ async def granted(session: GraphSession, policy: Policy, groups: Iterable[str] =
         missing=missing,
         lost=tuple(one for one in refused if not one.required),
         unknown=tuple(dict.fromkeys(one.subject for one, why in by_need if isinstance(why, NotFound))),
-        whose=await whose(session) if known else None,
+        whose=await patiently(told, partial(whose, session)) if known else None,
     )
 
 

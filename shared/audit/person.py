@@ -50,7 +50,12 @@ async def read_person(
         user = await patiently(told, partial(read_user, session, wanted_user))
     except NotFound:
         return None
-    facts = await patiently(told, partial(read_tenant, session, None, at))
+    except GraphError as problem:
+        if problem.status != 400:
+            raise
+        # What is typed has not the form of a name.
+        return None
+    facts = await patiently(told, partial(read_tenant, session, None, at, waits=True))
     for name in ("skus", "organization"):
         evidence = facts.evidence_of(name)
         if evidence.status is EvidenceStatus.FORBIDDEN:

@@ -13,7 +13,7 @@ from shared.audit.books import Books
 from shared.audit.patience import Unfinished, patiently
 from shared.audit.sources import Read, Sources
 from shared.audit.told import Told, Untold
-from shared.graph.errors import Gone410, GraphError, Unavailable
+from shared.graph.errors import Forbidden, Gone410, GraphError, Unavailable
 from shared.graph.pages import RawRows
 from shared.graph.session import GraphSession
 from shared.graph.tenant import read_tenant
@@ -35,6 +35,8 @@ SNAPSHOT, RECORDS = "snapshot.ndjson.gz", "records.ndjson.gz"
 """The files that a reading leaves in its folder; the second is for making the report, and then to go."""
 
 _TIMES_ASKED = 3
+_REQUIRED = frozenset({"skus", "organization"})
+"""Without these no verdict means anything (`permissions.NEEDS`)."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +90,9 @@ async def read(
             try:
                 with Books(rules, head, facts, sources.failing, files, asked.pseudonyms) as books:
                     await reader.read(books, facts, began)
+                if not books.totals.users:
+                    # Whoever reads is a user, so none is no answer, and never an all-clear.
+                    raise Unavailable(200, code="no-users")
                 break
             except Gone410 as problem:
                 if last:
@@ -103,12 +108,15 @@ async def _facts(
     session: GraphSession, rules: Rules, policy: Policy, told: Told, at: datetime
 ) -> TenantFacts:
     async def whole() -> TenantFacts:
-        return await read_tenant(session, None, at)
+        return await read_tenant(session, None, at, waits=True)
 
     found = await patiently(told, whole)
     for name, evidence in found.evidence.items():
         if evidence.status is EvidenceStatus.FAILED:
             raise Unfinished(name, Unavailable(0, code=evidence.problem))
+        if evidence.status is EvidenceStatus.FORBIDDEN and name in _REQUIRED:
+            # It was allowed when it was tried: a role or a sign-in ended since.
+            raise Unfinished(name, Forbidden(403))
     return merge(None, found, policy.fingerprint(rules.digest))
 
 
@@ -173,6 +181,8 @@ class _Users:
                     return
         finally:
             coming.cancel()
+            # Whatever became of it is of no interest any more, and nobody is told of it on the way out.
+            await asyncio.gather(coming, return_exceptions=True)
 
     async def _expected(self) -> int | None:
         try:

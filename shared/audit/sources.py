@@ -39,6 +39,9 @@ from shared.watch.reach.registration_rows import (
 )
 from shared.watch.reach.registration_state import AUDIT, EMERGENCY, REPORT, SCOPE, wanted
 
+_REQUIRED = frozenset({SCOPE, EMERGENCY, AUDIT, "named-groups"})
+"""Read because a setting says so; a refusal comes only where a role ended since it was tried."""
+
 
 class Read(msgspec.Struct, frozen=True):
     """What was read. `evidence`: by piece. `watched`: the groups in each group of the policy.
@@ -80,14 +83,16 @@ class Sources:
             evidence[EMERGENCY] = await self._piece(EMERGENCY, reading)
         for group_id in groups:
             await self._piece("named-groups", partial(self._named, group_id))
-        inside, failing = await self._nested(facts)
+        inside, failing, refused = await self._nested(facts)
+        if refused is not None:
+            evidence["groups"] = msgspec.structs.replace(refused, read_at=facts.evidence_of("groups").read_at)
         if AUDIT in pieces:
             self._told.begin("audit")
             evidence[AUDIT] = await self._audit(evidence.get(REPORT))
         return Read(evidence, watched, inside, failing)
 
     async def _piece(self, name: str, reading: Callable[[], Awaitable[None]]) -> Evidence:
-        """How reading a piece ended. Raises `Unfinished` unless it was read whole, or refused."""
+        """How reading a piece ended. Raises `Unfinished` unless it was read whole, or may be done without."""
         began = self._session.now()
         problem: GraphError | None = None
         try:
@@ -99,7 +104,8 @@ class Sources:
         except GraphError as fault:
             problem = fault
         evidence = after_attempt(name, Evidence(), problem, began)
-        if problem and evidence.status is EvidenceStatus.FAILED:
+        needed = name in _REQUIRED and evidence.status is EvidenceStatus.FORBIDDEN
+        if problem and (needed or evidence.status is EvidenceStatus.FAILED):
             raise Unfinished(name, problem)
         return evidence
 
@@ -175,8 +181,12 @@ class Sources:
 
     async def _nested(
         self, facts: TenantFacts
-    ) -> tuple[dict[str, tuple[str, ...]], dict[str, frozenset[str]]]:
-        """The groups in licensing groups, whose members get nothing of them (`watch.licensing.nested`)."""
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, frozenset[str]], Evidence | None]:
+        """The groups in licensing groups, whose members get nothing of them (`watch.licensing.nested`).
+
+        Last how a refusal is recorded: a group may hide its members from whoever may read all others.
+        """
+        refused: Evidence | None = None
         inside: dict[str, tuple[str, ...]] = {}
         failing: dict[str, frozenset[str]] = {}
 
@@ -187,26 +197,32 @@ class Sources:
                 inner = frozenset()
             found = set(inner)
             if inner:
-                async for page in member_pages(self._session, group_id, transitive=False):
-                    self._aside.put_members(group_id, DIRECT, page.users)
-                failing[group_id] = (await read_failing(self._session, group_id, at)).members
+                await patiently(self._told, partial(self._direct, group_id))
+                fails = await patiently(self._told, partial(read_failing, self._session, group_id, at))
+                failing[group_id] = fails.members
             for one in sorted(inner):
                 found |= await self._through(group_id, one)
             inside[group_id] = tuple(sorted(found))
 
         for group in facts.groups.values():
             if group.sku_ids:
-                await self._piece("groups", partial(reading, group.id, self._session.now()))
-        return inside, failing
+                evidence = await self._piece("groups", partial(reading, group.id, self._session.now()))
+                if evidence.status is not EvidenceStatus.OK:
+                    refused = evidence
+        return inside, failing, refused
+
+    async def _direct(self, group_id: str) -> None:
+        """Note who is in a licensing group itself."""
+        async for page in member_pages(self._session, group_id, transitive=False):
+            self._aside.put_members(group_id, DIRECT, page.users)
 
     async def _through(self, group_id: str, inner: str) -> set[str]:
         """Note who is in a licensing group through this one; a group that is gone has nobody."""
         found: set[str] = set()
         try:
-            async for page in member_pages(self._session, inner, transitive=True):
+            async for page in self._pages(inner):
                 self._aside.put_members(group_id, NESTED, page.users)
                 found.update(page.groups)
-                self._told.advance(len(page.users))
         except NotFound:
             pass
         return found

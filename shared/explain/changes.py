@@ -23,6 +23,9 @@ from shared.verdict import BREACHES
 OFFERED = 3
 """So many products that could be assigned are told of; the rest is counted."""
 
+COSTLY = frozenset({"buy", "buy-paid", "renew-subscription"})
+"""Steps for which somebody has to pay."""
+
 WELL = (State.COVERED, State.NOT_IN_REACH)
 """The states in which nothing is owed."""
 
@@ -52,11 +55,11 @@ class _Search:
                 return Found(tuple(self._kept(self._losses())))
             case State.NOT_IN_REACH:
                 return Found(tuple(self._kept(self._ways_in())))
-        mended = list(self._kept(self._settlements()))
-        mended += self._repairs()
         offers, further = self._offers()
-        mended += offers
-        return Found((*mended, *self._kept(self._ways_out())), further)
+        # What costs nothing comes first.
+        mended = sorted([*self._repairs(), *offers], key=_costs)
+        settled, out = self._kept(self._settlements()), self._kept(self._ways_out())
+        return Found((*settled, *mended, *out), further)
 
     def _judged(self, steps: Sequence[Alteration]) -> Mapping[str, State]:
         world = self._world
@@ -224,6 +227,10 @@ class _Search:
                 yield worlds.of_standing(Step(code="has-used"), used=True)
             case "cannot-reset":
                 yield worlds.of_policy("PASSWORD_WRITEBACK", "writeback", "on")
+
+
+def _costs(change: Change) -> bool:
+    return any(step.code in COSTLY for step in change.steps)
 
 
 def _sold(rules: Rules) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from shared.graph.errors import GraphError, Unavailable, WrongTenant
+from shared.graph.errors import GraphError, Throttled, Unavailable, WrongTenant
 from shared.graph.evidence import after_attempt
 from shared.graph.groups import licensing_groups
 from shared.graph.pages import Wire, all_rows, read_object
@@ -80,12 +80,15 @@ EMPTY = "empty-list"
 all at once, and rows of what ended stay listed for months, so the list is wrong."""
 
 
-async def read_tenant(session: GraphSession, previous: TenantFacts | None, at: datetime) -> TenantFacts:
+async def read_tenant(
+    session: GraphSession, previous: TenantFacts | None, at: datetime, *, waits: bool = False
+) -> TenantFacts:
     """The tenant as it is now, on top of what was known.
 
     Pieces: skus, subscriptions, organization, groups, admin-policy; each is read on its own, and its
     `Evidence` says how that ended. What other readers keep (registration, scope groups, generation, policy)
-    is carried over. Raises `WrongTenant` if Graph answers for another tenant than the settings name.
+    is carried over. Raises `WrongTenant` if Graph answers for another tenant than the settings name, and, for
+    a caller who `waits` and then reads anew, `Throttled` where a piece is to be asked for later.
     """
     known = previous or TenantFacts(tenant_id=session.settings.tenant_id)
     skus, subscriptions, organization, groups, admin_policy = await asyncio.gather(
@@ -97,14 +100,17 @@ async def read_tenant(session: GraphSession, previous: TenantFacts | None, at: d
     )
     if isinstance(organization, WrongTenant):
         raise organization
-    evidence: dict[str, Evidence] = dict(known.evidence)
-    for name, outcome in (
+    outcomes = (
         ("skus", skus),
         ("subscriptions", subscriptions),
         ("organization", organization),
         ("groups", groups),
         ("admin-policy", admin_policy),
-    ):
+    )
+    evidence: dict[str, Evidence] = dict(known.evidence)
+    for name, outcome in outcomes:
+        if waits and isinstance(outcome, Throttled):
+            raise outcome
         problem = outcome if isinstance(outcome, GraphError) else None
         evidence[name] = after_attempt(name, known.evidence_of(name), problem, at)
     facts = msgspec.structs.replace(

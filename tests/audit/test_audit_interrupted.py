@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from admin.audit.folder import ended_alike
 from sandbox.graph.faults import Fault
 from sandbox.graph.server import Running, serve
 from sandbox.graph.tenant import generate
@@ -54,6 +55,34 @@ async def test_at_any_stage_nothing_is_left_and_it_is_said(
     assert (process.returncode, out.decode()) == (130, "")
     assert err.decode().splitlines() == [SENTENCE]
     assert auditor.left == set()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+async def test_whoever_ends_it_politely_leaves_nothing_of_anybody_either(
+    tenant: Running, tmp_path: Path, name: str
+) -> None:
+    auditor = Auditor(tmp_path, tenant)
+    for path in ("/users", "/users"):
+        tenant.simulator.faults.put(Fault(path=path, kind="delay", seconds=0.0))
+    tenant.simulator.faults.put(Fault(path="/users", kind="hang", seconds=60.0))
+    process = await auditor.start("--out", "a")
+    async with asyncio.timeout(30):
+        while tenant.simulator.faults.waiting:  # noqa: ASYNC110  # the simulator has no event for it
+            await asyncio.sleep(0.01)
+    assert any(one.startswith(".sspr-audit-") for one in auditor.left)
+    process.send_signal(getattr(signal, name))
+    _, err = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, err.decode().splitlines()[-1]) == (130, SENTENCE)
+    assert auditor.left == set()
+
+
+async def test_what_nohup_ignores_does_not_end_it() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_alike():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 async def test_while_the_azure_cli_is_asked_nothing_but_that_is_said(tenant: Running, tmp_path: Path) -> None:

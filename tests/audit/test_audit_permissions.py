@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.graph.faults import Fault
 from sandbox.graph.server import Running, serve
 from sandbox.graph.tenant import generate
 from shared.audit.permissions import NEEDS, Granted, granted, needs_of
@@ -86,6 +87,23 @@ async def test_groups_and_the_log_are_required_where_the_policy_rests_on_them(te
     ]
     found = await asked(tenant, *EVERYTHING, "Directory.Read.All", policy=policy)
     assert found.unknown == ("11111111-2222-4333-8444-555555555555",)
+
+
+@pytest.mark.real
+async def test_the_log_names_both_permissions_that_it_takes(tenant: Running) -> None:
+    found = await asked(tenant, *EVERYTHING, policy=Policy(population="used"))
+    assert [need.permission for need in found.missing] == ["AuditLog.Read.All, Directory.Read.All"]
+    found = await asked(tenant, *EVERYTHING, "Directory.Read.All", policy=Policy(population="used"))
+    assert found.missing == ()
+
+
+@pytest.mark.real
+async def test_where_graph_asks_to_wait_the_trial_waits_too(tenant: Running) -> None:
+    # Longer than the session itself would wait here.
+    for path in ("/users", "/organization"):
+        tenant.simulator.faults.put(Fault(path=path, status=429, code="TooManyRequests", retry_after="5.1"))
+    found = await asked(tenant, *EVERYTHING)
+    assert (found.missing, found.lost) == ((), ())
 
 
 @pytest.mark.real

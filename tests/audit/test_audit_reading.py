@@ -11,12 +11,14 @@ from sandbox.graph.faults import Fault
 from sandbox.graph.server import Running, serve
 from sandbox.graph.tenant import generate
 from shared.audit import reading
+from shared.audit.aside import Aside
 from shared.audit.books import records_in
 from shared.audit.patience import Unfinished
 from shared.audit.reading import RECORDS, SNAPSHOT, Asked, Audited, read
 from shared.graph import users as graph_users
 from shared.graph.pages import RawRows
 from shared.graph.session import GraphSession
+from shared.model import EvidenceStatus
 from shared.rules.loader import load_rules
 from shared.rules.policy import Policy
 from shared.snapshot.file import read as lines_of
@@ -147,6 +149,65 @@ async def test_it_waits_as_long_as_graph_asks_and_no_longer(tenant: Tenant) -> N
     with pytest.raises(Unfinished) as found:
         await tenant.audit()
     assert found.value.problem.status == 429
+
+
+@pytest.mark.parametrize("path", ["/subscribedSkus", "/groups", "/groups/*/members*"])
+async def test_it_waits_for_the_tenant_and_its_groups_as_it_does_for_users(tenant: Tenant, path: str) -> None:
+    tenant.fail(path, status=429, code="TooManyRequests", retry_after="5.2")
+    assert (await tenant.audit()).users == 200
+    assert not tenant.running.simulator.faults.waiting
+
+
+async def test_a_group_that_hides_its_members_is_no_silent_hole(tenant: Tenant) -> None:
+    tenant.fail("/groups/*/members*", count=99, status=403, code="Authorization_RequestDenied")
+    facts = (await tenant.audit()).record.facts
+    assert facts
+    evidence = facts.evidence_of("groups")
+    assert (evidence.status, evidence.permission) == (EvidenceStatus.FORBIDDEN, "Group.Read.All")
+    assert evidence.read_at is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("/subscribedSkus", "skus"),
+        ("/organization", "organization"),
+        ("/groups/*/transitiveMembers", "scope-groups"),
+    ],
+)
+async def test_a_role_that_ends_in_the_midst_of_it_ends_the_audit_where_it_was_needed(
+    tenant: Tenant, path: str, part: str
+) -> None:
+    tenant.fail(path, count=99, status=403, code="Authorization_RequestDenied")
+    scope = tenant.running.world.cast["group_sspr"]
+    with pytest.raises(Unfinished) as found:
+        await tenant.audit(scope="groups", scope_groups=(scope,))
+    assert found.value.part == part
+
+
+def fill(file: Path) -> None:
+    """Put more aside than the file may hold."""
+    with Aside.at(file) as aside:
+        aside._held.execute("PRAGMA max_page_count = 10")
+        aside.put((str(number), b"x" * 4096) for number in range(100))
+
+
+def test_a_full_disk_is_an_error_of_the_disk(tmp_path: Path) -> None:
+    file = tmp_path / "aside.sqlite"
+    with pytest.raises(OSError, match="full") as found:
+        fill(file)
+    assert found.value.strerror
+    assert not file.exists()
+
+
+async def test_a_tenant_of_nobody_is_no_all_clear(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(page: RawRows) -> RawRows:
+        return msgspec.structs.replace(page, rows=[])
+
+    monkeypatch.setattr(reading, "user_pages", spoilt(change))
+    with pytest.raises(Unfinished) as found:
+        await tenant.audit()
+    assert (found.value.part, found.value.problem.code) == ("users", "no-users")
 
 
 async def test_nothing_but_its_two_files_is_left_in_the_folder(tenant: Tenant) -> None:

@@ -14,6 +14,7 @@ import pytest
 import trustme
 from aiohttp import web
 from azure.core.credentials import AccessToken
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 
 from admin import sign_in as room
 from admin.connection import WrongInput
@@ -50,6 +51,9 @@ async def test_without_the_azure_cli_there_is_another_way(
         ("ERROR: AADSTS700082: The refresh token has expired for ada@contoso.example.", "(AADSTS700082)"),
         ("ERROR: AADSTS50076: you must use multi-factor authentication. az login", "(AADSTS50076)"),
         ("ERROR: AADSTS90002: Tenant 'x' not found.", "does not let this sign-in into that tenant"),
+        ("ERROR: AADSTS90072: User account 'ada@contoso.example' from identity provider", "into that tenant"),
+        ("ERROR: AADSTS53003: Access has been blocked by Conditional Access policies.", "let this sign-in"),
+        ("ERROR: AADSTS65001: The user or administrator has not consented.", "Microsoft refused the sign-in"),
         ("ERROR: AADSTS50020: User account 'ada@contoso.example' does not exist.", "(AADSTS50020)"),
         ("Traceback: something of Python", "Microsoft refused the sign-in (ClientAuthenticationError)"),
     ],
@@ -206,6 +210,32 @@ async def test_a_code_asks_for_permission_to_read_and_nothing_else(
     asked = {one for one in first["scope"].split() if "/" in one}
     assert asked == {f"https://graph.microsoft.com/{name}" for name in SCOPES}
     assert all(name.endswith(".Read.All") for name in SCOPES)
+
+
+async def test_a_code_asks_for_the_directory_only_where_its_log_is_read(login: Login) -> None:
+    how: dict[str, Any] = {"device_code": True, "tenant": TENANT, "authority": login.url}
+    async with await sign_in(SCOPE, audit_log=True, **how):
+        pass
+    asked = {one.rsplit("/", 1)[1] for one in login.asked[0]["scope"].split() if "/" in one}
+    assert asked == {*SCOPES, "Directory.Read.All"}
+
+
+async def test_a_code_that_a_policy_forbids_is_told_so_and_not_to_be_typed_again(login: Login) -> None:
+    login.refuses = "AADSTS53003: Access has been blocked by Conditional Access policies."
+    sentence = await refused(device_code=True, tenant=TENANT, authority=login.url)
+    assert "Conditional Access" in sentence
+    assert "type the code" not in sentence
+
+
+@pytest.mark.parametrize("problem", [ServiceResponseError("broken"), ServiceRequestError("no route")])
+async def test_a_network_that_breaks_off_is_a_sentence_too(
+    monkeypatch: pytest.MonkeyPatch, problem: AzureError
+) -> None:
+    def broken(*_: Any, **__: Any) -> AccessToken:
+        raise problem
+
+    monkeypatch.setattr("azure.identity.AzureCliCredential.get_token", broken)
+    assert "could not be reached" in await refused()
 
 
 async def test_a_code_that_is_refused_is_told_with_microsofts_code_of_it(login: Login) -> None:

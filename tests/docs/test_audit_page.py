@@ -15,6 +15,7 @@ from admin.words import say
 from sandbox.graph.server import Running, serve
 from sandbox.graph.tenant import generate
 from shared.audit.permissions import NEEDS
+from shared.graph.audits import ALSO_NEEDS
 from tests.audit.commands import Auditor
 from tests.audit.people import QUICK
 
@@ -67,7 +68,7 @@ def test_the_tables_name_what_the_command_needs_asks_and_writes() -> None:
     for name in FILES:
         assert f"| **{name}** |" in PAGE
     row = next(line for line in PAGE.splitlines() if line.startswith("| `--device-code`"))
-    assert set(re.findall(r"`(\w+\.Read\.All)`", row)) == set(SCOPES)
+    assert set(re.findall(r"`(\w+\.Read\.All)`", row)) == {*SCOPES, ALSO_NEEDS}
 
 
 @pytest.mark.parametrize(("fault", "code"), [(KeyboardInterrupt(), 130), (OSError(28, "No space left"), 1)])

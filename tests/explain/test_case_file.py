@@ -5,6 +5,7 @@ To approve other words: `python -m tests.explain.approve`, then read what change
 
 import pytest
 
+from shared.explain.changes import COSTLY
 from shared.explain.wording import WIDTH
 from shared.texts.catalogue import catalogue, languages
 from tests.explain.approve import APPROVED, HEAD, explained, text_of
@@ -64,3 +65,18 @@ def test_it_fits_a_terminal_of_eighty_columns(language: str, approved: dict[str,
     for name, text in approved[language].items():
         wide = [line for line in text.splitlines() if len(line) > WIDTH]
         assert not wide, name
+
+
+def test_what_costs_nothing_is_told_before_what_somebody_has_to_pay_for() -> None:
+    both = 0
+    for case in VERDICTS:
+        first = {
+            step.code: place
+            for place, one in reversed([*enumerate(explained(case).changes)])
+            for step in one.steps
+        }
+        paid = [place for code, place in first.items() if code in COSTLY]
+        if paid and "assign" in first:
+            assert first["assign"] < min(paid), case.name
+            both += 1
+    assert both > 3

@@ -11,6 +11,7 @@ import pytest
 
 from admin import explain, replay, saved
 from shared.snapshot.opening import FILE_NAME
+from shared.snapshot.pseudonyms import Pseudonyms
 from shared.texts.catalogue import catalogue
 from tests.admin.shell import Answer, Shell
 from tests.explain.saved import KEY, PEOPLE, folder, upn, user_id
@@ -93,6 +94,8 @@ def test_with_the_key_a_person_is_found_among_pseudonyms(hidden: tuple[Path, Pat
     assert answer.code == 3
     assert "not covered for writeback" in answer.out.splitlines()[0]
     assert "mary" not in answer.out.casefold()
+    pseudonym = Pseudonyms(KEY).object_id(user_id("mary"))
+    assert SHELL.run("explain", pseudonym, "--snapshot", str(place), "--key", str(key)).out == answer.out
 
 
 def test_without_the_key_or_with_another_nobody_is_found(hidden: tuple[Path, Path], tmp_path: Path) -> None:
@@ -126,6 +129,19 @@ def test_without_the_key_or_with_another_nobody_is_found(hidden: tuple[Path, Pat
 def test_what_cannot_be_asked_is_one_sentence(audit: Path, options: tuple[str, ...], said: str) -> None:
     given = [one.format(audit=audit) for one in options]
     assert said in told(SHELL.run("explain", "nobody@contoso.example", *given), 2)
+
+
+@pytest.mark.parametrize("source", [("--snapshot", "{audit}"), ("--ledger",), ()])
+def test_nobody_is_not_somebody_without_a_name(audit: Path, source: tuple[str, ...]) -> None:
+    given = [one.format(audit=audit) for one in source]
+    assert told(SHELL.run("explain", " ", *given), 2).startswith("Nobody is named.")
+
+
+@pytest.mark.parametrize("word", ["delta", "$count", "me"])
+def test_a_word_of_graphs_own_address_is_no_user(tmp_path: Path, word: str) -> None:
+    # Nobody is signed in: it is told before anything is asked.
+    answer = SHELL.run("explain", word, PATH=str(tmp_path))
+    assert f"There is no user {word} in the tenant." in told(answer, 2)
 
 
 def test_a_file_that_was_cut_proves_nothing(audit: Path, tmp_path: Path) -> None:
