@@ -68,7 +68,11 @@
     show();
   }
 
+  // A served page that somebody saved has nobody to ask any more: it does with what it holds.
+  const isFile = location.protocol === "file:";
+  const canAsk = Boolean(settings.rowsUrl) && !isFile;
   for (const node of document.querySelectorAll(".scripted")) node.hidden = false;
+  for (const node of document.querySelectorAll(".asks")) node.hidden = isFile;
   for (const node of document.querySelectorAll(".unscripted")) node.hidden = true;
   startTheme();
   $("print").addEventListener("click", () => print());
@@ -83,7 +87,7 @@
   }
 
   const held = unpacked(read("packed"));
-  const holdsAll = !settings.rowsUrl || held.length >= settings.total;
+  const holdsAll = !canAsk || held.length >= settings.total;
   const query = { text: "", states: "", kinds: "", severity: "", sort: "", descending: false, page: 1, size: settings.size };
   const picked = new Map();
   let shown = [];
@@ -118,7 +122,8 @@
       .map(([, row]) => row);
   }
 
-  const isAsked = () => Boolean(query.text || query.states || query.kinds || query.severity || query.sort);
+  const isFiltered = () => Boolean(query.text || query.states || query.kinds || query.severity);
+  const isAsked = () => isFiltered() || Boolean(query.sort);
 
   async function wanted(signal) {
     const begin = (query.page - 1) * query.size;
@@ -234,11 +239,51 @@
       make("div", {}, make("h4", {}, say("remedy")), remedy, make("h4", {}, say("history")), history));
   }
 
+  // --- paper ---------------------------------------------------------------------------------------------------
+
+  // More rows than these make a browser slow, and a pile that nobody reads.
+  const MOST_PRINTED = 5000;
+
+  // What is opened on the screen stays open, on paper and after.
+  function put(rows) {
+    const here = new Map();
+    for (const tr of document.querySelectorAll("#rows tr.row")) {
+      const next = tr.nextElementSibling;
+      here.set(tr.dataset.id, next?.classList.contains("detail") ? [tr, next] : [tr]);
+    }
+    $("rows").replaceChildren(...rows.flatMap((row) => here.get(row.id) ?? [line(row)]));
+  }
+
+  // All who fit the filters, not only one page of them; who is not here is said to be missing.
+  function toPaper() {
+    const known = new Set(held.map((row) => row.id));
+    const here = inOrder([...held, ...shown.filter((row) => !known.has(row.id))].filter(fits));
+    const all = isFiltered() ? Math.max(found, here.length) : settings.total;
+    const rows = here.slice(0, MOST_PRINTED);
+    const key = rows.length < all ? "printed_part" : isFiltered() ? "printed_fit" : "printed";
+    $("printed").textContent = say(key, {
+      n: number(rows.length),
+      all: number(key === "printed_fit" ? settings.total : all),
+      filter: filterText(),
+    });
+    put(rows);
+  }
+
+  function fromPaper() {
+    put(shown);
+    drawPicked();
+  }
+
+  const filterText = () => [
+    query.text && `“${query.text}”`,
+    ...["state", "kind", "severity"].filter((id) => $(id).value).map((id) => $(id).selectedOptions[0].textContent),
+  ].filter(Boolean).join(", ");
+
   // --- a user's history ----------------------------------------------------------------------------------------
 
   async function tell(place, row) {
     const sentence = (text) => place.replaceChildren(make("p", { class: "faint" }, text));
-    if (!settings.userUrl) return sentence(say("history_file"));
+    if (!settings.userUrl || isFile) return sentence(say("history_file"));
     sentence(say("loading"));
     try {
       const address = new URL(settings.userUrl, location.href);
@@ -367,7 +412,7 @@
   // The server's CSV has what the filters leave. A file beside this one has all.
   function showCsv() {
     const link = $("csv");
-    if (!link || !settings.rowsUrl) return;
+    if (!link || !canAsk) return;
     const address = new URL(link.href);
     for (const name of ["text", "states", "kinds", "severity"]) {
       if (query[name]) address.searchParams.set(name, query[name]);
@@ -428,6 +473,12 @@
     $("no-ids").hidden = !settings.hashed;
   }
 
+  function showHeld() {
+    const values = { n: number(held.length), all: number(settings.total) };
+    $("held").hidden = !settings.rowsUrl || canAsk || held.length >= settings.total;
+    $("held").querySelector("span").textContent = say("held", values);
+  }
+
   function showDiffering() {
     $("filters").reset();
     $("kind").value = "differing";
@@ -441,5 +492,8 @@
   startFilters();
   startPages();
   startSelection();
+  addEventListener("beforeprint", toPaper);
+  addEventListener("afterprint", fromPaper);
+  showHeld();
   look();
 })();

@@ -317,6 +317,88 @@ def test_paper_has_whole_tables_and_no_controls(looks: Looker, file: str) -> Non
         assert page.locator("#rows tr").count() == 50
 
 
+PRINTING = """addEventListener("beforeprint", () => {
+  window.onPaper = document.querySelectorAll("#rows tr.row").length;
+  window.opened = document.querySelectorAll("#rows tr.detail").length;
+})"""
+
+
+def test_paper_has_everybody_who_fits_the_filters_and_the_screen_is_as_it_was(
+    looks: Looker, file: str
+) -> None:
+    with looks.page(file) as page:
+        page.evaluate(PRINTING)
+        page.get_by_role("button", name="Next").click()
+        settled(page, "page 2 of 7")
+        on_screen = names(page)
+        page.locator("#rows .open").nth(2).click()
+        page.pdf()
+        assert page.evaluate("[onPaper, opened]") == [343, 1]
+        assert page.locator("#printed").text_content() == "Printed here: all 343 users to act on."
+        expect(page.locator("#printed")).to_be_hidden()
+        assert names(page) == on_screen
+        expect(page.locator("#rows tr.row").nth(2).locator("+ .detail")).to_be_visible()
+        page.get_by_label("Search by name").fill("AN")
+        expect(page.locator("#status")).not_to_contain_text("343")
+        page.locator("#state").select_option("uncovered")
+        expect(page.locator("#rows .c-writeback-uncovered")).to_have_count(0)
+        page.pdf()
+        some = page.evaluate("onPaper")
+        assert page.locator("#status").inner_text().startswith(f"{some} users found")
+        assert 10 < some < 343
+        wanted = f"Printed here: {some} of 343 users to act on, filtered by: “AN”, not covered."
+        assert page.locator("#printed").text_content() == wanted
+        page.emulate_media(media="print")
+        expect(page.locator("#printed")).to_be_visible()
+        assert page.locator("#users thead th:visible").all_inner_texts() == [
+            "User",
+            "State",
+            "Cause",
+            "Severity",
+            "Since",
+        ]
+        displays = page.locator("#users thead button").evaluate_all(
+            "(all) => all.map((one) => getComputedStyle(one).display)"
+        )
+        assert set(displays) == {"contents"}, "a button is painted on the first sheet only"
+
+
+def test_paper_says_how_many_of_how_many_it_has_where_the_page_has_not_all(
+    looks: Looker, server: Server
+) -> None:
+    with looks.page(f"{server.url}/report") as page:
+        page.evaluate(PRINTING)
+        settled(page, "12,000 users found")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        printed = page.evaluate("onPaper")
+        assert 3_000 < printed <= 5_000
+        said = page.locator("#printed").text_content()
+        assert said == f"Printed here: {printed:,} of 12,000 users. The CSV file has all of them."
+
+
+def test_a_served_page_that_was_saved_asks_nobody_and_says_what_it_lacks(
+    looks: Looker, server: Server, tmp_path: Path
+) -> None:
+    there = tmp_path / "report.html"
+    there.write_text(server.answer("/report", {})[2].decode(), encoding="utf-8")
+    with looks.page(there.as_uri(), offline=True) as page:
+        held = page.locator("#held")
+        expect(held).to_contain_text("This saved page holds the first")
+        expect(held).to_contain_text("of 12,000 users to act on")
+        expect(page.get_by_role("link", name="Nederlands")).to_be_hidden()
+        page.locator("#rows .open").first.click()
+        expect(page.locator(".history")).to_have_text(
+            "The history of a user is in the report of the deployed watch."
+        )
+        page.get_by_role("button", name="Clear").click()
+        page.locator("#state").select_option("uncovered")
+        expect(page.locator("#rows .state").first).to_have_text("not covered")
+        expect(page.locator("#status")).not_to_have_class("failed")
+    with looks.page(f"{server.url}/report") as page:
+        expect(page.locator("#held")).to_be_hidden()
+        expect(page.get_by_role("link", name="Nederlands")).to_be_visible()
+
+
 def test_without_a_script_it_still_reads(looks: Looker, server: Server) -> None:
     with looks.page(f"{server.url}/report", java_script_enabled=False) as page:
         expect(page.get_by_text("Without JavaScript only the first 50 of 12,000 users")).to_be_visible()
