@@ -264,6 +264,19 @@ def test_a_file_has_all_rows_and_says_where_it_does_not(monkeypatch: pytest.Monk
     assert "the first 100 of" not in made.text
 
 
+def test_only_states_in_which_somebody_is_are_offered() -> None:
+    views = [one for one in some_views(120, ENGLISH) if one.state in ("uncovered", "undetermined")]
+
+    def offered(**options: Any) -> list[str]:
+        html = as_page(report(), views, 120, ENGLISH, **options).html
+        (select,) = re.findall(r'<select id="state">(.*?)</select>', html, re.S)
+        return re.findall(r'value="([^"]+)"', select)
+
+    assert offered() == ["uncovered", "undetermined"]
+    far = {State.NOT_IN_REACH, State.UNCOVERED}
+    assert offered(states=far, **SERVED) == ["uncovered", "not-in-reach"]
+
+
 def test_every_word_of_the_page_comes_from_the_catalogue() -> None:
     marks = marked(FOLDER / f"{DEFAULT}.toml")
     digits = report()
