@@ -71,6 +71,32 @@
   // A served page that somebody saved has nobody to ask any more: it does with what it holds.
   const isFile = location.protocol === "file:";
   const canAsk = Boolean(settings.rowsUrl) && !isFile;
+  // On a narrow screen each row is a block, and each cell has its title beside it (page.css). What is displayed as
+  // a block is no table any more to who listens, unless it is said to be one.
+  function withTitles(tr, titles) {
+    tr.setAttribute("role", "row");
+    [...tr.cells].forEach((cell, n) => {
+      cell.setAttribute("role", cell.scope === "row" ? "rowheader" : "cell");
+      if (n && titles[n]) cell.dataset.title = titles[n];
+    });
+    return tr;
+  }
+
+  const titlesOf = (table) => [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+
+  function startStacking(table) {
+    const titles = titlesOf(table);
+    if (titles.length < 4) return;
+    table.classList.add("stacks");
+    table.setAttribute("role", "table");
+    for (const part of [table.tHead, ...table.tBodies]) part.setAttribute("role", "rowgroup");
+    table.tHead.rows[0].setAttribute("role", "row");
+    for (const cell of table.tHead.rows[0].cells) cell.setAttribute("role", "columnheader");
+    for (const body of table.tBodies) for (const tr of body.rows) withTitles(tr, titles);
+  }
+
+  const narrow = matchMedia("(max-width: 600px)").matches;
+  document.querySelectorAll("table").forEach(startStacking);
   for (const node of document.querySelectorAll(".scripted")) node.hidden = false;
   for (const node of document.querySelectorAll(".asks")) node.hidden = isFile;
   for (const node of document.querySelectorAll(".unscripted")) node.hidden = true;
@@ -88,7 +114,10 @@
 
   const held = unpacked(read("packed"));
   const holdsAll = !canAsk || held.length >= settings.total;
+  const titles = titlesOf($("users"));
   const query = { text: "", states: "", kinds: "", severity: "", sort: "", descending: false, page: 1, size: settings.size };
+  if (narrow) query.size = 25;
+  $("size").value = query.size;
   const picked = new Map();
   let shown = [];
   let found = settings.total;
@@ -210,6 +239,7 @@
       make("td", { class: "second" }, row.cause_text),
       make("td", {}, level),
       make("td", { class: "second nowrap" }, row.since ? day(row.since) : ""));
+    withTitles(tr, titles);
     open.addEventListener("click", () => toggle(tr, open, row));
     return tr;
   }
@@ -218,7 +248,7 @@
     const isOpen = open.getAttribute("aria-expanded") === "true";
     open.setAttribute("aria-expanded", String(!isOpen));
     if (isOpen) tr.nextElementSibling.remove();
-    else tr.after(make("tr", { class: "detail" }, make("td", { colspan: columns() }, details(row))));
+    else tr.after(withTitles(make("tr", { class: "detail" }, make("td", { colspan: columns() }, details(row))), []));
   }
 
   function details(row) {

@@ -269,6 +269,35 @@ def test_a_narrow_screen_scrolls_downwards_only(
             assert seen["x"] + seen["width"] < width - 14, "the table need not be scrolled either"
 
 
+@pytest.mark.parametrize("language", languages())
+def test_on_a_telephone_rows_are_blocks_whose_cells_have_their_titles(
+    looks: Looker, server: Server, language: str
+) -> None:
+    with looks.page(f"{server.url}/report?language={language}", width=360, height=740) as page:
+        expect(page.locator("#rows tr.row")).to_have_count(25)
+        titles = [one.strip() for one in page.locator("#users thead th").all_text_contents()]
+        first = page.locator("#rows tr.row").first
+        shown = first.locator("td:not(.pick)").evaluate_all(
+            "(all) => all.map((one) => getComputedStyle(one, '::before').content)"
+        )
+        assert shown == [f'"{one}: "' for one in titles[2:]]
+        wide = page.locator("table.stacks:visible").evaluate_all(
+            "(all) => all.filter((one) => one.scrollWidth > one.parentElement.clientWidth).length"
+        )
+        assert wide == 0, "nothing is beyond the edge"
+        assert page.locator("table.stacks").count() >= 6
+        narrow = page.locator(".stacks tbody th bdi:visible, .stacks td bdi:visible").evaluate_all(
+            "(all) => Math.min(...all.map((one) => one.closest('th, td').clientWidth))"
+        )
+        assert narrow >= 200
+        expect(page.locator("#seats .drawing")).to_be_hidden()
+        trend = page.locator("#trend .drawing svg").bounding_box()
+        assert trend
+        assert trend["x"] + trend["width"] <= 360
+        assert page.evaluate("document.documentElement.scrollHeight") < 17_000
+        assert grave_faults(page) == []
+
+
 def test_all_can_be_done_by_keyboard(looks: Looker, file: str) -> None:
     with looks.page(file) as page:
         page.keyboard.press("Tab")
