@@ -68,7 +68,37 @@
     show();
   }
 
+  // A served page that somebody saved has nobody to ask any more: it does with what it holds.
+  const isFile = location.protocol === "file:";
+  const canAsk = Boolean(settings.rowsUrl) && !isFile;
+  // On a narrow screen each row is a block, and each cell has its title beside it (page.css). What is displayed as
+  // a block is no table any more to who listens, unless it is said to be one.
+  function withTitles(tr, titles) {
+    tr.setAttribute("role", "row");
+    [...tr.cells].forEach((cell, n) => {
+      cell.setAttribute("role", cell.scope === "row" ? "rowheader" : "cell");
+      if (n && titles[n]) cell.dataset.title = titles[n];
+    });
+    return tr;
+  }
+
+  const titlesOf = (table) => [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+
+  function startStacking(table) {
+    const titles = titlesOf(table);
+    if (titles.length < 4) return;
+    table.classList.add("stacks");
+    table.setAttribute("role", "table");
+    for (const part of [table.tHead, ...table.tBodies]) part.setAttribute("role", "rowgroup");
+    table.tHead.rows[0].setAttribute("role", "row");
+    for (const cell of table.tHead.rows[0].cells) cell.setAttribute("role", "columnheader");
+    for (const body of table.tBodies) for (const tr of body.rows) withTitles(tr, titles);
+  }
+
+  const narrow = matchMedia("(max-width: 600px)").matches;
+  document.querySelectorAll("table").forEach(startStacking);
   for (const node of document.querySelectorAll(".scripted")) node.hidden = false;
+  for (const node of document.querySelectorAll(".asks")) node.hidden = isFile;
   for (const node of document.querySelectorAll(".unscripted")) node.hidden = true;
   startTheme();
   $("print").addEventListener("click", () => print());
@@ -83,8 +113,11 @@
   }
 
   const held = unpacked(read("packed"));
-  const holdsAll = !settings.rowsUrl || held.length >= settings.total;
+  const holdsAll = !canAsk || held.length >= settings.total;
+  const titles = titlesOf($("users"));
   const query = { text: "", states: "", kinds: "", severity: "", sort: "", descending: false, page: 1, size: settings.size };
+  if (narrow) query.size = 25;
+  $("size").value = query.size;
   const picked = new Map();
   let shown = [];
   let found = settings.total;
@@ -118,7 +151,8 @@
       .map(([, row]) => row);
   }
 
-  const isAsked = () => Boolean(query.text || query.states || query.kinds || query.severity || query.sort);
+  const isFiltered = () => Boolean(query.text || query.states || query.kinds || query.severity);
+  const isAsked = () => isFiltered() || Boolean(query.sort);
 
   async function wanted(signal) {
     const begin = (query.page - 1) * query.size;
@@ -205,6 +239,7 @@
       make("td", { class: "second" }, row.cause_text),
       make("td", {}, level),
       make("td", { class: "second nowrap" }, row.since ? day(row.since) : ""));
+    withTitles(tr, titles);
     open.addEventListener("click", () => toggle(tr, open, row));
     return tr;
   }
@@ -213,7 +248,7 @@
     const isOpen = open.getAttribute("aria-expanded") === "true";
     open.setAttribute("aria-expanded", String(!isOpen));
     if (isOpen) tr.nextElementSibling.remove();
-    else tr.after(make("tr", { class: "detail" }, make("td", { colspan: columns() }, details(row))));
+    else tr.after(withTitles(make("tr", { class: "detail" }, make("td", { colspan: columns() }, details(row))), []));
   }
 
   function details(row) {
@@ -234,11 +269,51 @@
       make("div", {}, make("h4", {}, say("remedy")), remedy, make("h4", {}, say("history")), history));
   }
 
+  // --- paper ---------------------------------------------------------------------------------------------------
+
+  // More rows than these make a browser slow, and a pile that nobody reads.
+  const MOST_PRINTED = 5000;
+
+  // What is opened on the screen stays open, on paper and after.
+  function put(rows) {
+    const here = new Map();
+    for (const tr of document.querySelectorAll("#rows tr.row")) {
+      const next = tr.nextElementSibling;
+      here.set(tr.dataset.id, next?.classList.contains("detail") ? [tr, next] : [tr]);
+    }
+    $("rows").replaceChildren(...rows.flatMap((row) => here.get(row.id) ?? [line(row)]));
+  }
+
+  // All who fit the filters, not only one page of them; who is not here is said to be missing.
+  function toPaper() {
+    const known = new Set(held.map((row) => row.id));
+    const here = inOrder([...held, ...shown.filter((row) => !known.has(row.id))].filter(fits));
+    const all = isFiltered() ? Math.max(found, here.length) : settings.total;
+    const rows = here.slice(0, MOST_PRINTED);
+    const key = rows.length < all ? "printed_part" : isFiltered() ? "printed_fit" : "printed";
+    $("printed").textContent = say(key, {
+      n: number(rows.length),
+      all: number(key === "printed_fit" ? settings.total : all),
+      filter: filterText(),
+    });
+    put(rows);
+  }
+
+  function fromPaper() {
+    put(shown);
+    drawPicked();
+  }
+
+  const filterText = () => [
+    query.text && `“${query.text}”`,
+    ...["state", "kind", "severity"].filter((id) => $(id).value).map((id) => $(id).selectedOptions[0].textContent),
+  ].filter(Boolean).join(", ");
+
   // --- a user's history ----------------------------------------------------------------------------------------
 
   async function tell(place, row) {
     const sentence = (text) => place.replaceChildren(make("p", { class: "faint" }, text));
-    if (!settings.userUrl) return sentence(say("history_file"));
+    if (!settings.userUrl || isFile) return sentence(say("history_file"));
     sentence(say("loading"));
     try {
       const address = new URL(settings.userUrl, location.href);
@@ -367,7 +442,7 @@
   // The server's CSV has what the filters leave. A file beside this one has all.
   function showCsv() {
     const link = $("csv");
-    if (!link || !settings.rowsUrl) return;
+    if (!link || !canAsk) return;
     const address = new URL(link.href);
     for (const name of ["text", "states", "kinds", "severity"]) {
       if (query[name]) address.searchParams.set(name, query[name]);
@@ -428,6 +503,12 @@
     $("no-ids").hidden = !settings.hashed;
   }
 
+  function showHeld() {
+    const values = { n: number(held.length), all: number(settings.total) };
+    $("held").hidden = !settings.rowsUrl || canAsk || held.length >= settings.total;
+    $("held").querySelector("span").textContent = say("held", values);
+  }
+
   function showDiffering() {
     $("filters").reset();
     $("kind").value = "differing";
@@ -441,5 +522,8 @@
   startFilters();
   startPages();
   startSelection();
+  addEventListener("beforeprint", toPaper);
+  addEventListener("afterprint", fromPaper);
+  showHeld();
   look();
 })();

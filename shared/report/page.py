@@ -8,7 +8,7 @@ puts on the page as text. Without a script the summary reads all the same, with 
 import base64
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
+from shared.model import State
 from shared.notify.exemptions import LONGEST
 from shared.report import charts
 from shared.report.figures import QUESTIONS, Report, SkuSeats
@@ -63,6 +64,7 @@ def as_page(
     total: int,
     texts: Catalogue,
     *,
+    states: Collection[State] | None = None,
     rows_url: str = "",
     user_url: str = "",
     csv_url: str = "",
@@ -70,9 +72,10 @@ def as_page(
 ) -> Page:
     """The page of a report in one language.
 
-    `views`: rows to act on in their own order, the first at least; `total`: how many there are. `rows_url`,
-    `user_url`: where the page asks for other rows and for a user's history, of its own origin; without them
-    it is a file that asks nobody. `csv_url`, `json_url`: where the same is as CSV and JSON, if anywhere.
+    `views`: rows to act on in their own order, the first at least; `total`: how many there are. `states`: in
+    which somebody of them is; None: those of `views`. `rows_url`, `user_url`: where the page asks for other
+    rows and for a user's history, of its own origin; without them it is a file that asks nobody. `csv_url`,
+    `json_url`: where the same is as CSV and JSON, if anywhere.
     """
     words = PageWords(texts, report)
     served = bool(rows_url)
@@ -94,7 +97,7 @@ def as_page(
         "r": report,
         "views": views[:SHOWN],
         "total": total,
-        "filters": _filters(words, views, served),
+        "filters": _filters(words, views, states, served),
         "questions": [one for code in QUESTIONS for one in report.questions if one.code == code],
         "trend": _trend(words),
         "seats": _seats(words),
@@ -170,13 +173,16 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _filters(words: PageWords, views: Sequence[RowView], served: bool) -> dict[str, list[tuple[str, str]]]:
-    """What people may filter by: where the page has all rows, what occurs in them."""
+def _filters(
+    words: PageWords, views: Sequence[RowView], states: Collection[State] | None, served: bool
+) -> dict[str, list[tuple[str, str]]]:
+    """What people may filter by: states that occur, and kinds; where the page has all rows, those in them."""
+    occurring = {view.state for view in views} if states is None else states
     kinds = {kind for view in views for kind in view.kinds}
     if served:
         kinds |= {one.kind for one in words.report.kinds if one.subject == "user"}
     return {
-        "states": [(code, words.words("states", code)) for code in JUDGED],
+        "states": [(code, words.words("states", code)) for code in JUDGED if code in occurring],
         "kinds": words.kinds_of(kinds),
         "severities": [(code, words.t(f"level.{code}")) for code in ("high", "medium", "low")],
     }

@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from shared.model import Evidence, State, utc
-from shared.report.figures import Report
+from shared.model import Evidence, State, Tier, utc
+from shared.report.figures import Concern, Report, SkuSeats
 from shared.texts.catalogue import Catalogue
 from shared.texts.cells import LONGEST
 from shared.texts.plain import one_line
@@ -113,6 +113,27 @@ class PageWords(msgspec.Struct, frozen=True):
         return found
 
     @property
+    def apart(self) -> str:
+        """How the counts of the questions go together with those of the bar; empty where they are the same.
+
+        A verdict is on both parts together, and a question on one: who lacks only the licence for writeback
+        is covered for reset.
+        """
+        asked = {one.code: one for one in self.report.questions}
+        reset, states = asked.get("compliance"), self.report.states
+        bar = tuple(states.get(one, 0) for one in (State.COVERED, State.UNCOVERED, State.UNDETERMINED))
+        if not reset or bar == (reset.covered, reset.uncovered, reset.undetermined):
+            return ""
+        titles = {code: self.t(f"questions.{code}.question") for code in ("compliance", "writeback")}
+        return self.t("apart", **titles)
+
+    def counts_as(self, sku: SkuSeats) -> str:
+        """What a product counts as; not nothing where a finding says that it can't be told."""
+        about = {one.open.finding.kind for one in self.report.concerns if _about(one) == sku.sku_id}
+        unsure = [kind for kind in ("sku-unknown", "sku-contested") if kind in about]
+        return self.t(f"tier.{unsure[0] if unsure and sku.tier is Tier.NONE else sku.tier.value}")
+
+    @property
     def coverage_label(self) -> str:
         """What the coverage bar shows, in words."""
         parts = (self.t("part", label=one.label, n=self.number(one.users)) for one in self.parts)
@@ -179,3 +200,7 @@ class PageWords(msgspec.Struct, frozen=True):
     def when(text: str) -> datetime:
         """A time as a row has it."""
         return utc(text)
+
+
+def _about(concern: Concern) -> str:
+    return concern.open.finding.about

@@ -25,6 +25,9 @@ LONGEST_TEXT = 200
 DIFFERING = "differing"
 """Stands among the kinds for: other editions judge the user otherwise."""
 
+LANGUAGE = "language"
+"""The parameter that every answer heeds."""
+
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -64,11 +67,28 @@ class BadQuery(ValueError):
         return texts.text("report", "bad_query", name=self.name, value=self.value, allowed=self.allowed)
 
 
+class UnknownParameter(BadQuery):
+    """A parameter that is not known where it was given: passed over, it would seem to have been heeded."""
+
+    def sentence(self, texts: Catalogue) -> str:
+        """One sentence for who asked."""
+        return texts.text("report", "unknown_parameter", name=self.value, known=self.allowed)
+
+
+def only(params: Mapping[str, str], known: Iterable[str]) -> None:
+    """Raises `UnknownParameter` for one that is neither among them nor `language`, known everywhere."""
+    names = (*known, LANGUAGE)
+    for name in params:
+        if name not in names:
+            raise UnknownParameter(name, name, ", ".join(names))
+
+
 def query_of(params: Mapping[str, str]) -> Query:
     """The query of URL parameters named as `Query`'s fields; lists are parted by commas.
 
-    Parameters of other names are passed over. Raises `BadQuery`.
+    `language` is passed over. Raises `BadQuery`, also for a parameter of any other name.
     """
+    only(params, _READERS)
     wanted: dict[str, Any] = {}
     for name, read in _READERS.items():
         value = params.get(name, "").strip()

@@ -25,7 +25,7 @@ from shared.report.figures import Point
 from shared.report.gathering import Gathered
 from shared.report.json_form import as_json
 from shared.report.page import MOST_INLINED, as_page
-from shared.report.rows import BadQuery, Query, find, fitting, ordered, query_of
+from shared.report.rows import LANGUAGE, BadQuery, Query, find, fitting, only, ordered, query_of
 from shared.report.trend import TrendUnreadable, read_trend
 from shared.report.views import RowView, Views
 from shared.texts.catalogue import Catalogue, catalogue, languages
@@ -131,11 +131,11 @@ def _guarded(said: Answer) -> Answer:
 
 def _language(params: Mapping[str, str], texts: Catalogue) -> Catalogue:
     """The language asked for, else the watch's own."""
-    wanted = params.get("language", "")
+    wanted = params.get(LANGUAGE, "")
     if not wanted:
         return texts
     if wanted not in languages():
-        raise BadQuery("language", wanted, ", ".join(languages()))
+        raise BadQuery(LANGUAGE, wanted, ", ".join(languages()))
     return catalogue(wanted)
 
 
@@ -144,15 +144,17 @@ def _language(params: Mapping[str, str], texts: Catalogue) -> Catalogue:
 
 async def page(asked: Asked) -> Answer:
     """The page with its first rows; it asks for the rest."""
+    only(asked.params, ())
     gathered, texts = await _gathered(asked, whole=True), asked.texts
     rows = ordered(gathered.rows, Query())
     views = list(Views(gathered.report, texts).rows(islice(rows, MOST_INLINED)))
-    tail = f"?language={texts.language}" if asked.params.get("language") else ""
+    tail = f"?language={texts.language}" if asked.params.get(LANGUAGE) else ""
     made = as_page(
         gathered.report,
         views,
         len(rows),
         texts,
+        states=frozenset(row.state for row in rows),
         rows_url=f"report/rows{tail}",
         user_url=f"report/user{tail}",
         csv_url=f"report.csv{tail}",
@@ -173,6 +175,7 @@ async def csv(asked: Asked) -> Answer:
 
 async def json(asked: Asked) -> Answer:
     """The whole report for programs, with all rows."""
+    only(asked.params, ())
     gathered = await _gathered(asked, whole=True)
     return Answer(200, as_json(gathered.report, ordered(gathered.rows, Query())), _JSON)
 
@@ -188,6 +191,7 @@ async def rows(asked: Asked) -> Answer:
 
 async def user(asked: Asked) -> Answer:
     """One user: the row, and the history from the journal."""
+    only(asked.params, ("id",))
     user_id = as_guid(asked.params.get("id", "").strip())
     if user_id is None:
         return _sentence(400, asked.texts.text("report", "no_user_id"))

@@ -58,7 +58,8 @@ def knock(monkeypatch: pytest.MonkeyPatch) -> Knock:
         settings: Settings, headers: dict[str, str], route: Any = reporting.report
     ) -> func.HttpResponse:
         monkeypatch.setattr(parts, "current", lambda: Closed(settings))
-        request = func.HttpRequest("GET", "/api", headers=headers, params={"id": SOMEBODY}, body=b"")
+        params = {"id": SOMEBODY} if route is reporting.report_user else {}
+        request = func.HttpRequest("GET", "/api", headers=headers, params=params, body=b"")
         answer = await route.build().get_user_function()(request)
         assert isinstance(answer, func.HttpResponse)
         return answer

@@ -192,6 +192,27 @@ async def test_a_parameter_that_cannot_be_used_is_400_and_one_sentence(
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("what", "params", "known"),
+    [
+        ("report.csv", {"state": "uncovered"}, "states, "),
+        ("report/rows", {"foo": "bar"}, "states, "),
+        ("report.json", {"states": "uncovered"}, ": language."),
+        ("report", {"states": "uncovered"}, ": language."),
+        ("report/user", {"user": "x"}, ": id, language."),
+    ],
+)
+async def test_a_parameter_that_is_not_known_is_400_and_never_everybody(
+    watch: At, what: str, params: dict[str, str], known: str
+) -> None:
+    answer = await ask(watch, what, **params)
+    assert answer.status == 400
+    said = answer.body.decode()
+    assert said.startswith(f"There is no parameter {next(iter(params))} here.")
+    assert known in said
+    assert said.count("\n") == 1
+
+
 async def test_a_users_id_must_be_one(watch: At) -> None:
     for wrong in ("", "x", "../../manifest", "a0000000-0000-4000-8000-00000000000g"):
         assert (await ask(watch, "report/user", id=wrong)).status == 400

@@ -86,7 +86,7 @@ def test_unasked_the_gravest_come_first_and_mere_differences_of_editions_last(ro
     assert places == sorted(places)
 
 
-def test_parameters_become_a_query_and_others_are_passed_over() -> None:
+def test_parameters_become_a_query() -> None:
     params = {
         "text": " Ada ",
         "states": "uncovered,undetermined",
@@ -97,7 +97,6 @@ def test_parameters_become_a_query_and_others_are_passed_over() -> None:
         "page": "3",
         "size": "25",
         "language": "nl",
-        "code": "whatever",
     }
     assert query_of(params) == Query(
         text="Ada",
@@ -110,6 +109,20 @@ def test_parameters_become_a_query_and_others_are_passed_over() -> None:
         size=25,
     )
     assert query_of({}) == query_of({"text": " ", "page": ""}) == Query()
+
+
+@pytest.mark.parametrize("name", ["state", "States", "foo", "code", "x" * 500, "\u202e\n<b>"])
+def test_a_parameter_of_another_name_is_refused_with_those_that_are_known(
+    texts: Catalogue, name: str
+) -> None:
+    for value in ("uncovered", ""):
+        with pytest.raises(BadQuery) as fault:
+            query_of({"states": "covered", name: value})
+        said = fault.value.sentence(texts)
+        assert "text, states, kinds, severity, sort, descending, page, size, language" in said
+        assert "\n" not in said
+        assert "\u202e" not in said
+        assert len(said) < 300
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ class Server:
                 tuple(views.rows(self.rows[:MOST_INLINED])),
                 len(self.rows),
                 texts,
+                states={row.state for row in self.rows},
                 rows_url=f"report/rows?language={texts.language}",
                 user_url="report/user",
                 csv_url="report.csv",

@@ -269,6 +269,35 @@ def test_a_narrow_screen_scrolls_downwards_only(
             assert seen["x"] + seen["width"] < width - 14, "the table need not be scrolled either"
 
 
+@pytest.mark.parametrize("language", languages())
+def test_on_a_telephone_rows_are_blocks_whose_cells_have_their_titles(
+    looks: Looker, server: Server, language: str
+) -> None:
+    with looks.page(f"{server.url}/report?language={language}", width=360, height=740) as page:
+        expect(page.locator("#rows tr.row")).to_have_count(25)
+        titles = [one.strip() for one in page.locator("#users thead th").all_text_contents()]
+        first = page.locator("#rows tr.row").first
+        shown = first.locator("td:not(.pick)").evaluate_all(
+            "(all) => all.map((one) => getComputedStyle(one, '::before').content)"
+        )
+        assert shown == [f'"{one}: "' for one in titles[2:]]
+        wide = page.locator("table.stacks:visible").evaluate_all(
+            "(all) => all.filter((one) => one.scrollWidth > one.parentElement.clientWidth).length"
+        )
+        assert wide == 0, "nothing is beyond the edge"
+        assert page.locator("table.stacks").count() >= 6
+        narrow = page.locator(".stacks tbody th bdi:visible, .stacks td bdi:visible").evaluate_all(
+            "(all) => Math.min(...all.map((one) => one.closest('th, td').clientWidth))"
+        )
+        assert narrow >= 200
+        expect(page.locator("#seats .drawing")).to_be_hidden()
+        trend = page.locator("#trend .drawing svg").bounding_box()
+        assert trend
+        assert trend["x"] + trend["width"] <= 360
+        assert page.evaluate("document.documentElement.scrollHeight") < 17_000
+        assert grave_faults(page) == []
+
+
 def test_all_can_be_done_by_keyboard(looks: Looker, file: str) -> None:
     with looks.page(file) as page:
         page.keyboard.press("Tab")
@@ -315,6 +344,88 @@ def test_paper_has_whole_tables_and_no_controls(looks: Looker, file: str) -> Non
             ".every((one) => getComputedStyle(one).overflowX === 'visible')"
         )
         assert page.locator("#rows tr").count() == 50
+
+
+PRINTING = """addEventListener("beforeprint", () => {
+  window.onPaper = document.querySelectorAll("#rows tr.row").length;
+  window.opened = document.querySelectorAll("#rows tr.detail").length;
+})"""
+
+
+def test_paper_has_everybody_who_fits_the_filters_and_the_screen_is_as_it_was(
+    looks: Looker, file: str
+) -> None:
+    with looks.page(file) as page:
+        page.evaluate(PRINTING)
+        page.get_by_role("button", name="Next").click()
+        settled(page, "page 2 of 7")
+        on_screen = names(page)
+        page.locator("#rows .open").nth(2).click()
+        page.pdf()
+        assert page.evaluate("[onPaper, opened]") == [343, 1]
+        assert page.locator("#printed").text_content() == "Printed here: all 343 users to act on."
+        expect(page.locator("#printed")).to_be_hidden()
+        assert names(page) == on_screen
+        expect(page.locator("#rows tr.row").nth(2).locator("+ .detail")).to_be_visible()
+        page.get_by_label("Search by name").fill("AN")
+        expect(page.locator("#status")).not_to_contain_text("343")
+        page.locator("#state").select_option("uncovered")
+        expect(page.locator("#rows .c-writeback-uncovered")).to_have_count(0)
+        page.pdf()
+        some = page.evaluate("onPaper")
+        assert page.locator("#status").inner_text().startswith(f"{some} users found")
+        assert 10 < some < 343
+        wanted = f"Printed here: {some} of 343 users to act on, filtered by: “AN”, not covered."
+        assert page.locator("#printed").text_content() == wanted
+        page.emulate_media(media="print")
+        expect(page.locator("#printed")).to_be_visible()
+        assert page.locator("#users thead th:visible").all_inner_texts() == [
+            "User",
+            "State",
+            "Cause",
+            "Severity",
+            "Since",
+        ]
+        displays = page.locator("#users thead button").evaluate_all(
+            "(all) => all.map((one) => getComputedStyle(one).display)"
+        )
+        assert set(displays) == {"contents"}, "a button is painted on the first sheet only"
+
+
+def test_paper_says_how_many_of_how_many_it_has_where_the_page_has_not_all(
+    looks: Looker, server: Server
+) -> None:
+    with looks.page(f"{server.url}/report") as page:
+        page.evaluate(PRINTING)
+        settled(page, "12,000 users found")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        printed = page.evaluate("onPaper")
+        assert 3_000 < printed <= 5_000
+        said = page.locator("#printed").text_content()
+        assert said == f"Printed here: {printed:,} of 12,000 users. The CSV file has all of them."
+
+
+def test_a_served_page_that_was_saved_asks_nobody_and_says_what_it_lacks(
+    looks: Looker, server: Server, tmp_path: Path
+) -> None:
+    there = tmp_path / "report.html"
+    there.write_text(server.answer("/report", {})[2].decode(), encoding="utf-8")
+    with looks.page(there.as_uri(), offline=True) as page:
+        held = page.locator("#held")
+        expect(held).to_contain_text("This saved page holds the first")
+        expect(held).to_contain_text("of 12,000 users to act on")
+        expect(page.get_by_role("link", name="Nederlands")).to_be_hidden()
+        page.locator("#rows .open").first.click()
+        expect(page.locator(".history")).to_have_text(
+            "The history of a user is in the report of the deployed watch."
+        )
+        page.get_by_role("button", name="Clear").click()
+        page.locator("#state").select_option("uncovered")
+        expect(page.locator("#rows .state").first).to_have_text("not covered")
+        expect(page.locator("#status")).not_to_have_class("failed")
+    with looks.page(f"{server.url}/report") as page:
+        expect(page.locator("#held")).to_be_hidden()
+        expect(page.get_by_role("link", name="Nederlands")).to_be_visible()
 
 
 def test_without_a_script_it_still_reads(looks: Looker, server: Server) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from sandbox.sample_report import NAMES, report
-from shared.model import State
+from shared.model import State, Tier
 from shared.report.figures import QUESTIONS, Point
 from shared.report.page import LARGEST, MOST_CONCERNS, MOST_EXCEPTIONS, MOST_INLINED, SHOWN, as_page
 from shared.report.views import Views
@@ -262,6 +262,64 @@ def test_a_file_has_all_rows_and_says_where_it_does_not(monkeypatch: pytest.Monk
     assert len(cut.data("packed")["rows"]) == 100
     assert "the first 100 of 6,000 users" in cut.text
     assert "the first 100 of" not in made.text
+
+
+@pytest.mark.parametrize("kind", ["sku-unknown", "sku-contested"])
+def test_a_product_of_which_it_cannot_be_told_is_not_said_to_count_for_nothing(
+    texts: Catalogue, kind: str
+) -> None:
+    made = report()
+    nothing, better = (
+        msgspec.structs.replace(made.skus[0], sku_id=f"sku-{tier.name}", tier=tier)
+        for tier in (Tier.NONE, Tier.P1)
+    )
+    no, full, open_ = (texts.text("report", "page", "tier", one) for one in ("0", "2", kind))
+    plain = Read(page(texts, 0, msgspec.structs.replace(made, skus=(nothing, better))).html).seen
+    assert (plain.count(no), plain.count(full)) == (1, 1)
+    first = made.concerns[0]
+    finding = msgspec.structs.replace(first.open.finding, kind=kind, state=kind[4:], remedy=())
+    concerns = tuple(
+        msgspec.structs.replace(
+            first,
+            open=msgspec.structs.replace(
+                first.open, finding=msgspec.structs.replace(finding, about=one.sku_id)
+            ),
+        )
+        for one in (nothing, better)
+    )
+    told = msgspec.structs.replace(made, skus=(nothing, better), concerns=concerns)
+    seen = Read(page(texts, 0, told).html).seen
+    assert (seen.count(no), seen.count(full), seen.count(open_)) == (0, 1, plain.count(open_) + 1)
+
+
+def test_counts_that_differ_between_the_questions_and_the_bar_are_explained(texts: Catalogue) -> None:
+    titles = {
+        code: texts.text("report", "page", "questions", code, "question")
+        for code in ("compliance", "writeback")
+    }
+    said = texts.text("report", "page", "apart", **titles)
+    made = report()
+    assert said in Read(page(texts, 0, made).html).seen
+    states = {State.COVERED: 5, State.UNCOVERED: 2, State.UNDETERMINED: 1}
+    same = tuple(
+        msgspec.structs.replace(one, covered=5, uncovered=2, undetermined=1) for one in made.questions
+    )
+    for questions in (same, ()):
+        alike = msgspec.structs.replace(made, states=states, questions=questions)
+        assert said not in Read(page(texts, 0, alike).html).seen
+
+
+def test_only_states_in_which_somebody_is_are_offered() -> None:
+    views = [one for one in some_views(120, ENGLISH) if one.state in ("uncovered", "undetermined")]
+
+    def offered(**options: Any) -> list[str]:
+        html = as_page(report(), views, 120, ENGLISH, **options).html
+        (select,) = re.findall(r'<select id="state">(.*?)</select>', html, re.S)
+        return re.findall(r'value="([^"]+)"', select)
+
+    assert offered() == ["uncovered", "undetermined"]
+    far = {State.NOT_IN_REACH, State.UNCOVERED}
+    assert offered(states=far, **SERVED) == ["uncovered", "not-in-reach"]
 
 
 def test_every_word_of_the_page_comes_from_the_catalogue() -> None:
