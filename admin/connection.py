@@ -5,13 +5,15 @@ interrupted.
 """
 
 import asyncio
+import errno
 import logging
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from admin.words import fault, say
+from admin.words import fault, said, say
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Manifest
 from shared.ledger.shards import LedgerUnreadable
@@ -31,6 +33,9 @@ STORAGE_TROUBLE, WRONG, INTERRUPTED = 1, 2, 130
 
 PATIENCE = 3.0
 """Seconds after which a command that still waits says so."""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Of these a system call that writes is refused, and no other."""
 
 _STORAGE_SCOPE = "https://storage.azure.com/.default"
 
@@ -66,6 +71,8 @@ def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
     try:
         access = storage_of(settings)
         asyncio.run(_connected(access, work))
+        # What is still to be written may be refused: later nobody could say so.
+        print(end="", flush=True)
     except SettingsError as problem:
         return _told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
     except WrongInput as problem:
@@ -76,7 +83,14 @@ def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
         return _told(INTERRUPTED, say("trouble", "interrupted"))
     except AgreedContended:
         return _told(STORAGE_TROUBLE, say("trouble", "contended"))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        write_no_more()
+        return STORAGE_TROUBLE
     except Exception as problem:
+        if isinstance(problem, OSError) and problem.errno in _NO_ROOM and not problem.filename:
+            write_no_more()
+            return _told(STORAGE_TROUBLE, output_refused(problem))
         if isinstance(problem, OSError) and problem.filename:
             reason = problem.strerror or type(problem).__name__
             return _told(STORAGE_TROUBLE, say("trouble", "file", file=str(problem.filename), problem=reason))
@@ -84,6 +98,16 @@ def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
             raise
         return _told(STORAGE_TROUBLE, sentence)
     return 0
+
+
+def write_no_more() -> None:
+    """Standard output has failed; Python would try to write the rest of it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def output_refused(problem: OSError) -> str:
+    """That standard output took no more, with the next step."""
+    return said("snapshots", "trouble-output", problem=problem.strerror or type(problem).__name__)
 
 
 async def _connected(access: StorageAccess, work: Callable[[Desk], Awaitable[None]]) -> None:

@@ -32,7 +32,8 @@ def reason(after: State, cause: str, *, plan_off: bool) -> str:
     """Why somebody stands so, in words; `plan_off`: by a licence whose Entra plan is turned off."""
     section = "reach" if after is State.NOT_IN_REACH else "causes"
     worded = texts().find(section, cause) or cause
-    return said("what_if", "plan_off", cause=worded) if plan_off else worded
+    # Ours, and longer than a name that people chose.
+    return texts().text("what_if", "plan_off", cause=worded) if plan_off else worded
 
 
 def state(one: State) -> str:

@@ -175,7 +175,8 @@ def _line(one: Differs, edition: str) -> str:
     if one.name and one.upn and one.name != one.upn:
         who = said("explain", "who", name=one.name, upn=one.upn)
     cause = reason(one.now, one.cause, plan_off=one.plan_off)
-    return said("replay", "line", who=who, then=_state(one.then), now=_state(one.now), cause=cause)
+    # Only `who` is not ours, and is made harmless above; a cause may be longer than that.
+    return texts().text("replay", "line", who=who, then=_state(one.then), now=_state(one.now), cause=cause)
 
 
 def _state(state: str) -> str:

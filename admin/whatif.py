@@ -256,7 +256,8 @@ def _users(outcome: Outcome) -> Iterator[str]:
 
 def _worded(one: ChangedUser, users: int) -> str:
     rule = f" ({one.rule})" if one.rule else ""
-    return said(
+    # All of these words are ours; a cause may be longer than a name that people chose.
+    return texts().text(
         "what_if",
         "transition",
         n=texts().number(users),

@@ -128,6 +128,7 @@ class _Reading:
             return None
         word, _, listed = text.strip().partition(":")
         groups = tuple(dict.fromkeys(one.strip().lower() for one in listed.split(",") if one.strip()))
+        word = word.casefold()
         if word == "all" and not listed:
             return Scope()
         if word != "groups" or not groups:
