@@ -35,15 +35,17 @@ app = typer.Typer(
 )
 exception = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(
-    exception, name="exception", help=say("help", "exception"), short_help=say("short", "exception")
+    exception, name="exception", help=guide("exception", "list"), short_help=say("short", "exception")
 )
 snapshot = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(snapshot, name="snapshot", help=say("help", "snapshot"), short_help=say("short", "snapshot"))
+app.add_typer(
+    snapshot, name="snapshot", help=guide("snapshot", "snapshot-get"), short_help=say("short", "snapshot")
+)
 
 Settings = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help=say("options", "settings"))]
 
 
-@app.callback(help=say("help", "app"))
+@app.callback(help=guide("app", "audit"))
 def _app() -> None:
     pass
 

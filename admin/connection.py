@@ -1,14 +1,15 @@
 """Running a command against the watch's storage account, and saying in one sentence what went wrong."""
 
 import asyncio
+import errno
 import logging
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told
-from admin.words import fault, say
+from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told, unheard
+from admin.words import fault, said, say
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Manifest
 from shared.ledger.shards import LedgerUnreadable
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 3.0
 """Seconds after which a command that still waits says so."""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Of these a system call that writes is refused, and no other."""
 
 _STORAGE_SCOPE = "https://storage.azure.com/.default"
 
@@ -61,6 +65,8 @@ def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
     try:
         access = storage_of(settings)
         asyncio.run(_connected(access, work))
+        # What is still to be written may be refused: later nobody could say so.
+        print(end="", flush=True)
     except SettingsError as problem:
         return told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
     except WrongInput as problem:
@@ -71,14 +77,25 @@ def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
         return told(INTERRUPTED, say("trouble", "interrupted"))
     except AgreedContended:
         return told(TROUBLE, say("trouble", "contended"))
+    except BrokenPipeError:
+        return unheard()
     except Exception as problem:
+        if isinstance(problem, OSError) and (sentence := output_refused(problem)):
+            return unheard(sentence)
         if isinstance(problem, OSError) and problem.filename:
             reason = problem.strerror or type(problem).__name__
             return told(TROUBLE, say("trouble", "file", file=str(problem.filename), problem=reason))
-        if (sentence := _of_azure(problem)) is None:
+        if (refused := _of_azure(problem)) is None:
             raise
-        return told(TROUBLE, sentence)
+        return told(TROUBLE, refused)
     return DONE
+
+
+def output_refused(problem: OSError) -> str:
+    """That standard output took no more, with the next step; empty where it was something else."""
+    if problem.filename or problem.errno not in _NO_ROOM:
+        return ""
+    return said("snapshots", "trouble-output", problem=problem.strerror or type(problem).__name__)
 
 
 async def _connected(access: StorageAccess, work: Callable[[Desk], Awaitable[None]]) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 
 from admin.connection import Desk, WrongInput, run
+from admin.differing import Differing, reason
+from admin.differing import as_csv as csv_of
 from admin.endings import DONE, FOUND, WRONG, told
 from admin.saved import offline, snapshot, unusable
 from admin.words import said, texts
@@ -16,15 +18,12 @@ from shared.rules.loader import load_rules
 from shared.snapshot.file import SnapshotUnreadable
 from shared.snapshot.judging import NoEdition
 from shared.snapshot.replaying import Differs, Replayed, Replaying, Told
-from shared.texts.cells import table
 from shared.texts.plain import one_line
 
 TEXT, JSON, CSV = "text", "json", "csv"
 SCHEMA = 1
 _DAYS = 10
 """So many days of which there are snapshots are listed, the last ones."""
-
-COLUMNS = ("id", "upn", "name", "then", "now", "rule", "cause")
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,8 +107,20 @@ def tell(result: Replayed, form: str, first: int) -> int:
 
 
 def as_csv(result: Replayed) -> str:
-    """Every user who is judged otherwise, for a spreadsheet; codes, no prose."""
-    return table(COLUMNS, ([str(getattr(one, name)) for name in COLUMNS] for one in result.differing))
+    """Every user who is judged otherwise, for a spreadsheet."""
+    return csv_of(
+        Differing(
+            id=one.id,
+            upn=one.upn,
+            name=one.name,
+            before=one.then,
+            after=one.now,
+            rule=one.rule,
+            cause=one.cause,
+            plan_off=one.plan_off,
+        )
+        for one in result.differing
+    )
 
 
 def worded(result: Replayed, first: int) -> list[str]:
@@ -158,9 +169,9 @@ def _line(one: Differs, edition: str) -> str:
     who = one_line(one.name) or one_line(one.upn) or texts().text("format", "unnamed_user", id=one.id)
     if one.name and one.upn and one.name != one.upn:
         who = said("explain", "who", name=one.name, upn=one.upn)
-    section = "reach" if one.now == "not-in-reach" else "causes"
-    cause = texts().find(section, one.cause) or one.cause
-    return said("replay", "line", who=who, then=_state(one.then), now=_state(one.now), cause=cause)
+    cause = reason(one.now, one.cause, plan_off=one.plan_off)
+    # Only `who` is not ours, and is made harmless above; a cause may be longer than that.
+    return texts().text("replay", "line", who=who, then=_state(one.then), now=_state(one.now), cause=cause)
 
 
 def _state(state: str) -> str:

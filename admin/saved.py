@@ -1,15 +1,15 @@
 """Commands on a saved snapshot: no storage, no network, and one sentence where the file is no good."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from admin.connection import WrongInput
-from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told
-from admin.words import said
+from admin.connection import WrongInput, output_refused
+from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told, unheard
+from admin.words import said, say, settings_file
 from shared.rules.loader import load_rules
+from shared.settings import SettingsError, expect_language
 from shared.snapshot.file import SnapshotUnreadable
 from shared.snapshot.judging import NoEdition
 from shared.snapshot.opening import NoSnapshot, Saved, opened
@@ -18,14 +18,21 @@ from shared.snapshot.opening import NoSnapshot, Saved, opened
 def offline(work: Callable[[], int | None]) -> int:
     """Do the work; its exit code, 0 where it gives none. What went wrong is on standard error."""
     try:
-        return work() or DONE
+        # As the commands that need more settings say it; nobody shall guess why it speaks English.
+        expect_language(settings_file(sys.argv[1:]))
+        done = work() or DONE
+        # What is still to be written may be refused: later nobody could say so.
+        print(end="", flush=True)
+        return done
+    except SettingsError as problem:
+        return told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
     except WrongInput as problem:
         return told(WRONG, *problem.lines)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would try to write the rest of it once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return TROUBLE
+        return unheard()
     except OSError as problem:
+        if sentence := output_refused(problem):
+            return unheard(sentence)
         reason = problem.strerror or type(problem).__name__
         return told(TROUBLE, said("snapshots", "trouble", file=str(problem.filename or ""), problem=reason))
     except KeyboardInterrupt:

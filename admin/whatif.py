@@ -5,6 +5,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -15,13 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 from admin.connection import WrongInput
+from admin.differing import Differing, reason
+from admin.differing import as_csv as csv_of
+from admin.differing import state as _state
 from admin.saved import snapshot
 from admin.words import said, texts
 from shared.model import State
 from shared.rules.loader import load_rules
 from shared.snapshot.lines import Line
 from shared.snapshot.opening import Saved
-from shared.texts.cells import table
 from shared.texts.plain import one_line
 from shared.whatif.changes import Asked, BadChange, Changes, Fault
 from shared.whatif.outcome import ChangedUser, Outcome, SkuSeats, passes, what_if
@@ -32,7 +35,8 @@ FIRST = 20
 _WIDTH, _WIDEST = 80, 120
 _A_WHILE = 5_000
 """Lines after which the progress bar moves."""
-_COLUMNS = ("id", "upn", "from", "to", "rule", "cause", "cause_code")
+_WHOLE_LIST = 50_000
+"""Characters; a thousand products take half of it."""
 
 
 def show(path: Path, asked: Asked, form: str) -> None:
@@ -68,8 +72,8 @@ def _tried(saved: Saved, asked: Asked, bar: Progress) -> Outcome:
 
 
 def _worded_fault(one: Fault) -> str:
-    # Lists of products and groups are ours and longer than a name.
-    values = {name: one_line(value, 2_000) for name, value in one.values.items()}
+    # Lists of products and groups are longer than a name; whoever mistyped looks for one in the whole.
+    values = {name: one_line(value, _WHOLE_LIST) for name, value in one.values.items()}
     return texts().text("what_if", "faults", one.code, **values)
 
 
@@ -82,13 +86,18 @@ def _bar() -> Progress:
 
 def as_csv(changed: Sequence[ChangedUser]) -> str:
     """A file for spreadsheets: every user who would stand otherwise."""
-    header = [said("what_if", "columns", name) for name in _COLUMNS]
-    return table(
-        header,
-        (
-            (one.id, one.upn, _state(one.before), _state(one.after), one.rule, _cause(one), one.cause)
-            for one in changed
-        ),
+    return csv_of(
+        Differing(
+            id=one.id,
+            upn=one.upn,
+            name=one.name,
+            before=one.before,
+            after=one.after,
+            rule=one.rule,
+            cause=one.cause,
+            plan_off=one.plan_off,
+        )
+        for one in changed
     )
 
 
@@ -143,9 +152,10 @@ def _title(outcome: Outcome) -> str:
 
 def _changes(changes: Changes, names: dict[str, str]) -> Iterator[str]:
     """In the order in which they are tried."""
-    for name in ("writeback", "edition"):
-        if value := getattr(changes, name):
-            yield said("what_if", "changes", name, value=value)
+    if changes.writeback:
+        yield said("what_if", "changes", "writeback", value=changes.writeback)
+    if changes.edition:
+        yield said("what_if", "changes", "edition", value=_day(changes.edition))
     if changes.scope is not None and changes.scope.groups:
         yield said("what_if", "changes", "scope_groups", groups=", ".join(changes.scope.groups))
     elif changes.scope is not None:
@@ -168,9 +178,9 @@ def _names(outcome: Outcome) -> dict[str, str]:
 def _foreword(outcome: Outcome) -> Iterator[str]:
     before, after = outcome.before.edition, outcome.after.edition
     if before == after:
-        yield said("what_if", "judged_as", edition=before)
+        yield said("what_if", "judged_as", edition=_day(before))
     else:
-        yield said("what_if", "judged_otherwise", before=before, after=after)
+        yield said("what_if", "judged_otherwise", before=_day(before), after=_day(after))
     if outcome.rules_differ:
         yield said("what_if", "rules-differ")
     if outcome.pseudonymised:
@@ -230,9 +240,10 @@ def _users(outcome: Outcome) -> Iterator[str]:
         yield said("what_if", "nobody", all=number(outcome.users))
     else:
         yield said("what_if", "changed", n=number(total), all=number(outcome.users))
-        alike: dict[tuple[State, State, str, str], list[ChangedUser]] = {}
+        alike: dict[tuple[State, State, str, str, bool], list[ChangedUser]] = {}
         for one in outcome.changed:
-            alike.setdefault((one.before, one.after, one.rule, one.cause), []).append(one)
+            kind = (one.before, one.after, one.rule, one.cause, one.plan_off)
+            alike.setdefault(kind, []).append(one)
         left = FIRST
         for place, users in enumerate(alike.values()):
             listed = users[: -(-left // (len(alike) - place))]
@@ -245,7 +256,8 @@ def _users(outcome: Outcome) -> Iterator[str]:
 
 def _worded(one: ChangedUser, users: int) -> str:
     rule = f" ({one.rule})" if one.rule else ""
-    return said(
+    # All of these words are ours; a cause may be longer than a name that people chose.
+    return texts().text(
         "what_if",
         "transition",
         n=texts().number(users),
@@ -277,10 +289,9 @@ def _from_to(before: int, after: int) -> str:
     return number(after) if before == after else f"{number(before)} → {number(after)}"
 
 
-def _state(state: State) -> str:
-    return texts().text("states", state.value)
-
-
 def _cause(one: ChangedUser) -> str:
-    section = "reach" if one.after is State.NOT_IN_REACH else "causes"
-    return texts().find(section, one.cause) or one.cause
+    return reason(one.after, one.cause, plan_off=one.plan_off)
+
+
+def _day(edition: str) -> str:
+    return texts().day(date.fromisoformat(edition))

@@ -56,6 +56,9 @@ def fault(one: Fault, *, in_list: bool = False) -> str:
     return texts().text("cli", section, one.code, **shown)
 
 
-def guide(command: str) -> str:
-    """The help of a command: what it does, and an example that stays on lines of its own."""
-    return f"{say('help', command)}\n\n\b\n{say('example')}\n{say('examples', command)}"
+def guide(command: str, example: str = "") -> str:
+    """The help of a command: what it does, and an example that stays on lines of its own.
+
+    `example`: the command whose example a group of commands shows.
+    """
+    return f"{say('help', command)}\n\n\b\n{say('example')}\n{say('examples', example or command)}"

@@ -37,6 +37,7 @@ __all__ = [
     "StorageSettings",
     "TellingSettings",
     "current",
+    "expect_language",
     "language_of",
     "load",
     "load_storage",
@@ -221,6 +222,16 @@ def language_of(file: Path | None = None) -> str:
         return catalogue.DEFAULT
 
 
+def expect_language(file: Path | None = None) -> None:
+    """Raises `SettingsError` where a language is set that there is none of, or the file can't be read.
+
+    For commands that need no other setting.
+    """
+    read = Reader(values_of(file))
+    _language(read)
+    _refuse_faults(read)
+
+
 def _language(read: Reader) -> str:
     return read.choice("WATCH_LANGUAGE", catalogue.DEFAULT, *catalogue.languages())
 
@@ -302,11 +313,11 @@ def _client_state(read: Reader, name: str, *, required: bool = False) -> str:
 
 def _scope(read: Reader) -> tuple[str, tuple[str, ...]]:
     value = read.text("SSPR_SCOPE", "auto")
-    if value in ("auto", "report", "all"):
-        return value, ()
+    if value.lower() in ("auto", "report", "all"):
+        return value.lower(), ()
     kind, _, listed = value.partition(":")
     ids = tuple(part.strip().lower() for part in listed.split(",") if part.strip())
-    if kind != "groups" or not ids or not all(map(GUID.fullmatch, ids)):
+    if kind.lower() != "groups" or not ids or not all(map(GUID.fullmatch, ids)):
         read.fault("SSPR_SCOPE", unknown(value), Remedy("scope", {"groups": "groups:<id>,<id>"}))
         return "auto", ()
     return "groups", ids

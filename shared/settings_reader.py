@@ -49,11 +49,13 @@ class Reader:
         return value
 
     def choice(self, name: str, default: str, *allowed: str) -> str:
+        """One of these words, all of small letters; capitals mean the same."""
         value = self.text(name, default)
-        if value not in allowed and not (value == "" and default == ""):
+        if value.lower() in allowed:
+            return value.lower()
+        if value or default:
             self.fault(name, unknown(value), Remedy("one-of", {"allowed": ", ".join(allowed)}))
-            return default
-        return value
+        return default
 
     def duration(self, name: str, default: str) -> timedelta:
         found = _DURATION.fullmatch(self.text(name, default))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import KeepingSettings, SettingsError, load
+from shared.settings import KeepingSettings, SettingsError, language_of, load
 from shared.settings_keeping import SHORTEST_KEY
 from shared.snapshot import pseudonyms
 from shared.snapshot.pseudonyms import Pseudonyms
@@ -135,7 +135,7 @@ WRONG = [
     ("REPORT_MAX_AGE", "24h", "is not longer than REGISTRATION_EVERY"),
     ("TELLING_SCHEDULE", "* * * * *", "has not six fields"),
     ("SNAPSHOTS", "yes", "'yes' is not known"),
-    ("SNAPSHOTS", "On", "'On' is not known"),
+    ("SNAPSHOTS", "weekly", "'weekly' is not known"),
     ("SNAPSHOT_KEEP_DAYS", "0", "is not a whole number from 1 to 3653"),
     ("SNAPSHOT_KEEP_DAYS", "13 months", "is not a whole number"),
     ("TRAIL_KEEP_DAYS", "4000", "is not a whole number"),
@@ -176,6 +176,22 @@ def test_an_unknown_language_is_refused_with_those_there_are() -> None:
     (fault,) = faults(WATCH_LANGUAGE="fy")
     assert fault == f"WATCH_LANGUAGE: 'fy' is not known. Use one of: {', '.join(languages())}"
     assert load({**GOOD, "WATCH_LANGUAGE": "nl"}).telling.language == "nl"
+
+
+def test_capitals_mean_the_same_wherever_one_of_a_few_words_is_chosen() -> None:
+    words = {"WATCH_LANGUAGE": "nl", "SSPR_SCOPE": "report", "PASSWORD_WRITEBACK": "off", "SNAPSHOTS": "off"}
+    capitals = {name: word.upper() for name, word in words.items()}
+    assert load({**GOOD, **capitals}) == load({**GOOD, **words})
+    assert language_of_environment("Nl") == "nl"
+    group = "11111111-1111-1111-1111-111111111111"
+    policy = load({**GOOD, "SSPR_SCOPE": f"Groups:{group}"}).policy
+    assert (policy.scope, policy.scope_groups) == ("groups", (group,))
+
+
+def language_of_environment(language: str) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WATCH_LANGUAGE", language)
+        return language_of()
 
 
 def test_storage_by_identity_wants_both_addresses() -> None:

@@ -88,6 +88,13 @@ class Verdict(Facts, frozen=True):
     because: tuple[Because, ...] = ()
     holdings: tuple[Holding, ...] = ()
 
+    @property
+    def rests_on_plan_off(self) -> bool:
+        """Whether all that covers the user are licences of which the Entra plan is turned off."""
+        best = [one for one in self.holdings if one.sku_id in self.counted and one.tier is self.tier]
+        covered = self.state is State.COVERED and bool(best)
+        return covered and all("plan-off" in one.warnings for one in best)
+
 
 class Judged(Facts, frozen=True):
     """The governing edition's verdict, and the state that each other edition would give."""

@@ -13,7 +13,10 @@ from shared.snapshot.lines import Head, Line
 
 
 class Differs(Facts, frozen=True):
-    """A user whom another edition judges otherwise. `rule` and `cause` are those of the state `now`."""
+    """A user whom another edition judges otherwise. `rule` and `cause` are those of the state `now`.
+
+    `plan_off`: covered only by licences of which the Entra plan is turned off for the user.
+    """
 
     id: str
     upn: str
@@ -22,6 +25,7 @@ class Differs(Facts, frozen=True):
     now: State
     rule: str
     cause: str
+    plan_off: bool = False
 
 
 class Replayed(Facts, frozen=True):
@@ -102,6 +106,7 @@ class Replaying:
                 now=verdict.state,
                 rule=verdict.rule,
                 cause=verdict.cause,
+                plan_off=verdict.rests_on_plan_off,
             )
         )
 

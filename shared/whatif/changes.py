@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from shared.guids import GUID
 from shared.model import Facts, TenantFacts
 from shared.rules.loader import Rules
 from shared.snapshot.lines import Head
@@ -79,14 +80,17 @@ class Changes(Facts, frozen=True):
         return bool(self.add or self.move)
 
 
-def understood(asked: Asked, head: Head, rules: Rules) -> Changes:
-    """What was asked, in the ids of this snapshot. Raises `BadChange`."""
+def understood(asked: Asked, head: Head, rules: Rules, *, later: bool = False) -> Changes:
+    """What was asked, in the ids of this snapshot. Raises `BadChange`.
+
+    `later`: of a section that is not the first; what the tenant has given up meanwhile may still be dropped.
+    """
     reading = _Reading(head, rules)
     changes = Changes(
         writeback=reading.writeback(asked.writeback),
         scope=reading.scope(asked.scope),
         edition=reading.edition(asked.edition),
-        drop=tuple(dict.fromkeys(key for text in asked.drop if (key := reading.sku(text)))),
+        drop=tuple(dict.fromkeys(key for text in asked.drop if (key := reading.dropped(text, later)))),
         add=reading.seats(asked.add),
         move=tuple(one for text in asked.move if (one := reading.move(text))),
     )
@@ -124,6 +128,7 @@ class _Reading:
             return None
         word, _, listed = text.strip().partition(":")
         groups = tuple(dict.fromkeys(one.strip().lower() for one in listed.split(",") if one.strip()))
+        word = word.casefold()
         if word == "all" and not listed:
             return Scope()
         if word != "groups" or not groups:
@@ -131,8 +136,21 @@ class _Reading:
             return None
         for group in groups:
             if not membership_known(group, groups, self._head):
-                self._fault("unknown-scope-group", group=group)
+                # An audit takes object ids only: it could record nobody of what is none.
+                code = "unknown-scope-group" if GUID.fullmatch(group) else "scope-not-id"
+                self._fault(code, group=group)
         return Scope(groups=groups)
+
+    def dropped(self, text: str, later: bool) -> str:
+        """A product that the tenant has: without one that it never had everybody stands as they stood.
+
+        Where its products were not read, whatever our table has: people may hold it.
+        """
+        sku_id = self.sku(text)
+        if sku_id and self._facts.skus and sku_id not in self._facts.skus and not later:
+            self._fault("not-owned", sku=self._name(sku_id), known=self._listed(self._owned()))
+            return ""
+        return sku_id
 
     def sku(self, text: str) -> str:
         """The id of a SKU named by id or part number: of the tenant, else of our table."""
@@ -177,7 +195,7 @@ class _Reading:
         if changes.seats_matter and not self._facts.skus:
             self._fault("no-skus")
         for both in {one.sku_id for one in changes.add} & set(changes.drop):
-            self._fault("dropped-and-added", sku=both)
+            self._fault("dropped-and-added", sku=self._name(both))
         sources = [one.source for one in changes.move]
         for twice in {one for one in sources if sources.count(one) > 1}:
             self._fault("moved-twice", group=twice)
@@ -185,10 +203,13 @@ class _Reading:
     def _owned(self) -> list[str]:
         return sorted({sku.part_number or key for key, sku in self._facts.skus.items()})
 
-    def _listed(self, names: Iterable[str], most: int = 40) -> str:
-        listed = list(names)
-        more = ["…"] if len(listed) > most else []
-        return ", ".join([*listed[:most], *more]) or "-"
+    def _name(self, sku_id: str) -> str:
+        """The part number, by which people name a product here; else its id."""
+        own, listed = self._facts.skus.get(sku_id), self._rules.skus.get(sku_id)
+        return (own.part_number if own else "") or (listed.string_id if listed else "") or sku_id
+
+    def _listed(self, names: Iterable[str]) -> str:
+        return ", ".join(names) or "-"
 
     def _fault(self, code: str, **values: str) -> None:
         fault = Fault(code, values)

@@ -26,14 +26,19 @@ SCHEMA = 1
 
 
 class ChangedUser(Facts, frozen=True):
-    """A user who would stand otherwise. `rule` and `cause` are those of the verdict to come."""
+    """A user who would stand otherwise. `rule` and `cause` are those of the verdict to come.
+
+    `plan_off`: covered only by licences of which the Entra plan is turned off for the user.
+    """
 
     id: str
     upn: str
+    name: str
     before: State = msgspec.field(name="from")
     after: State = msgspec.field(name="to")
     rule: str
     cause: str
+    plan_off: bool = False
 
 
 class Transition(Facts, frozen=True):
@@ -210,7 +215,7 @@ class _Trial:
             self._first = head
         else:
             # What one section knows of groups and SKUs another may not.
-            understood(self._asked, head, self._rules)
+            understood(self._asked, head, self._rules, later=True)
         after = changed_head(head, self._changes, self._rules, self._dealt.holders, self._dealt.taken)
         self._heads = (head, after)
         self._judges = (judge_of(head, self._rules), judge_of(after, self._rules))
@@ -232,10 +237,12 @@ class _Trial:
                 ChangedUser(
                     id=reading.user.id,
                     upn=reading.user.user_principal_name or "",
+                    name=reading.user.display_name or "",
                     before=was.state,
                     after=to_be.state,
                     rule=to_be.rule,
                     cause=to_be.cause,
+                    plan_off=to_be.rests_on_plan_off,
                 )
             )
 

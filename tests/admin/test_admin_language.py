@@ -9,6 +9,7 @@ from admin.words import settings_file
 from shared.texts.catalogue import Catalogue, catalogue
 from tests.admin.shell import Shell
 from tests.admin.test_admin_shell import COMMANDS
+from tests.whatif.contoso import FOLDER, saved
 
 DUTCH = catalogue("nl")
 
@@ -52,6 +53,46 @@ def test_a_language_that_there_is_not_is_a_fault_with_those_that_there_are() -> 
     answer = Shell("").run("exception", "list", WATCH_LANGUAGE="tlh")
     assert answer.code == 2
     assert "WATCH_LANGUAGE: 'tlh' is not known. Use one of: en, nl" in answer.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["what-if", FOLDER, "--writeback", "on"],
+        ["replay", FOLDER],
+        ["explain", "user01@contoso.example", "--snapshot", FOLDER],
+        ["snapshot", "list"],
+    ],
+    ids=lambda one: one[0],
+)
+def test_commands_with_and_without_settings_refuse_such_a_language_in_the_same_words(
+    command: list[str], tmp_path: Path
+) -> None:
+    saved(tmp_path)
+    answer = Shell("UseDevelopmentStorage=true").run(*command, cwd=tmp_path, WATCH_LANGUAGE="fr")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.splitlines() == [
+        "Settings to correct: 1.",
+        "WATCH_LANGUAGE: 'fr' is not known. Use one of: en, nl",
+    ]
+
+
+def test_a_language_in_capitals_is_spoken(tmp_path: Path) -> None:
+    saved(tmp_path)
+    small, capitals = (
+        Shell("").run("replay", FOLDER, cwd=tmp_path, WATCH_LANGUAGE=one) for one in ("nl", "NL")
+    )
+    assert DUTCH.text("replay", "same") in small.out
+    assert capitals == small
+
+
+def test_a_settings_file_that_is_not_there_is_told_also_where_only_its_language_would_count(
+    tmp_path: Path,
+) -> None:
+    saved(tmp_path)
+    answer = Shell("").run("replay", FOLDER, "--settings", "none.json", cwd=tmp_path)
+    assert (answer.code, answer.out) == (2, "")
+    assert "none.json: can't be read: No such file" in answer.err
 
 
 @pytest.mark.parametrize(

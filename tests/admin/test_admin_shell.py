@@ -24,13 +24,13 @@ NOWHERE = (
 )
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_has_help_with_an_example_on_one_line(command: list[str]) -> None:
+@pytest.mark.parametrize("command", [[], ["exception"], ["snapshot"], *COMMANDS], ids=" ".join)
+def test_every_command_and_every_group_has_help_with_an_example_on_one_line(command: list[str]) -> None:
     answer = Shell("").run(*command, "--help")
     assert answer.code == 0
     shown = answer.out.splitlines()
     example = shown[shown.index("  Example:") + 1]
-    assert example.startswith(f"    python -m admin {' '.join(command)}")
+    assert f"{example} ".startswith(f"    {' '.join(['python -m admin', *command])} ")
 
 
 @pytest.mark.parametrize("width", [80, 200])

@@ -4,6 +4,8 @@ import gzip
 import io
 import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from shared.snapshot.judging import Comparison, rejudged
 from shared.snapshot.lines import SCHEMA, End, Head, Reading
 from shared.snapshot.pseudonyms import Pseudonyms
 from shared.storage import Storage
-from tests.admin.shell import PEOPLE, Shell
+from tests.admin.shell import PEOPLE, ROOT, Shell
 from tests.ledger.readings import TENANT_ID, user_id
 from tests.snapshot.snapshots import RULES, written
 
@@ -298,3 +300,21 @@ def test_another_tenants_id_is_refused(filled: Shell) -> None:
     answer = filled.run("snapshot", "list", TENANT_ID="00000000-0000-4000-8000-0000000000ff")
     assert answer.code == 2
     assert TENANT_ID in answer.err
+
+
+@pytest.mark.real
+def test_a_full_disk_behind_the_list_is_one_sentence_that_names_the_output(shell: Shell) -> None:
+    environ = {**os.environ, **shell.environ, "PYTHONPATH": str(ROOT), "WATCH_LANGUAGE": "en"}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "admin", "snapshot", "list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environ,
+            cwd=ROOT,
+            check=False,
+        )
+    assert (done.returncode, done.stderr.decode().partition(".")[0]) == (
+        1,
+        "The output could not be written: No space left on device",
+    )

@@ -12,11 +12,25 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from shared.rules.policy import Policy
 from shared.snapshot.opening import FILE_NAME
 from shared.texts.catalogue import Catalogue
 from tests.admin.shell import ROOT, Answer, Shell
 from tests.snapshot.snapshots import written
-from tests.whatif.contoso import DESIGN, FOLDER, OFFICE, PREMIUM, contoso, head, person, saved, sku
+from tests.whatif.contoso import (
+    DESIGN,
+    FOLDER,
+    OFFICE,
+    P1,
+    P1_PLAN,
+    PREMIUM,
+    by,
+    contoso,
+    head,
+    person,
+    saved,
+    sku,
+)
 
 WRITEBACK = ("--writeback", "on")
 OLD = "cp1252"
@@ -144,6 +158,67 @@ def test_ctrl_c_ends_it_with_one_sentence(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err.decode()) == (130, b"", "Stopped. Nothing was changed.\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("what-if", FOLDER, *WRITEBACK), ("what-if", FOLDER, *WRITEBACK, "--csv"), ("replay", FOLDER)],
+    ids=["what-if", "csv", "replay"],
+)
+def test_a_full_disk_behind_the_output_is_one_sentence_that_names_the_output(
+    command: tuple[str, ...], tmp_path: Path, texts: Catalogue
+) -> None:
+    saved(tmp_path)
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "WATCH_LANGUAGE": texts.language}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "admin", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env=environ,
+            check=False,
+        )
+    sentence = texts.text("snapshots", "trouble-output", problem="No space left on device")
+    assert (done.returncode, done.stderr.decode()) == (1, sentence + "\n")
+
+
+def test_a_product_that_the_tenant_does_not_have_is_refused_and_those_it_has_are_listed(
+    tmp_path: Path, texts: Catalogue
+) -> None:
+    saved(tmp_path)
+    owned = "AAD_PREMIUM, ENTERPRISEPACK, SPE_E3, VISIOCLIENT"
+    for name, code in (("EMSPREMIUM", "not-owned"), ("NOPE", "unknown-sku")):
+        answer = run(tmp_path, FOLDER, "--drop-sku", name, language=texts.language)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err == texts.text("what_if", "faults", code, sku=name, known=owned) + "\n"
+
+
+def test_a_scope_that_names_no_object_id_is_not_sent_to_an_audit_that_refuses_it(
+    tmp_path: Path, texts: Catalogue
+) -> None:
+    saved(tmp_path)
+    answer = run(tmp_path, FOLDER, "--scope", "groups:abc", language=texts.language)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == texts.text("what_if", "faults", "scope-not-id", group="abc") + "\n"
+
+
+def test_dropping_and_buying_the_same_product_is_told_by_its_name(tmp_path: Path) -> None:
+    saved(tmp_path)
+    answer = run(tmp_path, FOLDER, "--drop-sku", "SPE_E3", "--add-seats", "SPE_E3=5")
+    assert (answer.code, answer.err.partition(" is ")[0]) == (2, "The product SPE_E3")
+
+
+def test_cover_by_a_plan_that_is_off_says_so_beside_its_cause(tmp_path: Path, texts: Catalogue) -> None:
+    policy = Policy(scope="all", writeback="on")
+    first = head([sku(P1, 2, 2)], policy=policy)
+    people = [person(1, by(None, P1, off=(P1_PLAN,)), synced=True)]
+    (tmp_path / "off.ndjson.gz").write_bytes(written(first, people))
+    held = texts.text("causes", "p1")
+    for form in ((), ("--csv",)):
+        answer = run(tmp_path, "off.ndjson.gz", "--writeback", "off", *form, language=texts.language)
+        assert (answer.code, answer.err) == (0, "")
+        assert texts.text("what_if", "plan_off", cause=held) in " ".join(answer.out.split())
 
 
 def _started(place: Path, *arguments: str, stderr: int) -> subprocess.Popen[bytes]:

@@ -95,7 +95,10 @@ def test_csv_opens_in_a_spreadsheet_in_both_languages(place: Path) -> None:
         out = run(line, place, language).out
         assert out.startswith(BYTE_ORDER_MARK)
         rows = list(csv.reader(io.StringIO(out.removeprefix(BYTE_ORDER_MARK), newline="")))
-        assert rows[0][2] == catalogue(language).text("what_if", "columns", "from")
+        assert rows[0][2:4] == [
+            catalogue(language).text("what_if", "columns", one) for one in ("name", "from")
+        ]
+        assert rows[1][1:3] == ["user01@contoso.example", "User 1"]
         assert len(rows) == 21
         assert {row[-1] for row in rows[1:]} == {"contested"}
     assert texts().text("what_if", "columns", "from") == "From"

@@ -6,6 +6,9 @@ from collections import Counter
 import msgspec
 import pytest
 
+from admin.differing import reason
+from admin.replay import as_csv
+from admin.replay import worded as told
 from shared.model import State, User
 from shared.rules.loader import load_rules
 from shared.snapshot.file import read
@@ -110,3 +113,19 @@ def test_an_edition_that_is_gone_is_named() -> None:
 def test_every_state_is_counted_also_with_nobody_in_it() -> None:
     result = again(saved(make_world(3, 1), EDITIONS[0]))
     assert list(result.then) == list(result.now) == [state.value for state in State]
+
+
+def test_cover_by_a_plan_that_is_off_is_marked_and_said_beside_the_cause() -> None:
+    world = make_world(28, USERS)
+    result = again(saved(world, EDITIONS[1]), EDITIONS[0])
+    marked = {one.id: one for one in result.differing if one.plan_off}
+    assert marked
+    for user, _ in world["people"]:
+        if one := marked.get(user["id"]):
+            assert one.now is State.COVERED
+            assert any(line["disabledPlans"] for line in user["assignedLicenses"])
+    one = next(iter(marked.values()))
+    worded = reason(one.now, one.cause, plan_off=True)
+    assert worded.startswith(reason(one.now, one.cause, plan_off=False))
+    assert any(line.endswith(worded) for line in told(result, len(result.differing)))
+    assert worded in as_csv(result)

@@ -127,7 +127,8 @@ def scope(case: Case) -> None:
 
 def drop_skus(case: Case) -> None:
     held = Counter(line["skuId"] for user, _ in case.world["people"] for line in user["assignedLicenses"])
-    chosen = [sku for sku, _ in held.most_common(12) if sku in case.owned or RULES.skus.get(sku)]
+    listed = [sku for sku, _ in held.most_common(12) if RULES.skus.get(sku)]
+    chosen = [sku for sku, _ in held.most_common(12) if sku in case.owned] if case.owned else listed
     dropped = case.rng.sample(chosen, min(2, len(chosen)))
     case.asked["drop"] = tuple(dropped)
     for sku in dropped:

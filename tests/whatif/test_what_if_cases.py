@@ -11,7 +11,7 @@ from shared.model import CommerceSubscription, LicensingGroup, State
 from shared.rules.policy import Policy
 from shared.snapshot.lines import End, Head, Line, Reading
 from shared.snapshot.pseudonyms import Pseudonyms
-from shared.whatif.changes import Asked, BadChange
+from shared.whatif.changes import Asked, BadChange, Fault
 from shared.whatif.outcome import Outcome, what_if
 from tests.snapshot.snapshots import RULES
 from tests.whatif.contoso import (
@@ -34,7 +34,10 @@ from tests.whatif.contoso import (
     user_id,
 )
 
+EMS_E5 = "b05e124f-c7cc-45a0-a6aa-8cf78c946968"
+
 ON = Policy(scope="all", writeback="on")
+OFF = Policy(scope="all", writeback="off", synced_without_writeback="judge_as_cloud")
 
 
 def tried(first: Head, people: Sequence[Reading], **asked: Any) -> Outcome:
@@ -51,10 +54,14 @@ def told(outcome: Outcome) -> dict[int, tuple[str, str, str]]:
     return {int(one.id[-12:]): (one.before.value, one.after.value, one.cause) for one in outcome.changed}
 
 
-def codes(first: Head, **asked: Any) -> list[str]:
+def faults(first: Head, **asked: Any) -> tuple[Fault, ...]:
     with pytest.raises(BadChange) as refused:
         tried(first, [], **asked)
-    return [one.code for one in refused.value.faults]
+    return refused.value.faults
+
+
+def codes(first: Head, **asked: Any) -> list[str]:
+    return [one.code for one in faults(first, **asked)]
 
 
 # --- choices -----------------------------------------------------------------------------------------------
@@ -150,6 +157,40 @@ def test_dropping_the_last_product_does_not_mean_that_none_was_ever_read() -> No
     people = [person(1, by(None, E3), by(None, P1))]
     outcome = tried(head([sku(E3, 1, 1)]), people, drop=(E3,))
     assert told(outcome) == {1: ("covered", "uncovered", "sku-gone")}
+
+
+def test_a_product_that_the_tenant_does_not_have_is_no_all_clear() -> None:
+    first, people = contoso()
+    assert codes(first, drop=("EMSPREMIUM",)) == codes(first, drop=(EMS_E5,)) == ["not-owned"]
+    [fault] = faults(first, drop=("emspremium",))
+    assert fault.values == {"sku": "EMSPREMIUM", "known": "AAD_PREMIUM, ENTERPRISEPACK, SPE_E3, VISIOCLIENT"}
+    # It may still be bought, and people may hold it where the tenant's products could not be read.
+    assert tried(first, people, add=("EMSPREMIUM=1",)).changed == ()
+    assert tried(head([]), people, drop=("EMSPREMIUM",)).changes.drop == (EMS_E5,)
+    assert tried(first, people, drop=("AAD_PREMIUM",)).changes.drop == (P1,)
+
+
+def test_what_the_tenant_gave_up_while_it_was_read_may_be_dropped() -> None:
+    first = head([sku(E3, 1, 1), sku(M365, 1, 0)])
+    second = head([sku(M365, 1, 0)])
+
+    def read() -> Iterator[Line]:
+        for n, section in enumerate((first, second)):
+            yield from (section, person(n, by(None, E3)), End(users=1, verdicts=""))
+
+    assert told(what_if(read, Asked(drop=("ENTERPRISEPACK",)), RULES)) == {
+        0: ("covered", "uncovered", "nothing-held")
+    }
+
+
+def test_every_product_of_a_large_tenant_is_listed_for_whoever_mistypes() -> None:
+    names = [f"PRODUCT_{n:03d}" for n in range(300)]
+    owned = [
+        msgspec.structs.replace(sku(E3, 1, 0), sku_id=user_id(n), part_number=name)
+        for n, name in enumerate(names)
+    ]
+    [fault] = faults(head(owned), drop=("NOPE",))
+    assert fault.values["known"] == ", ".join(names)
 
 
 # --- seats -------------------------------------------------------------------------------------------------
@@ -362,11 +403,13 @@ def test_every_fault_of_what_was_asked_is_told_at_once() -> None:
         "bad-seats",
     ]
     assert codes(first, scope=f"groups:{user_id(1)}") == ["unknown-scope-group"]
+    assert codes(first, scope="groups:abc") == ["scope-not-id"]
     assert codes(first, scope="groups:") == codes(first, scope="all:x") == ["bad-scope"]
     assert (
         codes(first, add=("SPE_E3=-1", "SPE_E3=1.5", "=3", "SPE_E3=", "SPE_E3=99999999")) == ["bad-seats"] * 5
     )
     assert codes(first, add=("SPE_E3=1",), drop=(M365,)) == ["dropped-and-added"]
+    assert faults(first, add=("SPE_E3=1",), drop=(M365,))[0].values == {"sku": "SPE_E3"}
     assert codes(first, move=("a",)) == codes(first, move=(f"{OFFICE}:{OFFICE}",)) == ["bad-move"]
     assert codes(first, move=(f"{OFFICE}:{PILOT}",)) == ["unknown-group"]
     assert codes(first, move=(f"{OFFICE}:{PREMIUM}", f"{OFFICE}:{DESIGN}")) == ["moved-twice"]
@@ -389,3 +432,27 @@ def test_a_part_number_of_several_products_must_be_told_apart() -> None:
 def test_the_same_seats_twice_add_up() -> None:
     outcome = tried(*contoso(), add=("SPE_E3=2", f"{M365}=3"))
     assert [(one.sku_id, one.seats) for one in outcome.changes.add] == [(M365, 5)]
+
+
+# --- a plan that is turned off -----------------------------------------------------------------------------
+
+
+def test_cover_by_a_licence_whose_entra_plan_is_turned_off_is_marked_as_such() -> None:
+    on = msgspec.structs.replace(OFF, writeback="on")
+    first = head([sku(P1, 5, 5), sku(M365, 5, 5), sku(E3, 5, 5)], policy=on)
+    people = [
+        person(1, by(None, P1, off=(P1_PLAN,)), synced=True),
+        person(2, by(None, M365, off=(P1_PLAN,)), by(None, P1), synced=True),
+        person(3, by(None, P1, off=(P1_PLAN,)), by(None, E3), synced=True),
+    ]
+    outcome = tried(first, people, writeback="off")
+    assert [(one.id, one.after, one.cause, one.plan_off) for one in outcome.changed] == [
+        (user_id(1), State.COVERED, "p1", True),
+        (user_id(3), State.COVERED, "p1", True),
+    ]
+    # Who has one that works, or is not covered, is told nothing of a plan.
+    back = tried(msgspec.structs.replace(first, policy=OFF), people, writeback="on")
+    assert [(one.after, one.cause, one.plan_off) for one in back.changed] == [
+        (State.WRITEBACK_UNCOVERED, "plan-off", False)
+    ] * 2
+    assert tried(first, people, drop=("SPE_E3",)).changed == ()
