@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told
+from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told, unheard
 from admin.words import fault, say
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Manifest
@@ -61,6 +61,8 @@ def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
     try:
         access = storage_of(settings)
         asyncio.run(_connected(access, work))
+        # What little is still held back fails here, if it does, and not when Python ends.
+        sys.stdout.flush()
     except SettingsError as problem:
         return told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
     except WrongInput as problem:
@@ -71,6 +73,8 @@ def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
         return told(INTERRUPTED, say("trouble", "interrupted"))
     except AgreedContended:
         return told(TROUBLE, say("trouble", "contended"))
+    except BrokenPipeError:
+        return unheard()
     except Exception as problem:
         if isinstance(problem, OSError) and problem.filename:
             reason = problem.strerror or type(problem).__name__

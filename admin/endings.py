@@ -3,6 +3,7 @@
 Every Python 3 must be able to read this file: `environment` says so if it is the wrong one.
 """
 
+import os
 import sys
 
 DONE, TROUBLE, WRONG, FOUND, NOT_KNOWN, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -15,3 +16,10 @@ def told(exit_code: int, *lines: str) -> int:
     for line in lines:
         print(line, file=sys.stderr)
     return exit_code
+
+
+def unheard() -> int:
+    """The exit code where whoever read our output closed it: they have seen enough, and nothing is said."""
+    # Python would try to write the rest of it once more, and complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return TROUBLE

@@ -1,13 +1,12 @@
 """Commands on a saved snapshot: no storage, no network, and one sentence where the file is no good."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from admin.connection import WrongInput
-from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told
+from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told, unheard
 from admin.words import said
 from shared.rules.loader import load_rules
 from shared.snapshot.file import SnapshotUnreadable
@@ -18,13 +17,14 @@ from shared.snapshot.opening import NoSnapshot, Saved, opened
 def offline(work: Callable[[], int | None]) -> int:
     """Do the work; its exit code, 0 where it gives none. What went wrong is on standard error."""
     try:
-        return work() or DONE
+        code = work() or DONE
+        # What little is still held back fails here, if it does, and not when Python ends.
+        sys.stdout.flush()
+        return code
     except WrongInput as problem:
         return told(WRONG, *problem.lines)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would try to write the rest of it once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return TROUBLE
+        return unheard()
     except OSError as problem:
         reason = problem.strerror or type(problem).__name__
         return told(TROUBLE, said("snapshots", "trouble", file=str(problem.filename or ""), problem=reason))
