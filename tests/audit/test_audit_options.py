@@ -1,5 +1,7 @@
 """What is wrong with an option of `admin audit` is told by the name that was typed."""
 
+from typing import Any
+
 import pytest
 
 from tests.admin.shell import Shell
@@ -19,15 +21,15 @@ SHELL = Shell("")
 def test_a_wrong_value_is_told_by_the_option_or_else_the_setting_that_has_it(
     option: str, value: str, setting: str, language: str
 ) -> None:
-    spoken = {"WATCH_LANGUAGE": language}
+    spoken: dict[str, Any] = {"WATCH_LANGUAGE": language}
     typed = SHELL.run("audit", option, value, **spoken)
     assert (typed.code, typed.out, len(typed.err.splitlines())) == (2, "", 2)
     assert typed.err.splitlines()[1].startswith(f"{option}: '{value}' ")
     assert setting not in typed.err
-    as_setting = SHELL.run("audit", **spoken, **{setting: value})
+    as_setting = SHELL.run("audit", **(spoken | {setting: value}))
     assert as_setting.err == typed.err.replace(f"{option}:", f"{setting}:")
     # An option goes before its setting, so what that says is of no account.
-    assert SHELL.run("audit", option, value, **spoken, **{setting: "nothing"}).err == typed.err
+    assert SHELL.run("audit", option, value, **(spoken | {setting: "nothing"})).err == typed.err
 
 
 def test_options_and_settings_that_are_wrong_are_each_told_by_their_own_name() -> None:
