@@ -61,9 +61,12 @@ async def _read(
     nobody: GraphSettings, tenant: str, policy: Policy, user: str, *, device_code: bool
 ) -> Person | None:
     used = policy.population == "used"
-    async with await sign_in(
-        nobody.scope, device_code=device_code, tenant=tenant, audit_log=used
-    ) as credential:
+    try:
+        signed_in = await sign_in(nobody.scope, device_code=device_code, tenant=tenant, audit_log=used)
+    except WrongInput as problem:
+        # Whoever can't sign in here may still have what was read elsewhere.
+        raise WrongInput(" ".join([*problem.lines, said("explain", "faults", "signed-out")])) from None
+    async with signed_in as credential:
         session = GraphSession(nobody, credential=credential)
         try:
             theirs = await whose(session)

@@ -27,6 +27,7 @@ class Grounds(msgspec.Struct, frozen=True, kw_only=True):
 
     `reach`: before the table of verdicts had its say. `readings`: of the licences, in order of ids;
     `entra_plans`: the Entra plans in each of them, best first. `internal_guests`: the choice made.
+    `freed`: as an administrator the user needs no licence to reset in the cloud.
     """
 
     edition: Edition
@@ -35,6 +36,7 @@ class Grounds(msgspec.Struct, frozen=True, kw_only=True):
     readings: tuple[Reading, ...]
     entra_plans: Mapping[str, tuple[str, ...]]
     internal_guests: str
+    freed: bool
 
 
 class Judge:
@@ -105,6 +107,7 @@ class Judge:
                     one.holding.sku_id: bench.entra_plans(one.holding.sku_id) for one in licences.readings
                 },
                 internal_guests=bench.internal_guests,
+                freed=administrator and bench.composer.frees_administrators,
             )
             for bench, licences, reach in zip(self._benches, holder.profiles, reaches, strict=True)
         )

@@ -87,14 +87,17 @@ def profile(readings: Iterable[Reading]) -> Profile:
 
 
 class Composer:
-    """Composes verdicts by one edition under one set of choices."""
+    """Composes verdicts by one edition under one set of choices.
+
+    `frees_administrators`: to reset in the cloud they need no licence.
+    """
 
     def __init__(self, edition: Edition, writeback: str, without_writeback: str, administrators: str) -> None:
         self._edition = edition
         self._synced_row = (
             WITHOUT_WRITEBACK[without_writeback] if writeback == "off" else SYNCED_ROWS[writeback]
         )
-        self._administrators_free = administrators == "cloud_free"
+        self.frees_administrators = administrators == "cloud_free"
 
     def verdict(self, held: Profile, reach: Reach, *, synced: bool, administrator: bool) -> Verdict:
         """The verdict on a user who holds these licences.
@@ -108,7 +111,7 @@ class Composer:
             self._edition,
             self._synced_row if synced else "cloud-only",
             held,
-            free=administrator and self._administrators_free,
+            free=administrator and self.frees_administrators,
         )
         verdict = question.verdict(reach)
         if verdict.state is State.NOT_IN_REACH:

@@ -20,7 +20,7 @@ from admin.connection import WrongInput
 from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told
 from admin.keys import KeyFile
 from admin.sign_in import sign_in
-from admin.words import say, texts
+from admin.words import language, say, texts
 from shared.audit import permissions
 from shared.audit.patience import Unfinished
 from shared.audit.permissions import Granted, Need
@@ -33,6 +33,8 @@ from shared.settings import GraphSettings, ReadingAccess, SettingsError, reading
 from shared.texts.plain import one_line
 
 _ROLE = "Global Reader"
+_SETTINGS = {"edition": "POLICY_EDITION", "writeback": "PASSWORD_WRITEBACK", "scope": "SSPR_SCOPE"}
+"""Options, each with the setting that it goes before."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +83,7 @@ def run(options: Options) -> int:
 
 
 def _run(options: Options) -> int:
-    access = reading_of(options.settings, _chosen(options))
+    access = _access(options)
     groups = _group_ids(options.groups)
     key = KeyFile(options.pseudonymise) if options.pseudonymise else None
     asked = Asked(policy=access.policy, groups=groups, pseudonyms=key.pseudonyms if key else None)
@@ -100,14 +102,18 @@ def _run(options: Options) -> int:
     return DONE
 
 
-def _chosen(options: Options) -> dict[str, str]:
-    """Options that go before settings."""
-    named = {
-        "POLICY_EDITION": options.edition,
-        "PASSWORD_WRITEBACK": options.writeback,
-        "SSPR_SCOPE": options.scope,
-    }
-    return {name: value for name, value in named.items() if value}
+def _access(options: Options) -> ReadingAccess:
+    """By the settings and the options that go before them. Raises `SettingsError`, options as typed."""
+    given = {"edition": options.edition, "writeback": options.writeback, "scope": options.scope}
+    chosen = {_SETTINGS[option]: value for option, value in given.items() if value}
+    try:
+        return reading_of(options.settings, chosen)
+    except SettingsError as problem:
+        typed = {_SETTINGS[option]: f"--{option}" for option, value in given.items() if value}
+        found = (
+            msgspec.structs.replace(one, setting=typed.get(one.setting, one.setting)) for one in problem.found
+        )
+        raise SettingsError(tuple(found), language()) from None
 
 
 def _group_ids(given: Iterable[str]) -> tuple[str, ...]:

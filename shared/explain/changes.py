@@ -52,7 +52,7 @@ class _Search:
     def found(self) -> Found:
         match self._verdict.state:
             case State.COVERED:
-                return Found(tuple(self._kept(self._losses())))
+                return Found(tuple(self._hangs_on()))
             case State.NOT_IN_REACH:
                 return Found(tuple(self._kept(self._ways_in())))
         offers, further = self._offers()
@@ -186,23 +186,32 @@ class _Search:
 
     # --- nothing owed ------------------------------------------------------------
 
-    def _losses(self) -> Iterator[Alteration]:
-        """What cover hangs on: each licence that counts, or where none alone is needed all of them."""
-        counted = self._verdict.counted
+    def _hangs_on(self) -> Sequence[Change]:
+        """What cover hangs on: licences, or an administrator's role; or on both, where either is enough."""
+        role = list(self._role())
+        alone = [*self._losses(), *self._kept(iter(role))]
+        return alone or [change for one in role for change in self._losses(one)]
+
+    def _losses(self, *first: Alteration) -> Iterator[Change]:
+        """After `first`, each licence that counts, or where none alone is needed all of them."""
+        counted, plans = self._verdict.counted, frozenset(self._rules.skus.plans)
         single = [worlds.taken(Step(code="lose", about=one), one) for one in counted]
-        yield from single
-        if len(counted) > 1 and not any(self._change(one) for one in single):
-            yield worlds.taken(Step(code="lose-all"), *counted)
+        turning = [change for one in single if (change := self._change(*first, one))]
+        if len(counted) > 1 and not turning:
+            together = self._change(*first, worlds.taken(Step(code="lose-all"), *counted))
+            turning = [together] if together else []
+        yield from turning
         for one in counted:
-            plans = frozenset(self._rules.skus.plans)
-            if not self._held[one][0].issuperset(plans):
-                step = Step(code="turn-plan-off", about=one)
-                yield worlds.plans_switched(step, one, self._held[one][0] | plans)
+            off = self._held[one][0]
+            switched = worlds.plans_switched(Step(code="turn-plan-off", about=one), one, off | plans)
+            if not off.issuperset(plans) and (change := self._change(*first, switched)):
+                yield change
+
+    def _role(self) -> Iterator[Alteration]:
         row = self._world.standing.registration
         if row is not None and row.is_admin:
-            yield worlds.of_standing(
-                Step(code="lose-role"), registration=msgspec.structs.replace(row, is_admin=False)
-            )
+            without = msgspec.structs.replace(row, is_admin=False)
+            yield worlds.of_standing(Step(code="lose-role"), registration=without)
 
     def _ways_in(self) -> Iterator[Alteration]:
         """What would bring the user in reach."""

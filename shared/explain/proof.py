@@ -149,10 +149,24 @@ class RuleUsed(Facts, frozen=True):
     table_row: bool = False
 
 
+class Note(Facts, frozen=True):
+    """Why a rule is applied, where its words alone do not say so.
+
+    `rule`: its id. `about`: a SKU's id, or empty. `code`: `plan-off` (the licence's
+    Entra plan is switched off, so it is no more than a cloud level) or `administrator-free` (an
+    administrator's own reset in the cloud needs no licence).
+    """
+
+    code: str
+    rule: str
+    about: str = ""
+
+
 class ByEdition(Facts, frozen=True):
     """What one edition says. `said`: by SKU id, what it makes of plans and class; `rules` that decided.
 
-    `verdict` is the judge's own, with how each SKU was read (`holdings`).
+    `notes`: why some of them are applied. `verdict` is the judge's own, with how each SKU was read
+    (`holdings`).
     """
 
     edition: str
@@ -162,6 +176,7 @@ class ByEdition(Facts, frozen=True):
     reach: tuple[ReachStep, ...]
     said: Mapping[str, tuple[Said, ...]]
     rules: tuple[RuleUsed, ...]
+    notes: tuple[Note, ...] = ()
 
 
 class Step(Facts, frozen=True):

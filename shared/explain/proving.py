@@ -14,6 +14,7 @@ from shared.explain.proof import (
     FactRead,
     Known,
     Licence,
+    Note,
     PlanHeld,
     Proof,
     ReachStep,
@@ -24,9 +25,9 @@ from shared.explain.proof import (
     Source,
 )
 from shared.explain.worlds import World
-from shared.holdings import COUNTING, error_code, held, paid
+from shared.holdings import COUNTING, NO, UNDETERMINED, error_code, held, paid
 from shared.judgement import Grounds, Judge
-from shared.model import EvidenceStatus, Registration, Sku, Standing, TenantFacts, User, Verdict
+from shared.model import EvidenceStatus, Registration, Sku, Standing, State, TenantFacts, User, Verdict
 from shared.reach import EXCLUSIONS, IN, OUT
 from shared.rules.editions import Edition
 from shared.rules.loader import Rules
@@ -185,7 +186,22 @@ def _by_edition(grounds: Grounds, rules: Rules, policy: Policy, *, governs: bool
         reach=tuple(_reach_steps(grounds, policy)),
         said=_said(grounds, rules),
         rules=rules_used(grounds.edition, grounds.verdict),
+        notes=tuple(_notes(grounds)),
     )
+
+
+def _notes(grounds: Grounds) -> Iterator[Note]:
+    """What has to be known to see why the rules are applied."""
+    verdict = grounds.verdict
+    if verdict.state is State.NOT_IN_REACH:
+        return
+    if verdict.writeback.answer in (NO, UNDETERMINED):
+        for one in grounds.readings:
+            if one.plan_off:
+                yield Note(code="plan-off", rule=verdict.writeback.rule, about=one.holding.sku_id)
+    # As the cause of the verdict or of its part it is told already.
+    if grounds.freed and "administrator-free" not in (verdict.cause, verdict.reset.cause):
+        yield Note(code="administrator-free", rule=verdict.reset.rule)
 
 
 def _reach_steps(grounds: Grounds, policy: Policy) -> Iterator[ReachStep]:

@@ -187,6 +187,9 @@ class _Wording:
         for rule in one.rules:
             short = self._texts.find("rules", one.edition, rule.id) or rule.id
             yield Line(self._say("rule", rule=rule.id, short=short), depth=2)
+            for note in one.notes:
+                if note.rule == rule.id:
+                    yield Line(self._say("notes", note.code, sku=self._sku(note.about)), depth=3)
             key = "quote_row" if rule.table_row else "quote"
             yield Line(self._say(key, quote=one_line(rule.quote, _QUOTED)), QUIET, 3)
         for source in dict.fromkeys(rule.source for rule in one.rules):

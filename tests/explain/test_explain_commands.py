@@ -163,6 +163,16 @@ def test_without_anybody_signed_in_the_tenant_is_not_read(tmp_path: Path) -> Non
     assert "az login" in told(answer, 2)
 
 
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_whoever_cannot_sign_in_is_told_of_every_other_way(tmp_path: Path, language: str) -> None:
+    answer = SHELL.run("explain", upn("ada"), TENANT_ID="", PATH=str(tmp_path), WATCH_LANGUAGE=language)
+    texts = catalogue(language)
+    no_az = texts.text("audit", "sign_in", "no-az")
+    assert told(answer, 2) == f"{no_az} {texts.text('explain', 'faults', 'signed-out')}\n"
+    for way in ("az login", "--device-code", "--ledger", "--snapshot"):
+        assert way in answer.err
+
+
 # --- replay -------------------------------------------------------------------------------------------------
 
 
