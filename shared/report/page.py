@@ -46,6 +46,9 @@ MOST_BARS = 8
 AHEAD = timedelta(days=30)
 """How far ahead the end of an exception lies that the page proposes, as cards do."""
 
+_SCRIPT = ("words", "whole", "rows", "table", "paper", "history", "selection", "start")
+"""The parts of the script, in the order in which they run: one function holds them all."""
+
 _HERE = Path(__file__).parent
 _ROOM_FOR_DATA = 2_000
 """Bytes set aside for what is not counted while rows are packed."""
@@ -79,7 +82,7 @@ def as_page(
     """
     words = PageWords(texts, report)
     served = bool(rows_url)
-    style, script = _packaged("page.css"), _packaged("page.js")
+    style, script = _packaged("page.css"), _script()
     csp = _policy(style, script, "'self'" if served else "'none'")
     settings = {
         "words": words.for_script(),
@@ -137,6 +140,13 @@ def _data(value: object) -> Markup:
 def _packaged(name: str) -> str:
     """A file beside this one."""
     return (_HERE / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _script() -> str:
+    """The script, one of its parts after the other, in a scope of its own."""
+    parts = "\n".join(_packaged(f"script/{part}.js") for part in _SCRIPT)
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
 
 
 @functools.cache
