@@ -77,8 +77,8 @@ async def sign_in(
     """A credential that has a token for `scope` (`https://<graph>/.default`). Raises `WrongInput`.
 
     `audit_log`: a code asks for what the directory's log needs, too. `tenant`: id or domain; empty: that of
-    whoever is signed in. `authority`: the login service that gives a
-    code; empty: that of the cloud that `scope` is of (the Azure CLI knows its own).
+    whoever is signed in. `authority`: the login service that gives a code; empty: that of the cloud that
+    `scope` is of (the Azure CLI knows its own).
     """
     logging.getLogger("azure").setLevel(logging.CRITICAL)
     named: dict[str, Any] = {"tenant_id": tenant} if tenant else {}

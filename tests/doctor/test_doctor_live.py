@@ -2,8 +2,6 @@
 
 import base64
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import msgspec
@@ -25,6 +23,7 @@ from shared.rules.loader import load_rules
 from shared.storage import Storage
 from shared.watch.users import delta_state
 from shared.watch.users.delta_state import Delta, Gap
+from tests.doctor.answering import Answer, answering
 from tests.doctor.patients import ask, ask_of, cards_of, change
 from tests.test_settings import GOOD
 from tests.watch.scene import Scene
@@ -247,27 +246,6 @@ async def test_a_subscription_that_graph_lost_that_ran_out_or_has_another_secret
     assert (await ask_of(begun, "subscriptions")).codes("subscriptions") == ["gone", "ends-soon"]
     begun.clock.pass_by(days=5)
     assert (await ask_of(begun, "subscriptions")).codes("subscriptions") == ["expired"] * 2
-
-
-Answer = Callable[[web.Request], web.Response]
-
-
-@asynccontextmanager
-async def answering(answer: Answer) -> AsyncIterator[str]:
-    """An address that answers so."""
-
-    async def handle(request: web.Request) -> web.Response:
-        return answer(request)
-
-    app = web.Application()
-    app.router.add_post("/{tail:.*}", handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from sandbox.storage_proxy import Match
 from shared.graph.errors import Throttled
 from shared.graph.principals import Claims
 from shared.ledger.records import Sweep
+from tests.doctor.answering import answering
 from tests.doctor.patients import ask, ask_of, change
 from tests.sandbox.graph.calls import token_of
 from tests.test_settings import GOOD
@@ -45,43 +45,24 @@ async def test_the_clock_of_storage_is_compared_both_ways(begun: Scene, seconds:
     assert (await ask_of(begun, "clock-storage")).codes("clock-storage") == [code]
 
 
-Answer = Callable[[web.Request], web.Response]
-
-
-@asynccontextmanager
-async def graph_that_answers(answer: Answer) -> AsyncIterator[str]:
-    """A Graph that answers every call so."""
-
-    async def handle(request: web.Request) -> web.Response:
-        return answer(request)
-
-    app = web.Application()
-    app.router.add_get("/{tail:.*}", handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1.0"
-    finally:
-        await runner.cleanup()
-
-
 @pytest.mark.parametrize(("seconds", "code"), [(0, "ok"), (-90, "off"), (900, "far")])
 async def test_the_clock_of_graph_is_compared(begun: Scene, seconds: int, code: str) -> None:
     def late(_: web.Request) -> web.Response:
         date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
         return web.json_response({"value": []}, headers={"Date": date})
 
-    async with graph_that_answers(late) as url:
-        assert (await ask_of(begun, "clock-graph", GRAPH_BASE_URL=url)).codes("clock-graph") == [code]
+    async with answering(late) as address:
+        assert (await ask_of(begun, "clock-graph", GRAPH_BASE_URL=f"{address}/v1.0")).codes(
+            "clock-graph"
+        ) == [code]
 
 
 async def test_a_date_that_is_none_is_no_fault(begun: Scene) -> None:
     def odd(_: web.Request) -> web.Response:
         return web.json_response({"value": []}, headers={"Date": "yesterday"})
 
-    async with graph_that_answers(odd) as url:
-        found = await ask_of(begun, "clock-graph", GRAPH_BASE_URL=url)
+    async with answering(odd) as address:
+        found = await ask_of(begun, "clock-graph", GRAPH_BASE_URL=f"{address}/v1.0")
     assert (found.codes("clock-graph"), found.lights("clock-graph")) == (["unknown"], {Light.SKIPPED})
 
 
