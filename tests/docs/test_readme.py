@@ -20,7 +20,8 @@ from shared.notify.commands import ADMIN
 from tests.stories.test_demo import free_base
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
 COMMANDS = {
     "make demo": "test_make_demo_is_the_demo_that_the_stories_run",
