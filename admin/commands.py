@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from admin import exceptions, explain, release, replay, snapshots, whatif
+from admin import erase, exceptions, explain, release, replay, snapshots, whatif
 from admin.connection import Desk, run
 from admin.endings import INTERRUPTED, WRONG
 from admin.saved import offline
 from admin.words import guide, say, texts
 from shared.whatif.changes import Asked
 
-ORDER = ("audit", "explain", "what-if", "replay", "snapshot", "doctor", "exception", "release")
+ORDER = ("audit", "explain", "what-if", "replay", "snapshot", "doctor", "exception", "release", "erase")
 
 
 class InOrder(TyperGroup):
@@ -112,6 +112,15 @@ def _release(
 ) -> None:
     who = by or _signed_in_as()
     raise typer.Exit(run(lambda desk: release.release(desk, who, _now(), discard=discard), settings))
+
+
+@app.command("erase", help=guide("erase"), short_help=say("short", "erase"))
+def _erase(
+    who: Annotated[str, typer.Argument(metavar="ID", help=say("options", "erase-who"))],
+    yes: Annotated[bool, typer.Option("--yes", help=say("options", "erase-yes"))] = False,
+    settings: Settings = None,
+) -> None:
+    raise typer.Exit(run(lambda desk: erase.erase(desk, who, _now(), really=yes), settings))
 
 
 @app.command("explain", help=guide("explain"), short_help=say("short", "explain"))

@@ -16,7 +16,7 @@ from tests.admin.shell import Shell, remembered
 COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"]]
 COMMANDS += [
     *(["snapshot", name] for name in ("list", "get")),
-    *([name] for name in ("audit", "explain", "replay", "what-if", "doctor")),
+    *([name] for name in ("audit", "explain", "replay", "what-if", "doctor", "erase")),
 ]
 NOWHERE = (
     "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
@@ -37,7 +37,11 @@ def test_every_command_and_every_group_has_help_with_an_example_on_one_line(comm
 @pytest.mark.parametrize(
     ("group", "names", "prefix"),
     [
-        ([], ["audit", "explain", "what-if", "replay", "snapshot", "doctor", "exception", "release"], ""),
+        (
+            [],
+            ["audit", "explain", "what-if", "replay", "snapshot", "doctor", "exception", "release", "erase"],
+            "",
+        ),
         (["exception"], ["add", "list", "end", "import"], ""),
         (["snapshot"], ["list", "get"], "snapshot-"),
     ],

@@ -26,8 +26,12 @@ RUN: Mapping[str, tuple[str, ...]] = {
     "python -m sandbox": ("tests.docs.test_readme:COMMANDS",),
     "python -m admin audit": ("tests.docs.test_audit_page:run_here",),
     "python -m admin doctor": ("tests.doctor.test_doctor_command:shown",),
+    "python -m admin erase": ("tests.docs.test_privacy_page:LINES",),
     "python -m admin exception": ("tests.docs.test_admin_examples:typed",),
-    "python -m admin explain": ("tests.explain.test_explain_page:EXPECTED",),
+    "python -m admin explain": (
+        "tests.explain.test_explain_page:EXPECTED",
+        "tests.docs.test_privacy_page:LINES",
+    ),
     "python -m admin release": ("tests.docs.test_admin_examples:typed",),
     "python -m admin replay": ("tests.explain.test_explain_page:EXPECTED",),
     "python -m admin snapshot": ("tests.docs.test_admin_examples:typed",),
