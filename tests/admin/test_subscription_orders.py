@@ -34,7 +34,7 @@ def waiting(shell: Shell) -> list[tuple[str, datetime | None]]:
     """The orders that wait on the queue."""
 
     async def read(storage: Storage) -> list[str]:
-        return [message.content for message in await storage.sweeps.receive(32)]
+        return [message.text for message in await storage.sweeps.receive(32)]
 
     return [(step.subscriptions, step.at) for step in map(read_step, shell.with_storage(read))]
 
