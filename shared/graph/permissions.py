@@ -1,8 +1,8 @@
 """Which permission on Graph each call takes, what it is for and what is lost without it: the one table.
 
-It is a file, `permissions.json`, because others read it too: the template and the script that grant, and the page
-docs/permissions.md. Facts: Microsoft Graph permissions reference, and the reference page of each call, which is
-the row's `source`.
+It is a file, `permissions.json`, because others read it too: the template and the script that grant, and the
+page docs/permissions.md. Facts: Microsoft Graph permissions reference, and the reference page of a call, the
+row's `source`.
 """
 
 import functools
@@ -20,9 +20,10 @@ BASE = "base"
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A permission in a pack. `feature`: what it is for; `lost`: what the watch can't know without it.
 
-    `why`: why no lesser one does. `calls`: method and path as Microsoft's reference writes them. `subscriptions`:
-    resources that this permission alone allows to subscribe to. `evidence`: pieces that are read by it, by the
-    names they have in the tenant's facts. A call that stands in two rows of one pack takes both.
+    `why`: why no lesser one does. `calls`: method and path as Microsoft's reference writes them.
+    `subscriptions`: resources that this permission alone allows to subscribe to. `evidence`: pieces that are
+    read by it, by the names they have in the tenant's facts (and `users`). A call in two rows of one pack
+    takes both; a call on subscriptions takes the permission of its resource.
     """
 
     permission: str
@@ -61,6 +62,11 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return tuple(dict.fromkeys(row.pack for row in self.permissions))
 
     @property
+    def lesser(self) -> Mapping[str, str]:
+        """The lesser permissions that may stand for one of the table, by that one."""
+        return {one.instead_of: one.permission for one in self.variants}
+
+    @property
     def calls(self) -> frozenset[str]:
         """Every call that the product makes."""
         return frozenset(call for row in self.permissions for call in row.calls)
@@ -72,13 +78,12 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         wanted = {BASE, *packs}
         return tuple(dict.fromkeys(row.permission for row in self.permissions if row.pack in wanted))
 
-    def of_evidence(self) -> Mapping[str, str]:
-        """The permission by which each piece of evidence is read; of two that it takes, the first."""
-        found: dict[str, str] = {}
-        for row in self.permissions:
-            for name in row.evidence:
-                found.setdefault(name, row.permission)
-        return found
+    def of_evidence(self) -> Mapping[str, tuple[str, ...]]:
+        """The permissions that each piece of evidence takes: all of them, the one that shows it first."""
+        names = dict.fromkeys(name for row in self.permissions for name in row.evidence)
+        return {
+            name: tuple(row.permission for row in self.permissions if name in row.evidence) for name in names
+        }
 
     def of_subscriptions(self) -> Mapping[str, str]:
         """The permission that a subscription on each resource takes."""
