@@ -28,7 +28,7 @@ test: setup browser lint types no-graph-calls fast real graph-calls
 
 # Every test process notes what the product asks of Graph; the table of permissions must list that and no more.
 GRAPH_CALLS := .pytest_cache/graph-calls
-test fast real: export SANDBOX_GRAPH_CALLS = $(CURDIR)/$(GRAPH_CALLS)
+test: export SANDBOX_GRAPH_CALLS = $(CURDIR)/$(GRAPH_CALLS)
 
 no-graph-calls:
 	@rm -rf $(GRAPH_CALLS)
