@@ -20,7 +20,7 @@ var keptDays = 14
 // As shared/storage/account.py names them. The app would make what is missing itself; here, roles, policies and
 // alerts can rest on their being there.
 var containerNames = ['ledger', 'alerts', 'evidence']
-var queueNames = ['changed-users', 'sweeps', 'journal']
+var queueNames = ['changed-users', 'sweeps', 'journal', 'heard']
 var poisonNames = map(queueNames, queue => '${queue}-poison')
 
 // The ledger is written over at every commit, so it stays out. Immutability is by version of a blob and not by
