@@ -2,8 +2,8 @@
 
 `{"users": [ids], "look": 1, "at": time, "why": word}` or `{"groups": [ids], …}` on `changed-users`;
 `{"reading": kind, "id": id, "step": n}`, `{"lifecycle": [{"subscription": id, "event": name}]}`,
-`{"calls": {…}}` or `{"subscriptions": order, "at": time}` on `sweeps`. Each bears the `call` that it belongs to
-(`shared.following`), if it has one.
+`{"calls": {…}}` or `{"subscriptions": order, "at": time}` on `sweeps`. Each bears the `call` that it belongs
+to (`shared.following`), if it has one.
 A message that can't be read raises `BadMessage`; after five tries the queue puts it aside as poison.
 """
 

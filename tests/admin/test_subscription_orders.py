@@ -16,8 +16,9 @@ from tests.ledger.readings import TENANT_ID
 pytestmark = pytest.mark.real
 
 NOW = datetime.now(UTC)
+LATER = NOW + timedelta(days=9)
 USERS, GROUPS = (
-    Record(id=f"{name}-id", resource=name, fingerprint="f", renewed_at=NOW, expires_at=NOW + timedelta(days=9))
+    Record(id=f"{name}-id", resource=name, fingerprint="f", renewed_at=NOW, expires_at=LATER)
     for name in ("users", "groups")
 )
 DENIED = Failed(about="users", kind="Forbidden", status=403, code="Denied", request_id="r-1")

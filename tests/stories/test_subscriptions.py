@@ -1,4 +1,4 @@
-"""An administrator has the app delete its Graph subscriptions, and make them again: shell, queue, app, Graph."""
+"""An administrator has the app delete its Graph subscriptions, and make them again: shell, queue, Graph."""
 
 import asyncio
 import shlex
