@@ -72,10 +72,10 @@ BROKEN = (
     (
         "secrets",
         "app/key-vault.bicep",
-        "param tags object\n",
-        "param tags object\n@secure()\nparam key string = 'a'\n",
+        "param name string\n",
+        "@secure()\nparam name string = 'a'\n",
     ),
-    ("tags", "app/identity.bicep", "  tags: tags\n", "  tags: {}\n"),
+    ("tags", "app/network.bicep", "    tags: tags\n  }\n", "  }\n"),
     ("tags", "main.bicep", "{ 'azd-env-name': environmentName }", "{ environment: environmentName }"),
     ("tags", "app/function-app.bicep", "'azd-service-name': 'api'", "'azd-service-name': 'app'"),
     ("parameter-file", "main.parameters.json", '"alertEmail"', '"alertsEmail"'),

@@ -32,7 +32,7 @@ _FIRST = ("syntax", "modules", "symbols")
 
 
 def faults(all_: Templates) -> list[Fault]:
-    """Everything that is wrong. What the other checks stand on is told alone: the rest would follow from it."""
+    """Everything that is wrong. What the others stand on is told alone: the rest would follow."""
     for name in _FIRST:
         if found := list(CHECKS[name](all_)):
             return found
