@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from shared.settings import load
-from tools.bicep.evaluation import SUBSCRIPTION, TENANT, Evaluation
-from tools.bicep.syntax import properties
+from tools.bicep import __main__ as command
+from tools.bicep.evaluation import SUBSCRIPTION, TENANT, Evaluation, NotUnderstood
+from tools.bicep.syntax import properties, read
 from tools.bicep.templates import Templates
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -210,3 +211,68 @@ def test_each_alert_asks_one_query_and_writes_only_to_whom_is_named(templates: T
     assert asked == {(ROOT / "infra/queries" / name).read_text() for name in queries}
     assert all(one["properties"]["actions"]["actionGroups"] == [] for one in silent)
     assert all(len(one["properties"]["actions"]["actionGroups"]) == 1 for one in told)
+
+
+MOST = {"hostStorage": 24, "watchStorage": 24, "vault": 24, "app": 60, "partnerTopic": 50}
+"""How long names may be (Microsoft Learn, "Naming rules for Azure resources")."""
+
+
+def test_names_fit_whatever_the_environment_is_called(templates: Templates) -> None:
+    file = templates.main
+    names = Evaluation(file, {"environmentName": "e" * 40, "location": "westeurope"}).value(
+        file.variables["names"]
+    )
+    assert {kind for kind, most in MOST.items() if len(names[kind]) > most} == set()
+    assert names["hostStorage"].isalnum()
+    assert names["watchStorage"].isalnum()
+
+
+def test_azd_is_told_what_the_hooks_need_and_no_more(templates: Templates) -> None:
+    assert set(templates.main.outputs) == {
+        "AZURE_LOCATION",
+        "AZURE_TENANT_ID",
+        "AZURE_RESOURCE_GROUP",
+        "AZURE_FUNCTION_NAME",
+        "NOTIFICATION_BASE_URL",
+        "WATCH_IDENTITY_CLIENT_ID",
+        "WATCH_IDENTITY_PRINCIPAL_ID",
+        "WATCH_BLOB_URI",
+        "WATCH_QUEUE_URI",
+        "KEY_VAULT_NAME",
+        "EVENTGRID_TOPIC_NAME",
+    }
+
+
+def test_no_part_of_a_template_comes_from_a_registry(templates: Templates) -> None:
+    modules = [module.path for file in templates.files for module in file.modules.values()]
+    assert len(modules) > 10
+    assert [path for path in modules if ":" in path] == []
+
+
+def test_what_only_azure_knows_is_said_as_such_and_what_is_not_understood_is_refused(tmp_path: Path) -> None:
+    source = "resource site 'a/b@2024-01-01' existing = {\n  name: 'x'\n}\n"
+    (tmp_path / "one.bicep").write_text(
+        source + "var known = '${site.properties.host}/api'\nvar strange = substring('abc', 1)\n"
+    )
+    file = read(tmp_path / "one.bicep")
+    evaluation = Evaluation(file, {})
+    assert evaluation.value(file.variables["known"]) == "<site.properties.host>/api"
+    with pytest.raises(NotUnderstood, match=r"one\.bicep:5: substring\(\)"):
+        evaluation.value(file.variables["strange"])
+
+
+@pytest.mark.parametrize(("name", "status", "said"), [("", 0, "nothing wrong"), ("x.bicep", 1, "[syntax]")])
+def test_the_command_says_what_is_wrong_and_its_status_too(
+    name: str,
+    status: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if name:
+        (tmp_path / "infra").mkdir()
+        (tmp_path / "infra" / name).write_text("param\n")
+        monkeypatch.setattr(command, "INFRA", tmp_path / "infra")
+    assert command.main() == status
+    assert said in capsys.readouterr().out

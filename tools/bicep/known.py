@@ -14,6 +14,7 @@ ROLES = {
 OTHER_IDS = {
     "00000003-0000-0000-c000-000000000000": "Microsoft Graph, the application",
     "c02e0126-707c-436d-b6a1-175d2748fb58": "Microsoft Graph, the partner of Event Grid",
+    "5d2f6a0e-8c1b-4b57-9a64-2f0c7d3e1b98": "Watch.Read, the app role of the report's registration",
 }
 """Ids that a template may hold beside those of roles."""
 
