@@ -55,6 +55,9 @@ real: setup
 mutate-rules: setup
 	$(BIN)/python -m tools.mutate_rules
 
+infra-check: setup
+	$(BIN)/python -m tools.bicep
+
 soak: setup
 	$(BIN)/python -m tests.oracle --histories $(or $(HISTORIES),5000)
 

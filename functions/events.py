@@ -33,7 +33,9 @@ def graph_events(event: func.CloudEvent, heard: Messages, sweeps: Messages) -> N
     """A change of a user or group, or what Graph says of a subscription; see `shared.graph.events`."""
     current = settings.current()
     now = datetime.now(UTC)
-    call = events.parse_event(event.type, event.get_json(), current.tenant_id, current.client_states)
+    # Of an event in Event Grid's own schema, which no partner topic has, there is no `type`.
+    kind = getattr(event, "type", "")
+    call = events.parse_event(kind, event.get_json(), current.tenant_id, current.client_states)
     tally.add(call.counts, call.subscriptions, now)
     if messages := notifications.messages(call, now):
         heard.set(messages)

@@ -155,10 +155,7 @@ def bound_in(node: Node) -> set[str]:
     """The names that loops and lambdas under the node give to what they go through."""
     found = set()
     for one in walk(node):
-        if one.type == "for_statement":
-            first = one.named_children[0]
-            found |= {text(name) for name in (first.named_children or [first])}
-        elif one.type == "lambda_expression":
+        if one.type in ("for_statement", "lambda_expression"):
             first = one.named_children[0]
             found |= {text(name) for name in (first.named_children or [first])}
     return found
