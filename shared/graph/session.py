@@ -46,6 +46,10 @@ from shared.graph.errors import GraphError, LinkError, Throttled, Unauthorized, 
 from shared.graph.retry import Clock, Gate, Pace, Patience, Sleep, chance, retry_after
 from shared.settings import GraphSettings
 
+PRODUCT = "sspr-license-watch"
+"""Sent as `User-Agent`: by it a tenant's activity log tells our calls from those of others (Microsoft Graph
+activity logs, UserAgent)."""
+
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _TRY_AGAIN = {500, 502, 503, 504}
 _PLAIN = re.compile(r"[0-9A-Za-z_.-]{1,100}")
@@ -295,7 +299,12 @@ def _adapter(
     options[UrlReplaceHandlerOption.get_key()] = UrlReplaceHandlerOption(enabled=False)
     # At INFO it logs every URL; links carry Graph's opaque tokens.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    http = httpx.AsyncClient(transport=transport, timeout=httpx.Timeout(30.0, connect=5.0), trust_env=False)
+    http = httpx.AsyncClient(
+        headers={"User-Agent": PRODUCT},
+        transport=transport,
+        timeout=httpx.Timeout(30.0, connect=5.0),
+        trust_env=False,
+    )
     adapter = GraphRequestAdapter(
         authentication, client=GraphClientFactory.create_with_default_middleware(client=http, options=options)
     )

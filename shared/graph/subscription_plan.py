@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.graph.errors import Conflict, Forbidden, GraphError, NotFound, answer_of
+from shared.graph.permissions import table
 
 LIFETIME = timedelta(days=27)
 """Under the 41,760 minutes that users and groups may have, with a day to spare."""
@@ -24,7 +25,7 @@ CHANGES = "updated,deleted"
 """Creation and soft deletion arrive as `updated`, permanent deletion as `deleted`."""
 QUOTA = 100
 """Subscriptions that an application may have in a tenant (Microsoft Graph: change notifications overview)."""
-PERMISSIONS = {"users": "User.Read.All", "groups": "Group.Read.All"}
+PERMISSIONS = table().of_subscriptions()
 """The only application permission that a subscription on this resource takes."""
 
 
