@@ -42,7 +42,7 @@ def test_the_metrics_are_the_declared_ones() -> None:
             metric.kind,
             metric.unit.strip("{}"),
             metric.description,
-            "; ".join(f"`{name}`: {said}" for name, said in metric.attributes.items()) or "–",
+            "; ".join(f"`{name}`: {said}" for name, said in metric.attributes.items()) or "none",
         ]
         for metric in METRICS
     }
