@@ -6,7 +6,6 @@ it sends to is ours.
 
 import asyncio
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -56,9 +55,9 @@ def played(azurite_account: str) -> Played:
 
 
 @pytest.fixture(scope="module")
-def azurite_account(azurite: Azurite) -> Iterator[str]:
+def azurite_account(azurite: Azurite) -> str:
     """A storage account for the whole of this file."""
-    yield azurite.new_account()
+    return azurite.new_account()
 
 
 async def _play(account: str) -> Played:
@@ -79,8 +78,8 @@ async def _play(account: str) -> Played:
             environment = play.stage.environment
             names = ("CLIENT_STATE", "TEAMS_WORKFLOW_URL", "LOCAL_KEY", "WATCH_STORAGE")
             played.secrets = {name: environment[name] for name in names}
-            people = [one for key in play.stage.world.cast.values() if (one := await _names(play, key))]
-            played.secrets |= {f"person {n}": text for n, text in enumerate(sum(people, []))}
+            for key in play.stage.world.cast.values():
+                played.secrets |= {f"{key} {n}": text for n, text in enumerate(await _names(play, key))}
             await play.until("the card is in a record", lambda: _card_sent(played), SEEN_AFTER)
             await play.until("metrics are sent", lambda: _measured(sink), SEEN_AFTER)
         return played
