@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page doctor-page journal-schema \
-	report-schema what-if-schema snapshot-schema soak bench browser \
+	report-schema what-if-schema snapshot-schema soak bench browser cost-page \
 	no-graph-calls graph-calls permissions-page
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
@@ -79,6 +79,9 @@ pictures: browser demo
 
 rules-page: setup
 	$(BIN)/python -m tools.write_rules_page
+
+cost-page: setup
+	$(BIN)/python -m tools.write_cost_page
 
 doctor-page: setup
 	$(BIN)/python -m tools.write_doctor_page

@@ -147,7 +147,7 @@ TEAMS_RESULTS = Metric(
     unit="{message}",
     description="Messages that were handed over to people, or not",
     attributes={
-        "route": "workflows, webhook: the type of the route",
+        "route": "teams, webhook: the type of the route",
         "result": "delivered; else why not: http-<status>, timeout, unreachable, reset, bad-url, "
         "unwordable, names-unread",
     },
