@@ -15,7 +15,9 @@ def main(arguments: list[str]) -> int:
     """Build the package; 0, or 1 with the reason on standard error."""
     parser = argparse.ArgumentParser(prog="python -m tools.package", description=__doc__)
     parser.add_argument(
-        "--if-changed", action="store_true", help="build nothing if what lies in dist/ is made of the same files"
+        "--if-changed",
+        action="store_true",
+        help="build nothing if dist/ is made of the same files",
     )
     given = parser.parse_args(arguments)
     places, begun = Places(), time.monotonic()
@@ -39,11 +41,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _show(built: Built, places: Places, begun: float) -> None:
-    console = Console()
+    console, seconds = Console(), clock(begun).strip()
     console.print()
     console.print(sizes.table(built.package, built.plain))
     console.print(
-        f"{built.ratio:.1%} of a plain install, at most {sizes.BUDGET:.0%} is agreed. {clock(begun).strip()}.\n",
+        f"{built.ratio:.1%} of a plain install, at most {sizes.BUDGET:.0%} is agreed. Took {seconds}.\n",
         highlight=False,
     )
     for file, what in (

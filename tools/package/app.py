@@ -11,7 +11,9 @@ KINDS = frozenset({".py", ".toml", ".json", ".j2", ".css", ".js"})
 
 IGNORE = ".funcignore"
 # azd leaves every __pycache__ out of what it uploads, unless the folder has this file.
-IGNORED = "# With this file here azd keeps __pycache__: the bytecode is what makes the app start quickly.\n.venv/\n"
+IGNORED = (
+    "# With this file here azd keeps __pycache__: the bytecode is what makes the app start quickly.\n.venv/\n"
+)
 
 
 def own_files(root: Path) -> list[Path]:
@@ -29,8 +31,8 @@ def own_files(root: Path) -> list[Path]:
             if file.suffix not in KINDS:
                 raise PackageError(
                     f"{file.relative_to(root).as_posix()}: the package takes {', '.join(sorted(KINDS))} from "
-                    f"{' and '.join(FOLDERS)}. If the app reads this file, add its kind to tools/package/app.py; "
-                    "if not, move it."
+                    f"{' and '.join(FOLDERS)}. If the app reads this file, add its kind to "
+                    "tools/package/app.py; if not, move it."
                 )
             found.append(file)
     return found

@@ -135,8 +135,8 @@ def build(places: Places, say: Say) -> Built:
         built = Built(inputs, sizes.sizes_of(made), plain)
         if built.ratio > sizes.BUDGET:
             raise PackageError(
-                f"The package has {built.ratio:.0%} of the bytes of a plain install; {sizes.BUDGET:.0%} is the "
-                "most that is agreed (docs/package.md). What has the app begun to import?"
+                f"The package has {built.ratio:.1%} of the bytes of a plain install; {sizes.BUDGET:.0%} is "
+                "the most that is agreed (docs/package.md). What has the app begun to import?"
             )
         say("Writing the zip and the bill of materials")
         write_zip(made, making / places.zip.name, frozenset({app.IGNORE}))
@@ -149,7 +149,9 @@ def build(places: Places, say: Say) -> Built:
 def _plain_install(places: Places, say: Say) -> dict[str, Size]:
     """Its sizes; made once for a lock, and those of other locks are thrown away."""
     if not places.wheels.is_dir():
-        say(f"Fetching the packages of {places.requirements.name} for Linux x86_64 and Python {wheels.PYTHON}")
+        say(
+            f"Fetching the packages of {places.requirements.name} for Linux x86_64 and Python {wheels.PYTHON}"
+        )
         wheels.fetch(places.requirements, places.wheels)
     if not places.plain.is_dir():
         say("Installing them plainly, to choose from and to compare with (a minute or two, once for a lock)")

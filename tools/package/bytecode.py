@@ -21,7 +21,9 @@ def compile_tree(folder: Path) -> int:
     """Write unchecked hash-based .pyc for all Python files below; gives how many. Raises `PackageError`."""
     files = sorted(folder.rglob("*.py"))
     with ThreadPoolExecutor(SHARES) as pool:
-        said = list(pool.map(lambda share: _compile(folder, share), (files[n::SHARES] for n in range(SHARES))))
+        said = list(
+            pool.map(lambda share: _compile(folder, share), (files[n::SHARES] for n in range(SHARES)))
+        )
     failures = "".join(said).strip()
     if failures:
         raise PackageError(f"These files can't be compiled:\n{failures}")

@@ -1,7 +1,7 @@
 """Compiles the Python files named on standard input; a process of its own, with the standard library alone.
 
-Each line is JSON: [file, the name that a traceback shows if the file is gone]. Run with the same hash seed and
-the same lines it writes the same bytes: nothing else has gone on in this process that could show in them.
+Each line is JSON: [file, the name that a traceback shows if the file is gone]. Run with the same hash seed
+and the same lines it writes the same bytes: nothing else has gone on in this process that could show in them.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The packages that the app needs, out of a plain install: what it can't reach or use at run time stays out."""
+"""The packages that the app needs, out of a plain install: what it can't reach or use stays out."""
 
 import ast
 import base64

@@ -50,7 +50,10 @@ def table(package: Sizes, plain: Sizes) -> Table:
     shown.add_column("")
     for name in ("plain install", "files", "package", "files"):
         shown.add_column(name, justify="right")
-    rows = [*((kind, plain[kind], package[kind]) for kind in plain), ("together", total(plain), total(package))]
+    rows = [
+        *((kind, plain[kind], package[kind]) for kind in plain),
+        ("together", total(plain), total(package)),
+    ]
     for kind, left, right in rows:
         shown.add_row(kind, _megabytes(left), f"{left.files:,}", _megabytes(right), f"{right.files:,}")
     return shown

@@ -78,7 +78,10 @@ def fetch(requirements: Path, folder: Path) -> None:
 
 
 def install(requirements: Path, wheels: Path, folder: Path) -> None:
-    """What plain `pip install` makes of those wheels, with its bytecode, in a new folder. Raises `PackageError`."""
+    """What plain `pip install` makes of those wheels, with its bytecode, in a new folder.
+
+    Raises `PackageError`.
+    """
     with _made_whole(folder) as making:
         _pip(
             "install",
