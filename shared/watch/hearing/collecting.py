@@ -12,8 +12,6 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from shared.watch.messages import HEARD, BadMessage, Changed, read_changed, write_changed
 
 if TYPE_CHECKING:
@@ -26,6 +24,8 @@ GATHER = 1.0
 """Seconds that whoever takes the first event waits for more."""
 MOST = 2_000
 """So many further messages are taken along at once; more are for the next round."""
+LONGEST = 2.0
+"""Seconds that this may take: where events keep coming, the first must not wait for the last."""
 
 _A_TIME = 32
 _HIDDEN = 60
@@ -82,7 +82,8 @@ async def _taken_along(watch: "Watch") -> tuple[list[Changed], list["Received"]]
     """What else has come. What can't be read is left: the host hands it over by itself, and puts it aside."""
     along: list[Changed] = []
     received: list[Received] = []
-    while len(received) < MOST:
+    until = asyncio.get_running_loop().time() + LONGEST
+    while len(received) < MOST and asyncio.get_running_loop().time() < until:
         messages = await watch.storage.heard.receive(_A_TIME, _HIDDEN)
         for message in messages:
             try:
@@ -122,5 +123,5 @@ def joined(heard: Sequence[Changed]) -> list[str]:
 
 
 def _expect_event(heard: Changed) -> None:
-    if msgspec.structs.replace(heard, users=(), groups=()) != Changed(at=heard.at, why=HEARD):
+    if heard.why != HEARD or heard.look != 1 or heard.since is not None:
         raise BadMessage("heard: wants what an event told, looked at for the first time")
