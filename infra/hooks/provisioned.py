@@ -106,8 +106,8 @@ def who_must(chosen: Choices, there: Made, problem: Refused) -> str:
     words += [f"--readers {','.join(chosen.readers)}"] if chosen.readers else []
     return (
         f"You may not grant permissions on Microsoft Graph ({problem.code or 'refused'}); the watch reads "
-        "nothing until a Privileged Role Administrator has run this in a clone of the project, signed in with "
-        f"az: python -m infra.hooks grant {' '.join(words)}"
+        "nothing until a Privileged Role Administrator has run this in a clone of the project, signed in "
+        f"with az: python -m infra.hooks grant {' '.join(words)}"
     )
 
 
