@@ -19,6 +19,8 @@ ORDER = (
     "shared.rules",
     "shared.settings_routes",
     "shared.settings_keeping",
+    "shared.topic",
+    "shared.settings_delivery",
     "shared.settings_parts",
     "shared.settings",
     # Pure: no I/O, no Azure, no clock.

@@ -125,6 +125,7 @@ ROWS: tuple[Row, ...] = (
         redirected=R,
         status=R,
         wrong_answer=R,
+        topic=S,
     ),
     _row("cards", "telling", Needs.SETTINGS, sent=G, taken=G, failed=R, not_asked=S),
     _row("handovers", "telling", Needs.LEDGER, ok=G, waiting=G, never=A, failing=R),

@@ -85,7 +85,8 @@ async def get_subscription(session: GraphSession, subscription_id: str) -> Subsc
 
 
 async def create(session: GraphSession, wanted: Wanted, now: datetime) -> Record:
-    """Create it for 27 days. Graph calls both URLs for their handshake before it answers.
+    """Create it for 27 days. Graph calls both URLs for their handshake before it answers; a topic of Event
+    Grid that is not there yet it creates.
 
     Raises `Conflict` where one with this resource and change type stands, `Forbidden` where a quota is full.
     """
@@ -238,7 +239,9 @@ class _Run:
         resource = action.wanted.resource
         if list_helps(action, problem) and not await self.read_list():
             # What stands in the way of it may be one of ours: the next run's list tells.
-            unknown = Reason.FAILED if isinstance(problem, Conflict) else reason_of(problem, None)
+            unknown = (
+                Reason.FAILED if isinstance(problem, Conflict) else reason_of(problem, None, action.wanted)
+            )
             self.settled.refuse(resource, problem, unknown)
             return
         second = after_failure(action, problem, self.remote)
@@ -248,7 +251,7 @@ class _Run:
                 return
         except GraphError as again:
             problem = again
-        self.settled.refuse(resource, problem, reason_of(problem, self.remote))
+        self.settled.refuse(resource, problem, reason_of(problem, self.remote, action.wanted))
 
     async def _carry_out(self, action: Action) -> None:
         settled, resource = self.settled, action.wanted.resource

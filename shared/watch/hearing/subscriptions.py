@@ -273,14 +273,23 @@ def _lives_on(resource: str, kept: Kept, now: datetime) -> bool:
 
 def wanted(settings: Settings, client_state: str = "") -> tuple[Wanted, ...]:
     """Users and groups, updated and deleted, with the lifecycle address from the start; under the current
-    secret, or under another one that is given."""
-    base = settings.notification_base_url
+    secret, or under another one that is given.
+
+    With Event Grid both addresses are the one topic, and what sends to this app's own address is from before;
+    and the other way round.
+    """
+    base, delivery = settings.notification_base_url, settings.delivery
+    called = f"{base}/api/graph/notifications"
+    changes, lifecycle, formerly = called, f"{base}/api/graph/lifecycle", delivery.url
+    if delivery.is_event_grid:
+        changes, lifecycle, formerly = delivery.url, delivery.url, called
     return tuple(
         Wanted(
             resource=resource,
-            notification_url=f"{base}/api/graph/notifications",
-            lifecycle_url=f"{base}/api/graph/lifecycle",
+            notification_url=changes,
+            lifecycle_url=lifecycle,
             client_state=client_state or settings.client_state,
+            formerly=(formerly,) if formerly else (),
         )
         for resource in RESOURCES
     )
