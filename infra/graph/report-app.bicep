@@ -6,8 +6,9 @@ param watchPrincipalId string
 param baseUrl string
 param readers array
 
-var uniqueName = 'sspr-license-watch-${uniqueString(resourceGroup().id)}'
-var watchRead = guid(uniqueName, 'Watch.Read')
+// The same as in infra/hooks/directory.py, which makes the registration where this template can't.
+var uniqueName = 'sspr-license-watch-${first(split(replace(baseUrl, 'https://', ''), '.'))}'
+var watchRead = '5d2f6a0e-8c1b-4b57-9a64-2f0c7d3e1b98'
 
 resource app 'Microsoft.Graph/applications@v1.0' = {
   uniqueName: uniqueName

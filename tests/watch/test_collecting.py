@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from sandbox.storage_proxy import Match, StorageProxy
 from shared.guids import as_guid
 from shared.storage import Storage, StorageSettings
+from shared.storage.queues import Received
+from shared.watch.hearing import collecting
 from shared.watch.hearing.collecting import Collector, joined
 from shared.watch.messages import (
     AGAIN,
@@ -114,6 +116,26 @@ async def test_those_that_a_process_has_at_once_are_one_message(storage: Storage
         await collector.take(watch, told(50))
     [second] = await asked_for(storage)
     assert second.users == (person(50),)
+
+
+@pytest.mark.real
+async def test_the_first_does_not_wait_for_the_last_where_events_keep_coming(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "LONGEST", 0.2)
+    receive, came = storage.heard.receive, 0
+
+    async def one_more(n: int = 32, hidden: int = 30) -> list[Received]:
+        nonlocal came
+        came += 1
+        await send(storage, told(came))
+        return await receive(n, hidden)
+
+    monkeypatch.setattr(storage.heard, "receive", one_more)
+    async with watching_of(storage) as watch, asyncio.timeout(20):
+        await Collector(0.0).take(watch, told(0))
+    [asked] = await asked_for(storage)
+    assert len(asked.users) == came + 1 < collecting.MOST
 
 
 @pytest.mark.real
