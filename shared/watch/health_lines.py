@@ -50,10 +50,15 @@ def _answer(one: Failed, texts: Catalogue) -> str:
 def permission_problems(record: TenantRecord, settings: Settings, texts: Catalogue) -> Lines:
     """Evidence that could never be read for lack of a permission; its finding is `evidence-missing`."""
     return [
-        texts.text("health", "permission", name=name, permission=permission)
+        lacking(name, permission, texts)
         for name, permission in refused(record, settings).items()
         if never_read(record, name)
     ]
+
+
+def lacking(name: str, permission: str, texts: Catalogue) -> str:
+    """What can't be read, and the permission that mends it."""
+    return texts.text("health", "permission", name=name, permission=permission)
 
 
 def self_watch_problems(last: SelfLook | None, now: datetime, texts: Catalogue) -> Lines:
