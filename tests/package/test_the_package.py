@@ -14,7 +14,6 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from benchmarks.start import SETTINGS
-from sandbox import packaged
 from sandbox.host.errors import HostError
 from sandbox.host.process import HostProcess, functions
 from tests.graph.test_graph_imports import EVERY_CALL
@@ -152,6 +151,20 @@ def test_every_call_to_graph_finds_its_builder_in_the_package(package: Places) -
         [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
+
+
+def test_the_telemetry_that_the_runtime_starts_by_a_setting_is_whole(package: Places) -> None:
+    """No code of ours imports it, so no story would miss it."""
+    code = (
+        "from importlib.metadata import entry_points\n"
+        "from azure.monitor.opentelemetry import configure_azure_monitor\n"
+        "from azure_functions_runtime import handle_event\n"
+        "for point in (*entry_points(group='opentelemetry_instrumentor'),"
+        " *entry_points(group='opentelemetry_context')):\n"
+        "    assert point.dist\n"
+        "print('configured')"
+    )
+    assert run_in(package.app, code) == "configured"
 
 
 async def test_the_packaged_app_has_the_functions_of_the_tree(package: Places) -> None:
