@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 __all__ = ["CONTAINERS", "QUEUES", "metrics", "open_paths", "settings_read"]
 
-_TRIED = (
+_TRIED: tuple[dict[str, str], ...] = (
     {},
     {
         "DELIVERY": "eventgrid",

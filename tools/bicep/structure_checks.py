@@ -70,23 +70,23 @@ def symbols(all_: Templates) -> Iterator[Fault]:
         declared |= {resource.symbol for resource in file.resources}
         for top in file.root.named_children:
             known = declared | bound_in(top)
-            for name in _values_of(top):
-                if text(name) not in known:
-                    yield Fault("symbols", all_.name(file.path), line(name), f"{text(name)} is nothing")
-        for where, module, output in _outputs_read(file):
+            for used in _values_of(top):
+                if text(used) not in known:
+                    yield Fault("symbols", all_.name(file.path), line(used), f"{text(used)} is nothing")
+        for where, module, name in _outputs_read(file):
             found = all_.find(file.path.parent / file.modules[module].path)
-            if found is not None and output not in found.outputs:
-                yield Fault("symbols", all_.name(file.path), where, f"{module} has no output {output}")
+            if found is not None and name not in found.outputs:
+                yield Fault("symbols", all_.name(file.path), where, f"{module} has no output {name}")
 
 
 def unused(all_: Templates) -> Iterator[Fault]:
     """Every variable and every existing resource is used, and every output of a module read."""
     read = set()
     for file in all_.files:
-        for _, module, output in _outputs_read(file):
+        for _, module, name in _outputs_read(file):
             found = all_.find(file.path.parent / file.modules[module].path)
             if found is not None:
-                read.add((found.path, output))
+                read.add((found.path, name))
     roots = {file.path for file in all_.files if file.path.name == "main.bicep"}
     for file in all_.files:
         used = _used(file)

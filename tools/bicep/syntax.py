@@ -166,7 +166,8 @@ def _decorators(node: Node) -> Iterator[tuple[str, Node | None]]:
         for call in decorator.named_children:
             if call.type == "call_expression":
                 name, arguments = call.named_children
-                yield text(name), (arguments.named_children or [None])[0]
+                given = arguments.named_children
+                yield text(name), given[0] if given else None
 
 
 def _declare(file: File, node: Node, decorators: dict[str, Node | None]) -> None:

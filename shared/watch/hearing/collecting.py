@@ -12,6 +12,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from shared import following
+from shared.following import about
 from shared.watch.messages import HEARD, BadMessage, Changed, read_changed, write_changed
 
 if TYPE_CHECKING:
@@ -72,10 +74,13 @@ class Collector:
 
 async def _ask(watch: "Watch", heard: Sequence[Changed]) -> None:
     along, received = await _taken_along(watch)
+    # What is asked for goes on under an id of its own; the record says whose work it is.
+    following.begin("collect")
     for text in joined([*heard, *along]):
         await watch.storage.changed_users.send(text)
     await _delete(watch, received)
-    log.info("%d events joined", len(heard) + len(received))
+    calls = dict.fromkeys(one.call for one in (*heard, *along) if one.call)
+    log.info("%d events joined", len(heard) + len(received), extra=about(joined=calls))
 
 
 async def _taken_along(watch: "Watch") -> tuple[list[Changed], list["Received"]]:
