@@ -136,7 +136,10 @@ def build(places: Places, say: Say) -> Built:
         if built.ratio > sizes.BUDGET:
             raise PackageError(
                 f"The package has {built.ratio:.1%} of the bytes of a plain install; {sizes.BUDGET:.0%} is "
-                "the most that is agreed (docs/package.md). What has the app begun to import?"
+                "the most that is agreed (docs/package.md). The largest in it: "
+                + ", ".join(
+                    f"{name} {size:.1f} MB" for name, size in sizes.largest(made / site.SITE_PACKAGES)
+                )
             )
         say("Writing the zip and the bill of materials")
         write_zip(made, making / places.zip.name, frozenset({app.IGNORE}))

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, PathDistribution
 from pathlib import Path
 
-from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.license import License
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
@@ -57,7 +56,7 @@ def _parts(site_packages: Path, wheels: Path) -> dict[str, Part]:
         parse_wheel_filename(wheel.name)[0]: hashlib.sha256(wheel.read_bytes()).hexdigest()
         for wheel in sorted(wheels.glob("*.whl"))
     }
-    found = {}
+    found: dict[str, Part] = {}
     for folder in sorted(site_packages.glob("*.dist-info")):
         distribution = PathDistribution(folder)
         name = canonicalize_name(distribution.metadata["Name"])
@@ -113,11 +112,10 @@ def _licences(distribution: Distribution) -> Iterable[License]:
 
 def _requires(distribution: Distribution, parts: Mapping[str, Part]) -> set[str]:
     """Which of the parts it asks for on the machine in Azure."""
-    environment = {**default_environment(), **_AZURE}
-    found = set()
+    found: set[str] = set()
     for line in distribution.requires or ():
         requirement = Requirement(line)
         name = canonicalize_name(requirement.name)
-        if name in parts and (requirement.marker is None or requirement.marker.evaluate(environment)):
+        if name in parts and (requirement.marker is None or requirement.marker.evaluate(_AZURE)):
             found.add(name)
     return found

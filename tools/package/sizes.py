@@ -34,6 +34,15 @@ def sizes_of(folder: Path) -> dict[str, Size]:
     return found
 
 
+def largest(folder: Path, count: int = 6) -> list[tuple[str, float]]:
+    """The largest files and folders that lie directly in a folder, in megabytes."""
+    found = {
+        each.name: sum(file.stat().st_size for file in (each, *each.rglob("*")) if file.is_file()) / 1e6
+        for each in folder.iterdir()
+    }
+    return sorted(found.items(), key=lambda item: -item[1])[:count]
+
+
 def total(sizes: Sizes) -> Size:
     """All kinds together."""
     return sum(sizes.values(), Size())
