@@ -209,6 +209,7 @@ def test_each_alert_asks_one_query_and_writes_only_to_whom_is_named(templates: T
     queries = {path.name for path in (ROOT / "infra/queries").glob("alert-*.kql")}
     asked = {one["properties"]["criteria"]["allOf"][0]["query"] for one in told}
     assert asked == {(ROOT / "infra/queries" / name).read_text() for name in queries}
+    assert {one["properties"]["windowSize"] for one in told} == {"PT30M"}, "as docs/telemetry.md says"
     assert all(one["properties"]["actions"]["actionGroups"] == [] for one in silent)
     assert all(len(one["properties"]["actions"]["actionGroups"]) == 1 for one in told)
 
