@@ -10,6 +10,8 @@ ORDER = (
     # Standard library and msgspec only.
     "shared.guids",
     "shared.spread",
+    "shared.telemetry",
+    "shared.following",
     "shared.texts",
     "shared.model",
     "shared.settings_faults",
@@ -63,6 +65,7 @@ ORDER = (
     "shared.watch.telling",
     # Looking after the watch itself.
     "shared.watch.overdue",
+    "shared.watch.gauges",
     "shared.watch.self_watch",
     "shared.watch.health_lines",
     "shared.watch.health",

@@ -16,6 +16,7 @@ from sandbox.graph.notices import Planner, lifecycle, notice
 from sandbox.graph.outbound import Outbound, report_failure
 from sandbox.graph.permissions import Call, known, match
 from sandbox.graph.records import Change
+from sandbox.graph.seen import seen
 from sandbox.graph.throttle import Throttle, cost, refusal
 from sandbox.graph.wire import Caller, GraphAnswer, GraphFault, GraphRequest, new_request_id
 from sandbox.graph.world import World
@@ -93,6 +94,7 @@ class Simulator:
         self.requests: Counter[str] = Counter()
         self.items: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
+        self._seen = seen()
         self._work: tuple[asyncio.Task[None], ...] = ()
         world.listen(self._tell)
 
@@ -112,11 +114,16 @@ class Simulator:
 
     # --- calls ---------------------------------------------------------------------------------------------
 
-    def count(self, incoming: Incoming, *, item: bool) -> None:
-        """Count a call under its name, or under method and path if no such call exists."""
+    def count(self, incoming: Incoming, *, within: Incoming | None = None) -> None:
+        """Count a call under its name, or under method and path if no such call exists.
+
+        `within`: the batch that it is an item of.
+        """
         found = match(incoming.method, incoming.path)
         name = found[0].key if found else f"{incoming.method} {incoming.path}"
-        (self.items if item else self.requests)[name] += 1
+        (self.items if within else self.requests)[name] += 1
+        agent = (within or incoming).headers.get("user-agent", "")
+        self._seen.note(incoming.method, incoming.path, incoming.body, agent)
 
     def holder(self, incoming: Incoming) -> Caller:
         """Who calls; raises 401."""

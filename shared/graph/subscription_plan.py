@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.graph.errors import Conflict, Forbidden, GraphError, NotFound, answer_of
+from shared.graph.permissions import table
 from shared.topic import NotTopic, is_topic, read_topic
 
 LIFETIME = timedelta(days=27)
@@ -26,7 +27,7 @@ CHANGES = "updated,deleted"
 """Creation and soft deletion arrive as `updated`, permanent deletion as `deleted`."""
 QUOTA = 100
 """Subscriptions that an application may have in a tenant (Microsoft Graph: change notifications overview)."""
-PERMISSIONS = {"users": "User.Read.All", "groups": "Group.Read.All"}
+PERMISSIONS = table().of_subscriptions()
 """The only application permission that a subscription on this resource takes."""
 
 

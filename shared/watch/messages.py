@@ -2,7 +2,7 @@
 
 `{"users": [ids], "look": 1, "at": time, "why": word}` or `{"groups": [ids], …}` on `changed-users`;
 `{"reading": kind, "id": id, "step": n}`, `{"lifecycle": [{"subscription": id, "event": name}]}` or
-`{"calls": {…}}` on `sweeps`.
+`{"calls": {…}}` on `sweeps`. Each bears the `call` that it belongs to (`shared.following`), if it has one.
 A message that can't be read raises `BadMessage`; after five tries the queue puts it aside as poison.
 """
 
@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from shared.following import current_call, is_call
 from shared.spread import IDS_A_MESSAGE as IDS_A_MESSAGE
 from shared.spread import neighbours
 
@@ -40,7 +41,7 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Look again at these users, or these groups: whoever was read after `at` needs no look.
 
     `why`: who asks, see `WHY`. `since`: with delta's words, when the round before this one ended; with the
-    second look after a notification, when that came.
+    second look after a notification, when that came. `call`: what began this, for the log alone.
     """
 
     at: datetime
@@ -49,6 +50,7 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     look: int = 1
     why: str = HEARD
     since: datetime | None = None
+    call: str = ""
 
 
 class LifecycleEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +85,7 @@ class ReadingStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     lifecycle: tuple[LifecycleEvent, ...] = ()
     calls: CallCounts | None = None
     at: datetime | None = None
+    call: str = ""
 
 
 def read_changed(text: str | bytes) -> Changed:
@@ -95,6 +98,8 @@ def read_changed(text: str | bytes) -> Changed:
         raise BadMessage("changed-users: wants either users or groups, and a time with its offset")
     if changed.why not in WHY:
         raise BadMessage("changed-users: asked for by nobody that is known")
+    if changed.call and not is_call(changed.call):
+        raise BadMessage("changed-users: the call is no id of ours")
     return changed
 
 
@@ -108,6 +113,8 @@ def read_step(text: str | bytes) -> ReadingStep:
         raise BadMessage("sweeps: wants either a step of a reading, lifecycle events, or counts of calls")
     if step.reading and (step.reading not in READINGS or not step.id):
         raise BadMessage(f"sweeps: a step wants an id and one of the readings {', '.join(READINGS)}")
+    if step.call and not is_call(step.call):
+        raise BadMessage("sweeps: the call is no id of ours")
     return step
 
 
@@ -120,26 +127,30 @@ def write_changed(
     why: str = HEARD,
     since: datetime | None = None,
 ) -> list[str]:
-    """Messages for these ids, at most 400 in each; users of one shard of the ledger stand together."""
+    """Messages for these ids, at most 400 in each; users of one shard of the ledger stand together.
+
+    They go on with the call that is being worked for.
+    """
     texts: list[str] = []
+    call = current_call()
     users = neighbours(users)
     for start in range(0, len(users), IDS_A_MESSAGE):
         part = tuple(users[start : start + IDS_A_MESSAGE])
-        texts.append(_text(Changed(at=at, users=part, look=look, why=why, since=since)))
+        texts.append(_text(Changed(at=at, users=part, look=look, why=why, since=since, call=call)))
     for start in range(0, len(groups), IDS_A_MESSAGE):
         part = tuple(groups[start : start + IDS_A_MESSAGE])
-        texts.append(_text(Changed(at=at, groups=part, look=look, why=why, since=since)))
+        texts.append(_text(Changed(at=at, groups=part, look=look, why=why, since=since, call=call)))
     return texts
 
 
 def write_step(reading: str, reading_id: str, step: int) -> str:
     """The message that asks for one step of a reading."""
-    return _text(ReadingStep(reading=reading, id=reading_id, step=step))
+    return _text(ReadingStep(reading=reading, id=reading_id, step=step, call=current_call()))
 
 
 def write_lifecycle(events: Sequence[LifecycleEvent], at: datetime) -> str:
     """The message that has these events answered, which came at that time."""
-    return _text(ReadingStep(lifecycle=tuple(events), at=at))
+    return _text(ReadingStep(lifecycle=tuple(events), at=at, call=current_call()))
 
 
 def write_calls(counts: CallCounts) -> str:

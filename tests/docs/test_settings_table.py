@@ -33,9 +33,7 @@ def test_every_setting_that_is_read_is_documented_and_no_other() -> None:
     }
     load(environ)
     rows = TABLE.read_text().partition("## Settings")[2]
-    names = re.findall(
-        r"`((?:[A-Z]+_[A-Z_]+|POPULATION|DELIVERY|ROUTES|SNAPSHOTS|CONTESTED|ADMINISTRATORS)(?:__\w+)?|__\w+)`",
-        rows,
-    )
+    single = "POPULATION|DELIVERY|ROUTES|SNAPSHOTS|CONTESTED|ADMINISTRATORS"
+    names = re.findall(rf"`((?:[A-Z]+_[A-Z_]+|{single})(?:__\w+)?|__\w+)`", rows)
     documented = {f"WATCH_STORAGE{name}" if name.startswith("__") else name for name in names}
     assert documented == environ.asked - NOT_FOR_PEOPLE

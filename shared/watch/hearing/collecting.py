@@ -12,6 +12,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from shared import following
 from shared.watch.messages import HEARD, BadMessage, Changed, read_changed, write_changed
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _A_TIME = 32
 _HIDDEN = 60
 """Seconds that messages taken along stay hidden: if this process dies they come back."""
 _DELETES = 16
+_NAMED = 50
+"""So many of the joined calls are named in the log."""
 
 
 class Collector:
@@ -57,6 +60,8 @@ class Collector:
     async def _rounds(self, watch: "Watch") -> None:
         while self._waiting:
             await asyncio.sleep(self._gather)
+            # What is joined goes on as a call of its own; the record says which it joins.
+            following.begin("collect")
             taken, self._waiting = self._waiting, []
             try:
                 await _ask(watch, [heard for heard, _ in taken])
@@ -75,7 +80,8 @@ async def _ask(watch: "Watch", heard: Sequence[Changed]) -> None:
     for text in joined([*heard, *along]):
         await watch.storage.changed_users.send(text)
     await _delete(watch, received)
-    log.info("%d events joined", len(heard) + len(received))
+    calls = [one.call for one in (*heard, *along) if one.call]
+    log.info("%d events joined: %s", len(calls), " ".join(calls[:_NAMED]))
 
 
 async def _taken_along(watch: "Watch") -> tuple[list[Changed], list["Received"]]:
