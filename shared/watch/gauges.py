@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from shared import telemetry
+from shared.storage.account import QUEUES
 from shared.watch.overdue import Traces
 from shared.watch.parts import Watch
 
-POISONED = ("changed-users", "sweeps")
+POISONED = ("changed-users", "sweeps", "heard")
 
 
 async def measure(watch: Watch, seen: Traces) -> None:
@@ -14,7 +15,7 @@ async def measure(watch: Watch, seen: Traces) -> None:
     if not telemetry.loaded():
         return
     now, storage = watch.now(), watch.storage
-    queues = {"changed-users": storage.changed_users, "sweeps": storage.sweeps, "journal": storage.journal}
+    queues = {name: storage.queue(name) for name in QUEUES}
     for name, queue in queues.items():
         oldest = await queue.oldest()
         telemetry.QUEUE_LENGTH.note(await queue.length(), queue=name)

@@ -81,7 +81,7 @@ async def _ask(watch: "Watch", heard: Sequence[Changed]) -> None:
         await watch.storage.changed_users.send(text)
     await _delete(watch, received)
     calls = [one.call for one in (*heard, *along) if one.call]
-    log.info("%d events joined: %s", len(calls), " ".join(calls[:_NAMED]))
+    log.info("%d events joined: %s", len(heard) + len(along), " ".join(calls[:_NAMED]))
 
 
 async def _taken_along(watch: "Watch") -> tuple[list[Changed], list["Received"]]:
