@@ -1,8 +1,8 @@
 """The Azure Functions app: registers the blueprints; nothing else.
 
-Settings are read here so that a wrong one stops the start with every fault listed (shared/settings.py). They
-say which way Graph's notifications come, and only that way is open. Log records are made to bear the ids by
-which a change can be followed (shared/following.py).
+Settings are read here so that a wrong one stops the start with every fault listed (shared/settings.py), and
+log records are made to bear the ids by which a change can be followed (shared/following.py). The settings say
+which way Graph's notifications come, and only that way is open.
 """
 
 import azure.functions as func

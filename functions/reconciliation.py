@@ -111,8 +111,8 @@ async def keep_house(timer: func.TimerRequest) -> None:
 @bp.function_name("sweep")
 @bp.queue_trigger(arg_name="message", queue_name="sweeps", connection="WATCH_STORAGE")
 async def sweep_step(message: func.QueueMessage) -> None:
-    """One step of the reading of all users or of the registration report, or Graph's word on our
-    subscriptions."""
+    """One step of the reading of all users or of the registration report, or Graph's word or a person's on
+    our subscriptions."""
     from shared.watch import messages, parts
     from shared.watch.hearing import calls, subscriptions
     from shared.watch.reach import registration
@@ -126,5 +126,7 @@ async def sweep_step(message: func.QueueMessage) -> None:
         await registration.take_step(await parts.ready(), step)
     elif step.calls:
         await calls.take(await parts.ready(), step.calls)
+    elif step.subscriptions and step.at:
+        await subscriptions.obey(await parts.ready(), step.subscriptions, step.at)
     else:
         await subscriptions.answer(await parts.ready(), step.lifecycle, step.at)

@@ -77,6 +77,7 @@ def wrong() -> list[dict[str, str]]:
             "WATCH_STORAGE__queueServiceUri": "https://b.example",
             "WATCH_STORAGE__credential": "password",
         },
+        {"CLIENT_STATE": "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/client-state)"},
         {"GROUP_WAIT": "5m", "GROUP_WAIT_MAX": "1m"},
         {"CONFIRM_AFTER": "999d"},
         {"DIGEST_AT": "noon"},

@@ -104,6 +104,7 @@ ROWS: tuple[Row, ...] = (
         ok=G,
         recorded=G,
         none=R,
+        left=A,
         forgone=A,
         expired=R,
         gone=R,

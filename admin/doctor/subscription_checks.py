@@ -19,6 +19,8 @@ async def subscriptions(room: Room) -> Sequence[Said]:
 
 
 async def _one(room: Room, name: str, kept: Kept | None) -> Said:
+    if kept and kept.left:
+        return Said("left", {"name": name, "at": stamp(kept.left)})
     records = [one for one in kept.records if one.resource == name] if kept else []
     if kept and kept.forgoes(name):
         return Said("forgone", {"name": name, "permission": kept.refused[name].permission})

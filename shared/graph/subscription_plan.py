@@ -115,6 +115,7 @@ class Why(enum.StrEnum):
     CONFLICT = "conflict"
     REAUTHORIZE = "reauthorize"
     STRAY = "stray"
+    ORDERED = "ordered"
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):

@@ -134,6 +134,26 @@ async def delete(session: GraphSession, subscription_id: str) -> None:
         return
 
 
+async def remove(
+    session: GraphSession,
+    records: Sequence[Record],
+    wanted: Sequence[Wanted],
+    now: datetime,
+    *,
+    listing: bool = True,
+) -> Settled:
+    """Delete every recorded subscription, and with `listing` whatever else in Graph's list sends to us.
+
+    `records` are then those that could not be deleted, and `failed` says why. Raises nothing of Graph's.
+    """
+    run = _Run(session, wanted, now, Settled(records=tuple(records)))
+    await run.delete_recorded()
+    if listing:
+        await run.read_list()
+        await run.tidy()
+    return run.settled
+
+
 async def settle(
     session: GraphSession,
     records: Sequence[Record],
@@ -223,17 +243,28 @@ class _Run:
         except GraphError as problem:
             await self._recover(action, problem)
 
+    async def delete_recorded(self) -> None:
+        """Delete all that are recorded; what can't be deleted stays so."""
+        for record in self.settled.records:
+            if await self._deleted(record.id, record.resource):
+                self.settled.records = tuple(one for one in self.settled.records if one is not record)
+                self.settled.done.append(f"{record.resource}: deleted ({Why.ORDERED.value})")
+
     async def tidy(self) -> None:
         """Delete what sends to us and is not recorded. Nothing is lost by it: the recorded one tells all."""
         if self.remote is None:
             return
         for subscription_id in strays(self.settled.records, self.remote, self._wanted):
-            try:
-                await delete(self._session, subscription_id)
-            except GraphError as problem:
-                self.settled.failed.append(failed(subscription_id, problem))
-                continue
-            self.settled.done.append(f"{subscription_id}: deleted ({Why.STRAY.value})")
+            if await self._deleted(subscription_id, subscription_id):
+                self.settled.done.append(f"{subscription_id}: deleted ({Why.STRAY.value})")
+
+    async def _deleted(self, subscription_id: str, about: str) -> bool:
+        try:
+            await delete(self._session, subscription_id)
+        except GraphError as problem:
+            self.settled.failed.append(failed(about, problem))
+            return False
+        return True
 
     async def _recover(self, action: Action, problem: GraphError) -> None:
         resource = action.wanted.resource

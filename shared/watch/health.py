@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from azure.core.exceptions import AzureError
 
-from shared.graph.errors import GraphError
+from shared.graph.errors import Forbidden, GraphError
+from shared.graph.permissions import table
 from shared.ledger.shards import LedgerUnreadable
 from shared.model import Evidence
 from shared.notify.agreed import AgreedUnreadable
@@ -69,6 +70,8 @@ async def look(watch: Watch, texts: Catalogue | None = None) -> Health:
         return await _look(watch, texts)
     except GraphError as fault:
         problem = texts.text("health", "tenant", fault=lines.graph_fault(fault, texts))
+        if isinstance(fault, Forbidden):
+            problem = f"{problem}; {lines.lacking('users', table().of_evidence()['users'][0], texts)}"
     except LedgerUnreadable as fault:
         problem = texts.text("health", "ledger", path=fault.path, reason=fault.reason)
     except TableUnreadable as fault:

@@ -1,8 +1,9 @@
 """The messages on the queues `changed-users` and `sweeps`: JSON, read strictly.
 
 `{"users": [ids], "look": 1, "at": time, "why": word}` or `{"groups": [ids], …}` on `changed-users`;
-`{"reading": kind, "id": id, "step": n}`, `{"lifecycle": [{"subscription": id, "event": name}]}` or
-`{"calls": {…}}` on `sweeps`. Each bears the `call` that it belongs to (`shared.following`), if it has one.
+`{"reading": kind, "id": id, "step": n}`, `{"lifecycle": [{"subscription": id, "event": name}]}`,
+`{"calls": {…}}` or `{"subscriptions": order, "at": time}` on `sweeps`. Each bears the `call` that it belongs
+to (`shared.following`), if it has one.
 A message that can't be read raises `BadMessage`; after five tries the queue puts it aside as poison.
 """
 
@@ -35,6 +36,10 @@ class BadMessage(Exception):
 SWEEP, REGISTRATION = "sweep", "registration"
 READINGS = (SWEEP, REGISTRATION)
 """What is read in steps, one queue message each: all users; the registration report with the scope groups."""
+
+CREATE, DELETE = "create", "delete"
+ORDERS = (CREATE, DELETE)
+"""What a person can order of the Graph subscriptions (`python -m admin subscriptions`)."""
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -76,14 +81,15 @@ class CallCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadingStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The next step of a reading in steps (`reading` is one of READINGS), lifecycle events to answer, or what
-    a process counted."""
+    """The next step of a reading in steps (`reading` is one of READINGS), lifecycle events to answer, what a
+    process counted, or what a person ordered `at` a time (`subscriptions` is one of ORDERS)."""
 
     reading: str = ""
     id: str = ""
     step: int = 0
     lifecycle: tuple[LifecycleEvent, ...] = ()
     calls: CallCounts | None = None
+    subscriptions: str = ""
     at: datetime | None = None
     call: str = ""
 
@@ -109,10 +115,13 @@ def read_step(text: str | bytes) -> ReadingStep:
         step = msgspec.json.decode(text, type=ReadingStep)
     except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
         raise BadMessage(f"sweeps: {fault}") from None
-    if bool(step.reading) + bool(step.lifecycle) + (step.calls is not None) != 1:
-        raise BadMessage("sweeps: wants either a step of a reading, lifecycle events, or counts of calls")
+    kinds = (step.reading, step.lifecycle, step.calls is not None, step.subscriptions)
+    if sum(map(bool, kinds)) != 1:
+        raise BadMessage("sweeps: wants a step of a reading, lifecycle events, counts of calls, or an order")
     if step.reading and (step.reading not in READINGS or not step.id):
         raise BadMessage(f"sweeps: a step wants an id and one of the readings {', '.join(READINGS)}")
+    if step.subscriptions and (step.subscriptions not in ORDERS or not step.at or not step.at.tzinfo):
+        raise BadMessage(f"sweeps: an order is one of {', '.join(ORDERS)}, and says when it was given")
     if step.call and not is_call(step.call):
         raise BadMessage("sweeps: the call is no id of ours")
     return step
@@ -156,6 +165,11 @@ def write_lifecycle(events: Sequence[LifecycleEvent], at: datetime) -> str:
 def write_calls(counts: CallCounts) -> str:
     """The message that tells what a process counted."""
     return _text(ReadingStep(calls=counts))
+
+
+def write_order(order: str, at: datetime) -> str:
+    """The message that has the Graph subscriptions created or deleted, as a person ordered at that time."""
+    return _text(ReadingStep(subscriptions=order, at=at))
 
 
 def _text(message: msgspec.Struct) -> str:
