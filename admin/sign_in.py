@@ -26,12 +26,13 @@ from azure.identity import AzureCliCredential, CredentialUnavailableError, Devic
 from admin.connection import WrongInput
 from admin.words import texts
 from shared.graph.audits import ALSO_NEEDS
+from shared.graph.permissions import table
 
 COMMAND_LINE_TOOLS = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
 """Microsoft Graph Command Line Tools: Microsoft's own public client, which a tenant may already know."""
 
-SCOPES = ("AuditLog.Read.All", "Group.Read.All", "Organization.Read.All", "Policy.Read.All", "User.Read.All")
-"""What a sign-in with a code asks for: to read, and nothing else."""
+SCOPES = tuple(sorted(table().granted_by(("report", "policy"))))
+"""What a sign-in with a code asks for: to read, and nothing else. Named as what the app may have."""
 
 _AUTHORITIES = {
     "graph.microsoft.us": "https://login.microsoftonline.us",

@@ -1,18 +1,23 @@
 """Fixtures that every room's tests may use, and what holds for all of them."""
 
 import contextlib
+import os
+import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
 
 import pytest
 
 from sandbox.azurite import Azurite
 from sandbox.cards.browser import BrowserMissing
 from sandbox.cards.drawing import CardBrowser
+from sandbox.graph import seen
 from sandbox.storage_proxy import StorageProxy
 from shared.ledger import outbox
 from shared.storage import Storage, StorageSettings
 from shared.texts.catalogue import Catalogue, catalogue, languages
 from tests.journal_contract import Inspector
+from tools.graph_calls import beyond
 
 # Empty storage accounts of one test session; each test that asks for storage takes one.
 ACCOUNTS = 4000
@@ -69,6 +74,36 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """A line against the schema fails its test, even where the watch would go on after an error."""
     yield
     INSPECTOR.settle()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """All processes of this run note in one folder what the product asks of Graph; `make test` names it."""
+    if not _is_worker(config) and seen.FOLDER not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="graph-calls-")
+        config.add_cleanup(folder.cleanup)
+        os.environ[seen.FOLDER] = folder.name
+        config.add_cleanup(lambda: os.environ.pop(seen.FOLDER))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A call that the table of permissions doesn't list fails the run, even where each test is content."""
+    if not _is_worker(session.config) and _beyond():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name those calls."""
+    for name in _beyond():
+        terminalreporter.write_line(f"asked of Graph, but not in its table of permissions: {name}", red=True)
+
+
+def _beyond() -> list[str]:
+    return beyond(seen.noted(Path(os.environ[seen.FOLDER])))
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
 
 
 @pytest.fixture(scope="session")

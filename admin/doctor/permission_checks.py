@@ -4,16 +4,22 @@ from collections.abc import Sequence
 
 from admin.doctor.lights import Said
 from admin.doctor.room import Room
+from shared.graph.audits import ALSO_NEEDS
 from shared.graph.errors import Forbidden
+from shared.graph.permissions import table
 from shared.graph.principals import Granted, granted
 from shared.rules.policy import Policy
 from shared.settings import Settings
 
-USERS, GROUPS, ORGANIZATION = "User.Read.All", "Group.Read.All", "Organization.Read.All"
-MEMBERS, REPORT, DIRECTORY = "GroupMember.Read.All", "AuditLog.Read.All", "Directory.Read.All"
-POLICY, PRODUCTS = "Policy.Read.All", "LicenseAssignment.Read.All"
-NEEDED = frozenset({USERS, GROUPS, ORGANIZATION, MEMBERS, REPORT, POLICY, PRODUCTS})
-"""What the watch can make use of; DIRECTORY besides where it reads the audit log."""
+TABLE = table()
+USERS, GROUPS = (TABLE.of_subscriptions()[name] for name in ("users", "groups"))
+ORGANIZATION, REPORT, POLICY = (
+    TABLE.of_evidence()[name][0] for name in ("organization", "registration", "admin-policy")
+)
+MEMBERS, PRODUCTS = TABLE.lesser[GROUPS], TABLE.lesser[ORGANIZATION]
+DIRECTORY = ALSO_NEEDS
+PACKS = ("report", "policy", "doctor")
+"""What any watch can make use of, beside what it can't do without; `audit` only by its settings."""
 
 
 async def permissions(room: Room) -> Sequence[Said]:
@@ -49,7 +55,8 @@ async def too_broad(room: Room) -> Sequence[Said]:
 
 def needed(settings: Settings) -> frozenset[str]:
     """What this watch can make use of, by its settings."""
-    return NEEDED | {DIRECTORY} if settings.policy.population == "used" else NEEDED
+    packs = (*PACKS, "audit") if settings.policy.population == "used" else PACKS
+    return frozenset((*TABLE.granted_by(packs), *TABLE.lesser.values()))
 
 
 def missing(roles: frozenset[str], settings: Settings) -> Sequence[Said]:

@@ -59,7 +59,7 @@ async def _answer_item(
     path = normal_path(parts.path)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     inner = Incoming(item["method"].upper(), path, query, headers, item.get("body"), outer.base)
-    simulator.count(inner, item=True)
+    simulator.count(inner, within=outer)
     answer = await _answer(simulator, inner, holder, item, before)
     return {"id": item["id"], "status": answer.status, "headers": dict(answer.headers), "body": answer.body}
 

@@ -123,7 +123,7 @@ async def _identity(request: web.Request) -> web.Response:
 async def _graph(request: web.Request) -> web.StreamResponse:
     simulator = request.app[SIMULATOR]
     incoming = await _incoming(request)
-    simulator.count(incoming, item=False)
+    simulator.count(incoming)
     faults = simulator.faults
     fault = faults.take(incoming.method, incoming.path, item=False) or faults.draw(
         simulator.world.rates, incoming.path, incoming.query, item=False

@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.graph import audits, delta, directory, groups, principals, subscriptions, users
+from sandbox.graph.event_grid import EventGrid
 from sandbox.graph.faults import Fault, Faults
 from sandbox.graph.identity import caller
 from sandbox.graph.notices import Planner, lifecycle, notice
 from sandbox.graph.outbound import Outbound, report_failure
 from sandbox.graph.permissions import Call, known, match
 from sandbox.graph.records import Change
+from sandbox.graph.seen import seen
 from sandbox.graph.throttle import Throttle, cost, refusal
 from sandbox.graph.wire import Caller, GraphAnswer, GraphFault, GraphRequest, new_request_id
 from sandbox.graph.world import World
@@ -84,10 +86,15 @@ class Simulator:
         self.throttle = Throttle()
         self.subscriptions = subscriptions.Subscriptions()
         self.planner = Planner(world.organization.id, random.Random(world.seed + 1))
-        self.outbound = Outbound(lambda: world.rates, self.planner.rng, self.planner.tally, self.paused)
+        who = (world.organization.id, world.app_id)
+        self.event_grid = EventGrid(lambda: world.rates, self.planner.rng, self.planner.tally, who)
+        self.outbound = Outbound(
+            lambda: world.rates, self.planner.rng, self.planner.tally, self.event_grid, self.paused
+        )
         self.requests: Counter[str] = Counter()
         self.items: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
+        self._seen = seen()
         self._work: tuple[asyncio.Task[None], ...] = ()
         world.listen(self._tell)
 
@@ -107,11 +114,16 @@ class Simulator:
 
     # --- calls ---------------------------------------------------------------------------------------------
 
-    def count(self, incoming: Incoming, *, item: bool) -> None:
-        """Count a call under its name, or under method and path if no such call exists."""
+    def count(self, incoming: Incoming, *, within: Incoming | None = None) -> None:
+        """Count a call under its name, or under method and path if no such call exists.
+
+        `within`: the batch that it is an item of.
+        """
         found = match(incoming.method, incoming.path)
         name = found[0].key if found else f"{incoming.method} {incoming.path}"
-        (self.items if item else self.requests)[name] += 1
+        (self.items if within else self.requests)[name] += 1
+        agent = (within or incoming).headers.get("user-agent", "")
+        self._seen.note(incoming.method, incoming.path, incoming.body, agent)
 
     def holder(self, incoming: Incoming) -> Caller:
         """Who calls; raises 401."""

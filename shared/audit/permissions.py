@@ -9,9 +9,9 @@ from kiota_abstractions.request_information import RequestInformation
 
 from shared.audit.patience import patiently
 from shared.audit.told import Told, Untold
-from shared.graph.audits import ALSO_NEEDS
 from shared.graph.errors import Forbidden, GraphError, NotFound
 from shared.graph.parallel import few_at_a_time
+from shared.graph.permissions import table
 from shared.graph.session import GraphSession, Query, asking
 from shared.graph.tenant import Whose, whose
 from shared.guids import guid
@@ -106,18 +106,23 @@ def _audits(session: GraphSession) -> RequestInformation:
     return request
 
 
+def _need(piece: str, ask: Asking, **besides: Any) -> Need:
+    """What this piece takes by the table of permissions."""
+    return Need(piece, ", ".join(table().of_evidence()[piece]), ask, **besides)
+
+
 NEEDS = (
-    Need("users", "User.Read.All", _users, required=True),
-    Need("skus", "Organization.Read.All", _skus, required=True),
-    Need("organization", "Organization.Read.All", _organization, required=True),
-    Need("subscriptions", "Organization.Read.All", _subscriptions),
-    Need("groups", "Group.Read.All", _groups),
-    Need("registration", "AuditLog.Read.All", _registration, slow=True),
-    Need("admin-policy", "Policy.Read.All", _admin_policy),
+    _need("users", _users, required=True),
+    _need("skus", _skus, required=True),
+    _need("organization", _organization, required=True),
+    _need("subscriptions", _subscriptions),
+    _need("groups", _groups),
+    _need("registration", _registration, slow=True),
+    _need("admin-policy", _admin_policy),
 )
 """What every reading asks for."""
 
-_AUDIT = Need("audit", f"AuditLog.Read.All, {ALSO_NEEDS}", _audits, required=True, slow=True)
+_AUDIT = _need("audit", _audits, required=True, slow=True)
 
 
 def needs_of(policy: Policy, groups: Iterable[str] = ()) -> Iterator[Need]:
@@ -130,7 +135,7 @@ def needs_of(policy: Policy, groups: Iterable[str] = ()) -> Iterator[Need]:
     if policy.emergency_group:
         named.append(("emergency-group", policy.emergency_group))
     for piece, group_id in named:
-        yield Need(piece, "Group.Read.All", partial(_members, group_id), required=True, subject=group_id)
+        yield _need(piece, partial(_members, group_id), required=True, subject=group_id)
 
 
 async def granted(

@@ -53,6 +53,11 @@ class Licences:
         self._covering: dict[Tier, tuple[Sku, ...]] = {}
         self._offers: dict[Tier, tuple[Sku, ...]] = {}
 
+    @property
+    def products_read(self) -> bool:
+        """Whether the list of products was ever read: an empty one that was not says nothing."""
+        return bool(self.facts.skus) or self.facts.evidence_of("skus").read_at is not None
+
     @functools.cached_property
     def judge(self) -> Judge:
         """The judge under these facts."""

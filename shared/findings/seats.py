@@ -15,13 +15,16 @@ _ENDED = ("suspended", "lockedout", "deleted")
 
 
 def of_skus(licences: Licences, totals: Totals, at: datetime) -> Iterator[Finding]:
-    """Lapsing, over-assigned and low for each SKU that could cover somebody; short for each level."""
+    """Lapsing, over-assigned and low for each SKU that could cover somebody; short for each level.
+
+    Seats that were never read are not short: how many there are is not known.
+    """
     for sku_id, sku in sorted(licences.facts.skus.items()):
         if sku.consumed > 0 and licences.matters(sku_id):
             yield from _lapsing(licences, sku, at)
             yield from _over_assigned(licences, sku, totals)
             yield from _low(licences, sku, totals)
-    for short in shortages(licences, totals):
+    for short in shortages(licences, totals) if licences.products_read else ():
         yield from _short_of(licences, totals, short)
 
 

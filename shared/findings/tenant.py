@@ -79,7 +79,7 @@ def _same_permission(
 def _no_licence(licences: Licences, totals: Totals) -> tuple[Finding, ...]:
     """S1: holds when a licence that would satisfy the rule for some user is assigned; free ones, rooms and
     devices don't count. A SKU that can't be read may be that licence, and has a finding of its own."""
-    if not _read(licences) or any(
+    if not licences.products_read or any(
         sku.consumed > 0 and _may_cover(licences, sku_id) for sku_id, sku in licences.facts.skus.items()
     ):
         return ()
@@ -101,7 +101,7 @@ def _no_licence(licences: Licences, totals: Totals) -> tuple[Finding, ...]:
 def _no_writeback_licence(licences: Licences, totals: Totals) -> tuple[Finding, ...]:
     """S6 matters when writeback is on or unknown and a synced user is in reach."""
     policy = licences.policy
-    if policy.writeback == "off" or totals.synced_in_reach == 0 or not _read(licences):
+    if policy.writeback == "off" or totals.synced_in_reach == 0 or not licences.products_read:
         return ()
     if any(sku.consumed > 0 and licences.tier(key) >= Tier.P1 for key, sku in licences.facts.skus.items()):
         return ()
@@ -121,11 +121,6 @@ def _no_writeback_licence(licences: Licences, totals: Totals) -> tuple[Finding, 
             because=licences.lapses(Tier.P1),
         ),
     )
-
-
-def _read(licences: Licences) -> bool:
-    """An empty list of SKUs that was never read says nothing."""
-    return bool(licences.facts.skus) or licences.facts.evidence_of("skus").read_at is not None
 
 
 def _may_cover(licences: Licences, sku_id: str) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 
 from shared.graph.errors import LinkError, Unavailable
 from shared.graph.pages import Rows, Wire, read_page
+from shared.graph.permissions import table
 from shared.graph.session import GraphSession, Query, asking
 from shared.guids import as_guid
 from shared.model import zulu
@@ -21,7 +22,7 @@ SERVICE = "Self-service Password Management"
 ACTIVITIES = frozenset({"reset password (self-service)", "unlock user account (self-service)"})
 """What counts as use. A cloud user's password change is free in every edition, so it does not count."""
 
-ALSO_NEEDS = "Directory.Read.All"
+_, ALSO_NEEDS = table().of_evidence()["audit"]
 """The permission that the log needs besides that of the registration report."""
 
 

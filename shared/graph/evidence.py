@@ -5,21 +5,8 @@ from datetime import datetime
 import msgspec
 
 from shared.graph.errors import Forbidden, GraphError
+from shared.graph.permissions import table
 from shared.model import Evidence, EvidenceStatus
-
-PERMISSIONS = {
-    "skus": "Organization.Read.All",
-    "subscriptions": "Organization.Read.All",
-    "organization": "Organization.Read.All",
-    "groups": "Group.Read.All",
-    "registration": "AuditLog.Read.All",
-    "scope-groups": "Group.Read.All",
-    "emergency-group": "Group.Read.All",
-    "audit": "AuditLog.Read.All",
-    "admin-policy": "Policy.Read.All",
-    "named-groups": "Group.Read.All",
-}
-"""The application permission of the watch's own minimal set that each piece of evidence needs."""
 
 
 def after_attempt(name: str, previous: Evidence, problem: GraphError | None, at: datetime) -> Evidence:
@@ -35,5 +22,6 @@ def after_attempt(name: str, previous: Evidence, problem: GraphError | None, at:
         if problem.not_premium:
             status = EvidenceStatus.NOT_PREMIUM
         else:
-            status, permission = EvidenceStatus.FORBIDDEN, PERMISSIONS.get(name, "")
+            status = EvidenceStatus.FORBIDDEN
+            permission = next(iter(table().of_evidence().get(name, ())), "")
     return msgspec.structs.replace(previous, status=status, tried_at=at, permission=permission, problem=code)

@@ -1,13 +1,15 @@
 """The ledger of one tenant: read records, commit readings, publish what changed (design §4.3, §4.4)."""
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import overload
 
 import msgspec
 
-from shared.ledger import gap
+from shared.following import about
+from shared.ledger import gap, tombstones
 from shared.ledger import manifest as layout
 from shared.ledger import totals as sums
 from shared.ledger.books import Books
@@ -22,6 +24,8 @@ from shared.ledger.tombstones import Absence
 from shared.model import Totals
 from shared.rules.loader import Rules
 from shared.storage import Lease, Listed, Storage
+
+log = logging.getLogger("watch.ledger")
 
 TenantChange = Callable[[TenantRecord], tuple[TenantRecord, tuple[Posting, ...]]]
 
@@ -239,6 +243,20 @@ class Ledger:
             result = gap.add(result, taken)
         return result
 
+    async def forget_names(self, user_id: str, at: datetime) -> bool:
+        """Take the names out of a tombstone; says whether there were any. Who is there keeps them."""
+        name = shard_of(user_id, (await self._present()).shards)
+        forgotten = False
+
+        def change(shard: Shard) -> tuple[Shard, tuple[Posting, ...]]:
+            nonlocal forgotten
+            changed = tombstones.without_names(shard, user_id)
+            forgotten = changed is not shard
+            return changed, ()
+
+        await self._commit(Shard(name=name), change, at)
+        return forgotten
+
     async def commit_tenant(self, change: TenantChange, at: datetime) -> TenantRecord:
         """Change the tenant's record; returns it as committed.
 
@@ -251,7 +269,22 @@ class Ledger:
         self, empty: T, change: Callable[[T], tuple[T, tuple[Posting, ...]]], at: datetime
     ) -> Held[T]:
         manifest = await self._present()
-        held = await self._books.commit(Paths(manifest).book(empty.name), empty, change, at)
+        seq, posted = 0, tuple[Posting, ...]()
+
+        def noted(book: T) -> tuple[T, tuple[Posting, ...]]:
+            nonlocal seq, posted
+            changed, posted = change(book)
+            seq = changed.next_seq
+            return changed, posted
+
+        held = await self._books.commit(Paths(manifest).book(empty.name), empty, noted, at)
+        if posted:
+            findings = [one.transition.finding.id for one in posted]
+            log.info(
+                "%d transitions committed",
+                len(posted),
+                extra=about(book=empty.name, seq=seq, findings=findings),
+            )
         return await self._outbox(manifest).publish(held, empty)
 
     # --- the journal -----------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ READ_ALL_EVERY = timedelta(hours=1)
 ROUNDS = 32
 """Queue messages are taken 32 at a time, at most so many times a run; the rest is for the next."""
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("watch.telling")
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,7 +177,10 @@ class Notifier:
         await memory_room.commit(self._storage.ledger, memory, sent.table)
         for one in received:
             await self._storage.journal.delete(one)
-        _log.info("telling: %d journal blobs, %d cards handed over, %d not", blobs, sent.cards, sent.failures)
+        if blobs or sent.cards or sent.failures:
+            _log.info(
+                "telling: %d journal blobs, %d cards handed over, %d not", blobs, sent.cards, sent.failures
+            )
         return Told(
             blobs=blobs,
             cards=sent.cards,

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from azure.core.exceptions import AzureError
 
-from shared.graph.errors import GraphError
+from shared.graph.errors import Forbidden, GraphError
+from shared.graph.permissions import table
 from shared.ledger.shards import LedgerUnreadable
 from shared.model import Evidence
 from shared.notify.agreed import AgreedUnreadable
@@ -20,7 +21,7 @@ from shared.watch.overdue import overdue
 from shared.watch.parts import Watch
 from shared.watch.reach import registration
 
-POISONED = ("changed-users", "sweeps")
+POISONED = ("changed-users", "sweeps", "heard")
 """Queues that trigger a function; the notifier takes the messages of `journal` itself."""
 
 
@@ -69,6 +70,8 @@ async def look(watch: Watch, texts: Catalogue | None = None) -> Health:
         return await _look(watch, texts)
     except GraphError as fault:
         problem = texts.text("health", "tenant", fault=lines.graph_fault(fault, texts))
+        if isinstance(fault, Forbidden):
+            problem = f"{problem}; {lines.lacking('users', table().of_evidence()['users'][0], texts)}"
     except LedgerUnreadable as fault:
         problem = texts.text("health", "ledger", path=fault.path, reason=fault.reason)
     except TableUnreadable as fault:
@@ -89,6 +92,7 @@ async def _look(watch: Watch, texts: Catalogue) -> Health:
         "changed-users": await storage.changed_users.length(),
         "sweeps": await storage.sweeps.length(),
         "journal": await storage.journal.length(),
+        "heard": await storage.heard.length(),
     }
     poison = {f"{name}-poison": await storage.poison(name).length() for name in POISONED}
     telling = await watch.notifier.health(now, texts)

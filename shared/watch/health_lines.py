@@ -50,10 +50,15 @@ def _answer(one: Failed, texts: Catalogue) -> str:
 def permission_problems(record: TenantRecord, settings: Settings, texts: Catalogue) -> Lines:
     """Evidence that could never be read for lack of a permission; its finding is `evidence-missing`."""
     return [
-        texts.text("health", "permission", name=name, permission=permission)
+        lacking(name, permission, texts)
         for name, permission in refused(record, settings).items()
         if never_read(record, name)
     ]
+
+
+def lacking(name: str, permission: str, texts: Catalogue) -> str:
+    """What can't be read, and the permission that mends it."""
+    return texts.text("health", "permission", name=name, permission=permission)
 
 
 def self_watch_problems(last: SelfLook | None, now: datetime, texts: Catalogue) -> Lines:
@@ -148,6 +153,11 @@ def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime, t
     """What is worth knowing of the subscriptions; what a person must mend is a fault, and said there."""
     if kept is None:
         return []
+    if kept.left:
+        return [
+            texts.text("health", "left", at=stamp(kept.left)),
+            *(not_done(one, texts) for one in kept.failed),
+        ]
     notes = [
         texts.text(
             "health",
@@ -165,7 +175,7 @@ def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime, t
         for name in RESOURCES
         if not kept.alive(name, now) and CODES[name] not in record.unwell and not kept.forgoes(name)
     ]
-    notes += [_not_done(one, texts) for one in kept.failed]
+    notes += [not_done(one, texts) for one in kept.failed]
     notes += [
         texts.text("health", "lost", name=name, at=stamp(at))
         for name, at in kept.caught_up.items()
@@ -178,8 +188,8 @@ def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime, t
     return notes
 
 
-def _not_done(one: Failed, texts: Catalogue) -> str:
-    """What could not be done about a subscription."""
+def not_done(one: Failed, texts: Catalogue) -> str:
+    """What could not be done about a subscription, or about Graph's list of them, in a sentence."""
     if one.kind:
         problem = _answer(one, texts)
     else:

@@ -188,7 +188,7 @@ async def test_a_permission_to_write_is_too_broad_and_the_command_takes_away_tha
     unknown = await ask_of(begun, "too-broad")
     assert unknown.codes("too-broad") == ["writes"]
     assert "--method GET" in unknown.lines[-1].remedy
-    begun.world.roles |= {"Application.Read.All"}
+    begun.world.roles |= {"Application.Read.All", "Sites.Read.All"}
     found = await ask_of(begun, "too-broad")
     assert found.codes("too-broad") == ["unneeded", "writes"]
     world = begun.world

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from admin.doctor import examining, permission_checks
+from admin.doctor import examining
 from admin.doctor.clock_checks import compared
 from admin.doctor.examining import CHECKS, GATES
 from admin.doctor.lights import Light, Said
@@ -14,6 +14,7 @@ from admin.doctor.permission_checks import missing
 from admin.doctor.rows import ANY, BY_NAME, ROWS, Needs, light_of
 from admin.doctor.schedules import longest_wait
 from admin.doctor.showing import lines_of
+from shared.graph.permissions import table
 from shared.graph.principals import Claims, claims_of
 from shared.settings import load
 from shared.storage.account import read_date
@@ -149,7 +150,7 @@ def test_a_token_that_can_not_be_read_says_nothing(token: str) -> None:
 
 
 def test_with_all_permissions_none_is_missing_whatever_is_set() -> None:
-    every = permission_checks.NEEDED | {permission_checks.DIRECTORY}
+    every = frozenset(row.permission for row in table().permissions)
     for population in ("enabled", "capable", "used"):
         assert missing(every, load({**GOOD, "POPULATION": population})) == []
     assert len(missing(frozenset(), load({**GOOD, "POPULATION": "used"}))) == 6

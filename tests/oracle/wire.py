@@ -30,7 +30,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         # Whoever else has something to do comes first, as on a network.
         await asyncio.sleep(0)
         simulator, incoming = self._simulator, _incoming(request, await request.aread())
-        simulator.count(incoming, item=False)
+        simulator.count(incoming)
         faults = simulator.faults
         fault = faults.take(incoming.method, incoming.path, item=False) or faults.draw(
             simulator.world.rates, incoming.path, incoming.query, item=False

@@ -7,19 +7,20 @@ import msgspec
 
 from shared.notify.notifier import Notifier
 from tests.notify.bench import Teams
+from tests.notify.card_reading import all_texts
 from tests.watch.scene import Scene
 
 
 class Cards:
     """Tells what the scene's ledger says, run by run."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, *, digest_every: timedelta = timedelta(0)) -> None:
         self._scene = scene
         self.teams = Teams()
         watch = scene.watch
-        # Digests and reminders have their own stories.
-        none = timedelta(0)
-        quiet = msgspec.structs.replace(watch.settings.telling, digest_every=none, remind_after=none)
+        # Reminders have their own stories, and digests come to those who ask for them.
+        telling = watch.settings.telling
+        quiet = msgspec.structs.replace(telling, digest_every=digest_every, remind_after=timedelta(0))
         self.notifier = Notifier(
             watch.storage,
             watch.ledger,
@@ -37,6 +38,11 @@ class Cards:
             self._scene.clock.pass_by(seconds=part.total_seconds())
             await self.notifier.tell(self._scene.clock.now())
         return self.teams.titles[before:]
+
+    @property
+    def each(self) -> list[str]:
+        """All words of each card."""
+        return ["\n".join(all_texts([payload])) for payload in self.teams.payloads]
 
     @property
     def text(self) -> str:
