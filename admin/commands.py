@@ -15,7 +15,17 @@ from admin.saved import offline
 from admin.words import guide, say, texts
 from shared.whatif.changes import Asked
 
-ORDER = ("audit", "explain", "what-if", "replay", "snapshot", "doctor", "exception", "release")
+ORDER = (
+    "audit",
+    "explain",
+    "what-if",
+    "replay",
+    "snapshot",
+    "doctor",
+    "exception",
+    "release",
+    "subscriptions",
+)
 
 
 class InOrder(TyperGroup):
@@ -40,6 +50,14 @@ app.add_typer(
 snapshot = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(
     snapshot, name="snapshot", help=guide("snapshot", "snapshot-get"), short_help=say("short", "snapshot")
+)
+
+subscriptions = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(
+    subscriptions,
+    name="subscriptions",
+    help=guide("subscriptions", "subscriptions-show"),
+    short_help=say("short", "subscriptions"),
 )
 
 Settings = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help=say("options", "settings"))]
@@ -270,6 +288,37 @@ def _snapshot_get(
     settings: Settings = None,
 ) -> None:
     raise typer.Exit(run(lambda desk: snapshots.get(desk, date, out, pseudonymise), settings))
+
+
+Wait = Annotated[int, typer.Option("--wait", min=1, metavar="SECONDS", help=say("options", "wait"))]
+
+
+@subscriptions.command(
+    "show", help=guide("subscriptions-show"), short_help=say("short", "subscriptions-show")
+)
+def _subscriptions_show(settings: Settings = None) -> None:
+    # The watch's jobs, which know what is remembered, take a second to load.
+    from admin.subscriptions import command
+
+    raise typer.Exit(command.show(settings))
+
+
+@subscriptions.command(
+    "create", help=guide("subscriptions-create"), short_help=say("short", "subscriptions-create")
+)
+def _subscriptions_create(wait: Wait = 300, settings: Settings = None) -> None:
+    from admin.subscriptions import command
+
+    raise typer.Exit(command.order("create", wait, settings))
+
+
+@subscriptions.command(
+    "delete", help=guide("subscriptions-delete"), short_help=say("short", "subscriptions-delete")
+)
+def _subscriptions_delete(wait: Wait = 300, settings: Settings = None) -> None:
+    from admin.subscriptions import command
+
+    raise typer.Exit(command.order("delete", wait, settings))
 
 
 def _signed_in_as() -> str:

@@ -2,6 +2,8 @@
 
 import azure.functions as func
 
+from shared import following
+
 bp = func.Blueprint()
 
 
@@ -14,6 +16,7 @@ async def evaluate(message: func.QueueMessage) -> None:
     from shared.watch.users import evaluation
 
     changed = messages.read_changed(message.get_body())
+    following.begin("evaluate", changed.call)
     watch = await parts.ready()
     if changed.users:
         await evaluation.evaluate_users(watch, changed)

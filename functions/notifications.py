@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import azure.functions as func
 
-from shared import settings
+from shared import following, settings
 from shared.graph import notifications
 from shared.watch.hearing import calls
 
@@ -28,6 +28,7 @@ Messages = func.Out[typing.List[str]]  # noqa: UP006 - the runtime knows a list 
 @bp.queue_output(arg_name="sweeps", queue_name="sweeps", connection="WATCH_STORAGE")
 def graph_notifications(req: func.HttpRequest, changed: Messages, sweeps: Messages) -> func.HttpResponse:
     """Changes of users and groups; see `shared.graph.notifications`."""
+    following.begin("graph_notifications")
     return _take(req, changed, sweeps)
 
 
@@ -37,6 +38,7 @@ def graph_notifications(req: func.HttpRequest, changed: Messages, sweeps: Messag
 @bp.queue_output(arg_name="sweeps", queue_name="sweeps", connection="WATCH_STORAGE")
 def graph_lifecycle(req: func.HttpRequest, changed: Messages, sweeps: Messages) -> func.HttpResponse:
     """What Graph says of the subscriptions themselves; same envelope, same checks."""
+    following.begin("graph_lifecycle")
     return _take(req, changed, sweeps)
 
 

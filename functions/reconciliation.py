@@ -5,6 +5,8 @@ Each timer only does what is due, so they share one schedule and none depends on
 
 import azure.functions as func
 
+from shared import following
+
 bp = func.Blueprint()
 SCHEDULE = "%RECONCILE_SCHEDULE%"
 
@@ -15,6 +17,7 @@ async def tenant_facts(timer: func.TimerRequest) -> None:
     """SKUs, subscriptions, organization, licensing groups with their nested ones: at start and hourly."""
     from shared.watch import parts, upkeep
 
+    following.begin("tenant_facts")
     await upkeep.keep_up(await parts.ready())
 
 
@@ -25,6 +28,7 @@ async def registration(timer: func.TimerRequest) -> None:
     from shared.watch import parts
     from shared.watch.reach import registration
 
+    following.begin("registration")
     await registration.refresh_if_due(await parts.ready())
 
 
@@ -35,6 +39,7 @@ async def named_groups(timer: func.TimerRequest) -> None:
     from shared.watch import parts
     from shared.watch.reach import named_groups
 
+    following.begin("named_groups")
     await named_groups.refresh_if_due(await parts.ready())
 
 
@@ -45,6 +50,7 @@ async def start_sweep(timer: func.TimerRequest) -> None:
     from shared.watch import parts
     from shared.watch.users import sweep
 
+    following.begin("start_sweep")
     await sweep.start_if_due(await parts.ready())
 
 
@@ -55,6 +61,7 @@ async def delta(timer: func.TimerRequest) -> None:
     from shared.watch import parts
     from shared.watch.users import delta
 
+    following.begin("delta")
     await delta.run_if_due(await parts.ready())
 
 
@@ -65,6 +72,7 @@ async def licence_errors(timer: func.TimerRequest) -> None:
     from shared.watch import parts
     from shared.watch.licensing import errors
 
+    following.begin("licence_errors")
     await errors.look_if_due(await parts.ready())
 
 
@@ -75,6 +83,7 @@ async def groups_delta(timer: func.TimerRequest) -> None:
     from shared.watch import parts
     from shared.watch.licensing import group_delta
 
+    following.begin("groups_delta")
     await group_delta.look(await parts.ready())
 
 
@@ -84,6 +93,7 @@ async def drain_outboxes(timer: func.TimerRequest) -> None:
     """Publishes what a worker committed and could not publish (design §4.3)."""
     from shared.watch import parts
 
+    following.begin("drain_outboxes")
     watch = await parts.ready()
     await watch.ledger.drain()
 
@@ -94,25 +104,29 @@ async def keep_house(timer: func.TimerRequest) -> None:
     """The day's point of the trend, and once a day the end of what is old: snapshots, the trail."""
     from shared.watch import housekeeping, parts
 
+    following.begin("keep_house")
     await housekeeping.keep_house(await parts.ready())
 
 
 @bp.function_name("sweep")
 @bp.queue_trigger(arg_name="message", queue_name="sweeps", connection="WATCH_STORAGE")
 async def sweep_step(message: func.QueueMessage) -> None:
-    """One step of the reading of all users or of the registration report, or Graph's word on our
-    subscriptions."""
+    """One step of the reading of all users or of the registration report, or Graph's word or a person's on
+    our subscriptions."""
     from shared.watch import messages, parts
     from shared.watch.hearing import calls, subscriptions
     from shared.watch.reach import registration
     from shared.watch.users import sweep
 
     step = messages.read_step(message.get_body())
+    following.begin("sweep", step.call)
     if step.reading == messages.SWEEP:
         await sweep.take_step(await parts.ready(), step)
     elif step.reading == messages.REGISTRATION:
         await registration.take_step(await parts.ready(), step)
     elif step.calls:
         await calls.take(await parts.ready(), step.calls)
+    elif step.subscriptions and step.at:
+        await subscriptions.obey(await parts.ready(), step.subscriptions, step.at)
     else:
         await subscriptions.answer(await parts.ready(), step.lifecycle, step.at)

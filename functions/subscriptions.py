@@ -2,6 +2,8 @@
 
 import azure.functions as func
 
+from shared import following
+
 bp = func.Blueprint()
 
 
@@ -12,4 +14,5 @@ async def keep_subscriptions(timer: func.TimerRequest) -> None:
     from shared.watch import parts
     from shared.watch.hearing import subscriptions
 
+    following.begin("subscriptions")
     await subscriptions.keep(await parts.ready())

@@ -2,6 +2,8 @@
 
 import azure.functions as func
 
+from shared import following
+
 bp = func.Blueprint()
 
 
@@ -12,6 +14,7 @@ async def tell(timer: func.TimerRequest) -> None:
     itself: whatever comes of that, what there is to tell is told."""
     from shared.watch import parts, self_watch, telling
 
+    following.begin("tell")
     watch = await parts.ready()
     await self_watch.look_if_due(watch)
     await telling.tell(watch)

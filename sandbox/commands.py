@@ -54,7 +54,8 @@ def up(
 ) -> None:
     """Start everything and keep it running until Ctrl-C; cards show as they come.
 
-    Of the environment it takes WATCH_LANGUAGE, ROUTES and the settings that ROUTES names, and nothing else.
+    Of the environment it takes WATCH_LANGUAGE, DELIVERY, ROUTES and the settings that ROUTES names, and
+    nothing else.
 
     Nothing is kept: the next start has the same tenant as it was at first, without journal and exceptions.
     """

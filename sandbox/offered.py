@@ -1,17 +1,19 @@
-"""Settings that `python -m sandbox up` takes from the shell: how people are told, and nothing else."""
+"""Settings that `python -m sandbox up` takes from the shell: how people are told, which way
+notifications come, and nothing else."""
 
 import json
 from collections.abc import Mapping
 
-LANGUAGE, ROUTES = "WATCH_LANGUAGE", "ROUTES"
+LANGUAGE, ROUTES, DELIVERY = "WATCH_LANGUAGE", "ROUTES", "DELIVERY"
 
 
 def offered(environ: Mapping[str, str]) -> dict[str, str]:
-    """The language, the further routes, and the settings that these name, as far as they are set.
+    """The language, the delivery, the further routes, and the settings that these name, as far as they are
+    set.
 
     Only picked here: `Stage` holds them against the rules of all settings.
     """
-    names = {LANGUAGE, ROUTES, *_named(environ.get(ROUTES, ""))}
+    names = {LANGUAGE, ROUTES, DELIVERY, *_named(environ.get(ROUTES, ""))}
     return {name: environ[name] for name in sorted(names) if environ.get(name)}
 
 

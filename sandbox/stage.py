@@ -3,6 +3,7 @@
 Used by `python -m sandbox up` and `demo`, and by the tests that run the app as a process.
 """
 
+import asyncio
 import contextlib
 import secrets
 import socket
@@ -12,14 +13,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import aiohttp
+
 from sandbox.azurite import Azurite
 from sandbox.graph.control import Control
 from sandbox.graph.rates import Rates
 from sandbox.graph.server import serve
 from sandbox.graph.world import World
+from sandbox.host.event_grid import KEY_PATH
 from sandbox.host.process import HostProcess
 from sandbox.teams import Posted, TeamsSink
 from shared.settings import load
+from shared.settings_delivery import EVENT_GRID, WEBHOOK
+from shared.topic import read_topic
 
 APP = Path(__file__).resolve().parent.parent
 
@@ -47,14 +53,24 @@ STORY = {
 }
 """Settings of the tenant that the demo tells of."""
 
-QUICK_RATES = Rates(report_page_size=999)
+QUICK_RETRIES = (1.0, 1.0, 2.0, 5.0)
+"""Event Grid waits 10 seconds before it tries a second time, and up to 12 hours later."""
+
+QUICK_RATES = Rates(report_page_size=999, event_retries=QUICK_RETRIES)
 """How large a page of the registration report is, nobody documents; by 100 rows it takes 20 seconds."""
 
-LIVELY_RATES = Rates(report_page_size=999, token_lifetime=330)
+LIVELY_RATES = Rates(report_page_size=999, token_lifetime=330, event_retries=QUICK_RETRIES)
 """A token keeps a permission that is taken away; the app asks for another token 5 minutes before its end."""
 
 BASE_PORT = 7170
 """The first of six ports in a row, unless others are asked for."""
+
+
+TOPIC_URL = (
+    "EventGrid:?azuresubscriptionid=2f5f1c7e-8f0e-4b0c-9d57-0a6f4c1d2b3e&resourcegroup=rg-watch"
+    "&partnertopic=sspr-license-watch&location=westeurope"
+)
+"""The partner topic of the sandbox."""
 
 
 class PortTaken(Exception):
@@ -142,6 +158,9 @@ class Stage:
             self.host = self.another_host(port=self.host_port)
             await self.host.start()
             stack.push_async_callback(self._stop_host)
+            if self.by_event_grid:
+                administrator = asyncio.create_task(self._open_topic())
+                stack.push_async_callback(_ended, administrator)
             self._stack = stack.pop_all()
         return self
 
@@ -158,6 +177,31 @@ class Stage:
         self.environment |= settings or {}
         self.host = self.another_host(port=self.host_port)
         await self.host.start()
+
+    @property
+    def by_event_grid(self) -> bool:
+        """Whether Graph's notifications come by Event Grid."""
+        return self.environment["DELIVERY"].lower() == EVENT_GRID
+
+    async def events_url(self, function: str = "graph_events") -> str:
+        """Where Event Grid sends what is for this function, with the host's key for it."""
+        async with (
+            aiohttp.ClientSession(trust_env=False) as session,
+            session.get(f"{self.host.url}{KEY_PATH}") as answer,
+        ):
+            key = (await answer.json())["value"]
+        return f"{self.host.url}/runtime/webhooks/eventgrid?functionName={function}&code={key}"
+
+    async def _open_topic(self) -> None:
+        """What somebody with rights in Azure does once Graph has created the topic: activate it, and have its
+        events sent to the app."""
+        topic = read_topic(self.environment["EVENTGRID_URL"]).name
+        url = await self.events_url()
+        while True:
+            for found in (await self.control.state())["topics"]:
+                if found["name"] == topic and not found["routes"]:
+                    await self.control.open_topic(topic, url)
+            await asyncio.sleep(0.2)
 
     async def _stop_host(self) -> None:
         await self.host.stop()
@@ -184,9 +228,18 @@ class Stage:
             "CLIENT_STATE": secrets.token_urlsafe(48),
             "TEAMS_WORKFLOW_URL": self.teams.url,
             "LOCAL_KEY": secrets.token_urlsafe(24),
+            "DELIVERY": self._offered.get("DELIVERY", WEBHOOK),
+            "EVENTGRID_URL": TOPIC_URL,
             **QUICK,
             **self._settings,
         }
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    """Stop what runs beside; what it failed with is raised."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def free_port() -> int:

@@ -19,6 +19,7 @@ import msgspec
 
 from shared.guids import GUID
 from shared.rules.policy import Policy
+from shared.settings_delivery import DeliverySettings, read_delivery
 from shared.settings_faults import Fault, Problem, Remedy, in_words
 from shared.settings_keeping import GENERATE, KeepingSettings, read_keeping
 from shared.settings_parts import GraphSettings, StorageAccess, StorageSettings, TellingSettings
@@ -89,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     telling: TellingSettings
     keeping: KeepingSettings
     notification_base_url: str
+    delivery: DeliverySettings
     client_state: str
     client_state_previous: str
     routes: tuple[RouteSettings, ...]
@@ -146,6 +148,7 @@ def load(environ: Mapping[str, str]) -> Settings:
             Remedy("public-address", {"example": "https://<app>.azurewebsites.net"}),
             base=True,
         ),
+        "delivery": read_delivery(read),
         "client_state": _client_state(read, "CLIENT_STATE", required=True),
         "client_state_previous": _client_state(read, "CLIENT_STATE_PREVIOUS"),
         "routes": _routes(read),

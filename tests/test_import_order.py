@@ -10,6 +10,8 @@ ORDER = (
     # Standard library and msgspec only.
     "shared.guids",
     "shared.spread",
+    "shared.telemetry",
+    "shared.following",
     "shared.texts",
     "shared.model",
     "shared.settings_faults",
@@ -17,6 +19,8 @@ ORDER = (
     "shared.rules",
     "shared.settings_routes",
     "shared.settings_keeping",
+    "shared.topic",
+    "shared.settings_delivery",
     "shared.settings_parts",
     "shared.settings",
     # Pure: no I/O, no Azure, no clock.
@@ -61,6 +65,7 @@ ORDER = (
     "shared.watch.telling",
     # Looking after the watch itself.
     "shared.watch.overdue",
+    "shared.watch.gauges",
     "shared.watch.self_watch",
     "shared.watch.health_lines",
     "shared.watch.health",

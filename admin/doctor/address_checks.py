@@ -19,7 +19,10 @@ SLOW = 3.0
 
 
 async def address(room: Room) -> Sequence[Said]:
-    """Both addresses, each once: notifications and lifecycle."""
+    """Both addresses, each once: notifications and lifecycle. With Event Grid there is none to call."""
+    delivery = room.settings.delivery
+    if delivery.is_event_grid and delivery.topic:
+        return [Said("topic", {"topic": delivery.topic.name, "group": delivery.topic.group})]
     # All subscriptions have the same two.
     want = wanted(room.settings)[0]
     urls = [want.notification_url, want.lifecycle_url]

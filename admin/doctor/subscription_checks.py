@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from admin.doctor.lights import Said
 from admin.doctor.room import Room
 from shared.graph.errors import Forbidden
-from shared.graph.subscription_plan import PERMISSIONS, Record
+from shared.graph.subscription_plan import PERMISSIONS, Record, same_address
 from shared.graph.subscriptions import get_subscription
 from shared.watch.hearing.subscriptions import NEAR_ITS_END, RESOURCES, secrets_of, wanted
 from shared.watch.overdue import stamp
@@ -19,6 +19,8 @@ async def subscriptions(room: Room) -> Sequence[Said]:
 
 
 async def _one(room: Room, name: str, kept: Kept | None) -> Said:
+    if kept and kept.left:
+        return Said("left", {"name": name, "at": stamp(kept.left)})
     records = [one for one in kept.records if one.resource == name] if kept else []
     if kept and kept.forgoes(name):
         return Said("forgone", {"name": name, "permission": kept.refused[name].permission})
@@ -55,5 +57,6 @@ async def _asked(room: Room, record: Record) -> str:
         return "forbidden"
     if found is None:
         return "gone"
-    urls = {one.notification_url for one in wanted(room.settings) if one.resource == record.resource}
-    return "" if found.notification_url is None or found.notification_url in urls else "elsewhere"
+    urls = [one.notification_url for one in wanted(room.settings) if one.resource == record.resource]
+    at = found.notification_url
+    return "" if at is None or any(same_address(at, url) for url in urls) else "elsewhere"

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -14,7 +15,9 @@ from sandbox.demo.looking import an_administrator_looks
 from sandbox.demo.play import Play, Unexpected
 from sandbox.graph.tenant import generate
 from sandbox.host.errors import HostError
+from sandbox.offered import DELIVERY
 from sandbox.stage import APP, BASE_PORT, QUICK_RATES, STORY, Ports, PortTaken, Stage
+from shared.settings import SettingsError
 
 FOLDER = APP / ".sandbox"
 
@@ -43,7 +46,7 @@ async def run(users: int, seed: int, base_port: int, console: Console) -> int:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         await _play(users, seed, ports, folder, console)
-    except (PortTaken, AzuriteError, HostError) as fault:
+    except (PortTaken, AzuriteError, HostError, SettingsError) as fault:
         console.print(f"[red]The demo can't start.[/red] {fault}", highlight=False)
         return 1
     except Unexpected as fault:
@@ -76,6 +79,8 @@ async def _play(users: int, seed: int, ports: Ports, folder: Path, console: Cons
         generate(users, seed, rates=QUICK_RATES),
         ports=ports,
         settings=STORY,
+        # The story is told in English and to one channel, however the events come.
+        offered={name: os.environ[name] for name in (DELIVERY,) if os.environ.get(name)},
         storage_folder=folder / "azurite",
         log_path=folder / "host.log",
     )

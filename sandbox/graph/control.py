@@ -179,6 +179,11 @@ class Control:
         operation = service.FindUsers(holds=sku_ids, synced=synced, only=only, limit=limit)
         return list((await self.do(operation))["ids"])
 
+    async def open_topic(self, topic: str, endpoint: str, *, batch: int = 1) -> None:
+        """Activate a partner topic and have its events sent to an endpoint."""
+        await self.do(subscription.ActivateTopic(topic=topic))
+        await self.do(subscription.RouteTopic(topic=topic, endpoint=endpoint, batch=batch))
+
     async def state(self) -> dict[str, Any]:
         """The tenant at a glance (`service_operations.GetState`)."""
         return dict(await self.do(service.GetState()))

@@ -27,6 +27,9 @@ class Tally:
     dropped: int = 0
     paused: int = 0
     late: int = 0
+    published: int = 0
+    unrouted: int = 0
+    dead_lettered: int = 0
 
 
 @dataclass(slots=True)

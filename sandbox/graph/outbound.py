@@ -17,6 +17,7 @@ import msgspec
 from yarl import URL
 
 from sandbox.graph.endpoints import Endpoints
+from sandbox.graph.event_grid import EventGrid, is_topic
 from sandbox.graph.notices import Tally
 from sandbox.graph.rates import Rates
 from sandbox.graph.wire import GraphFault
@@ -38,6 +39,7 @@ class Outbound:
     """The agenda of deliveries. `rates` is asked each time, so that a changed rate counts at once.
 
     `paused` says whether nothing is delivered for a subscription now (graph.md §3.2, "expired access token").
+    What goes to a topic is given to `grid`, which does the rest.
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class Outbound:
         rates: Callable[[], Rates],
         rng: random.Random,
         tally: Tally,
+        grid: EventGrid,
         paused: Callable[[str], bool] = lambda subscription_id: False,
     ) -> None:
         self.endpoints = Endpoints()
+        self._grid = grid
         self._paused = paused
         self._held: list[_Parcel] = []
         self._rates = rates
@@ -63,11 +67,15 @@ class Outbound:
 
     @property
     def pending(self) -> int:
-        """POSTs that are due later, waiting for a retry, or under way; not those of paused subscriptions."""
-        return len(self._due) + len(self._posting)
+        """POSTs that are due later, waiting for a retry, or under way; not those of paused subscriptions.
+
+        Those of Event Grid too.
+        """
+        return len(self._due) + len(self._posting) + self._grid.pending
 
     async def start(self) -> None:
         """Begin to deliver."""
+        await self._grid.start()
         self._session = aiohttp.ClientSession(trust_env=False, auto_decompress=False)
         self._runner = asyncio.create_task(self._run())
         self._runner.add_done_callback(report_failure)
@@ -78,6 +86,7 @@ class Outbound:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._grid.stop()
         if self._session is not None:
             await self._session.close()
 
@@ -87,7 +96,13 @@ class Outbound:
         self._put(at, _Parcel(url, [item], 0, at))
 
     async def post_at_once(self, url: str, item: dict[str, Any]) -> None:
-        """Deliver one item, or fail to, before this returns; it is not sent again."""
+        """Deliver one item, or fail to, before this returns; it is not sent again.
+
+        A topic takes it at once.
+        """
+        if is_topic(url):
+            self._grid.publish(url, [item])
+            return
         self._tally.posts += 1
         accepted, _ = await self._accepted(_Parcel(url, [item], 0, 0.0), self._rates().first_timeout)
         self._tally.delivered += accepted
@@ -193,6 +208,9 @@ class Outbound:
         return how == "now"
 
     async def _post(self, parcel: _Parcel) -> None:
+        if is_topic(parcel.url):
+            self._grid.publish(parcel.url, parcel.items)
+            return
         if not self._admitted(parcel):
             return
         rates = self._rates()

@@ -36,6 +36,9 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `audits_need_directory_role`: whether the audit log wants Directory.Read.All besides (§8, §12.6).
 
+    Of Event Grid (§5): `event_retries` are the pauses before each further attempt, the last one again and
+    again; `event_names_lifecycle`: whether `data` of a lifecycle event names it, or its type alone does.
+
     Of delta (graph.md §6) are open: `delta_expired_status` of a link that is too old, `plan_status_in_delta`
     (whether a SKU that changes state surfaces its holders) and `purged_members_in_delta` (whether a group
     loses a member who is deleted for good). `delta_replay_rate` sends a change again, as the user stood then;
@@ -70,6 +73,10 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reauthorize_ahead: Seconds = 0.0
     reauthorize_every: Seconds = 900.0
     handshake_timeout: Seconds = 10.0
+    event_timeout: Seconds = 30.0
+    event_retries: tuple[Seconds, ...] = (10, 30, 60, 300, 600, 1800, 3600, 10_800, 21_600, 43_200)
+    event_duplicate_rate: Rate = 0.0
+    event_names_lifecycle: bool = True
     licensing_delay: tuple[Seconds, Seconds] = (0.1, 0.3)
     sibling_error: Literal["same", "Other"] = "same"
     replication_delay: Seconds = 0.5

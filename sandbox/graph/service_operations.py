@@ -30,9 +30,13 @@ from sandbox.graph.rates import Rates
 from sandbox.graph.records import User
 from sandbox.graph.simulator import Simulator
 from sandbox.graph.subscription_operations import (
+    ActivateTopic,
     AddSubscription,
+    AuthorizePartner,
+    DeleteTopic,
     ExpireSubscription,
     PauseSubscription,
+    RouteTopic,
 )
 
 _SHOWN = tuple(users.PROPERTIES)
@@ -160,7 +164,7 @@ class FindUsers(Operation, tag="find_users"):
 
 
 class GetState(Operation, tag="get_state"):
-    """The tenant at a glance: cast, seats, subscriptions, deliveries, calls."""
+    """The tenant at a glance: cast, seats, subscriptions, topics of Event Grid, deliveries, calls."""
 
     def apply(self, simulator: Simulator) -> Any:
         world = simulator.world
@@ -194,6 +198,19 @@ class GetState(Operation, tag="get_state"):
             "cast": world.cast,
             "skus": seats,
             "subscriptions": held,
+            "topics": [
+                {
+                    "name": topic.name,
+                    "resourceGroup": topic.group,
+                    "location": topic.location,
+                    "active": topic.active,
+                    "routes": {
+                        one.name: {"endpoint": one.endpoint, "state": one.state, "dead": len(one.dead)}
+                        for one in topic.routes.values()
+                    },
+                }
+                for topic in simulator.event_grid.topics.values()
+            ],
             "deliveries": msgspec.to_builtins(simulator.planner.tally),
             "endpoints": simulator.outbound.endpoints.modes,
             "pending": {"deliveries": simulator.outbound.pending, "jobs": world.licensing.pending},
@@ -239,6 +256,10 @@ AnyOperation = (
     | AddSubscription
     | ExpireSubscription
     | PauseSubscription
+    | AuthorizePartner
+    | ActivateTopic
+    | RouteTopic
+    | DeleteTopic
     | ForgetDelta
     | DeleteGroup
     | GetUser

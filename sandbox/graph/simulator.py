@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.graph import audits, delta, directory, groups, principals, subscriptions, users
+from sandbox.graph.event_grid import EventGrid
 from sandbox.graph.faults import Fault, Faults
 from sandbox.graph.identity import caller
 from sandbox.graph.notices import Planner, lifecycle, notice
@@ -85,7 +86,11 @@ class Simulator:
         self.throttle = Throttle()
         self.subscriptions = subscriptions.Subscriptions()
         self.planner = Planner(world.organization.id, random.Random(world.seed + 1))
-        self.outbound = Outbound(lambda: world.rates, self.planner.rng, self.planner.tally, self.paused)
+        who = (world.organization.id, world.app_id)
+        self.event_grid = EventGrid(lambda: world.rates, self.planner.rng, self.planner.tally, who)
+        self.outbound = Outbound(
+            lambda: world.rates, self.planner.rng, self.planner.tally, self.event_grid, self.paused
+        )
         self.requests: Counter[str] = Counter()
         self.items: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()

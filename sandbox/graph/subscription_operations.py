@@ -2,8 +2,11 @@
 
 import uuid
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+
+from sandbox.graph.event_grid import PartnerTopic, Route
 from sandbox.graph.operations import Operation
 from sandbox.graph.simulator import Simulator
 from sandbox.graph.subscriptions import Subscription
@@ -59,6 +62,60 @@ class AddSubscription(Operation, tag="add_subscription"):
         )
         simulator.subscriptions.put(held)
         return {"id": held.id}
+
+
+class AuthorizePartner(Operation, tag="authorize_partner"):
+    """Let Graph create partner topics in the resource group, or no longer; a topic that is there stays."""
+
+    authorized: bool = True
+
+    def apply(self, simulator: Simulator) -> Any:
+        simulator.event_grid.authorized = self.authorized
+        return {}
+
+
+class ActivateTopic(Operation, tag="activate_topic"):
+    """Activate a partner topic (`az eventgrid partner topic activate`), or deactivate it."""
+
+    topic: str
+    active: bool = True
+
+    def apply(self, simulator: Simulator) -> Any:
+        _topic(simulator, self.topic).active = self.active
+        return {}
+
+
+class RouteTopic(Operation, tag="route_topic"):
+    """Have the events of a partner topic sent to an endpoint, at most `batch` in a call (`az eventgrid
+    partner topic event-subscription create`). It answers the handshake first: see the state in get_state."""
+
+    topic: str
+    endpoint: str
+    name: str = "watch"
+    batch: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 1
+    most_attempts: Annotated[int, msgspec.Meta(ge=1, le=30)] = 30
+
+    def apply(self, simulator: Simulator) -> Any:
+        route = Route(self.name, self.endpoint, self.batch, self.most_attempts)
+        simulator.event_grid.route(_topic(simulator, self.topic), route)
+        return {}
+
+
+class DeleteTopic(Operation, tag="delete_topic"):
+    """Delete a partner topic; subscriptions to it stay and send nowhere."""
+
+    topic: str
+
+    def apply(self, simulator: Simulator) -> Any:
+        simulator.event_grid.remove(_topic(simulator, self.topic))
+        return {}
+
+
+def _topic(simulator: Simulator, name: str) -> PartnerTopic:
+    found = simulator.event_grid.named(name)
+    if found is None:
+        raise Refused(f"no partner topic {name}")
+    return found
 
 
 def _known(simulator: Simulator, subscription_id: str) -> Subscription:

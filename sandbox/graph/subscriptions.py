@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from sandbox.graph import event_grid
 from sandbox.graph.permissions import SUBSCRIPTION_ROLES
 from sandbox.graph.records import Change
 from sandbox.graph.wire import GraphAnswer, GraphFault, GraphRequest, bad_request, iso
@@ -134,7 +135,8 @@ def render(held: Subscription, app_id: str, base: str, *, reveal: bool) -> dict[
 
 
 async def create(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
-    """`POST /subscriptions`: 201 after both URLs answered the handshake (graph.md §1.1, §2)."""
+    """`POST /subscriptions`: 201 after both URLs answered the handshake (graph.md §1.1, §2), or with the
+    topic of Event Grid there (§5)."""
     body = _object(request)
     for name in _REQUIRED:
         if not isinstance(body.get(name), str) or not body[name]:
@@ -161,9 +163,7 @@ async def create(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
     )
     by_spelling = simulator.world.rates.twins_by_spelling
     simulator.subscriptions.refuse_twin(held, request.now, by_spelling=by_spelling)
-    for url in (held.notification_url, held.lifecycle_url):
-        if url is not None:
-            await simulator.outbound.handshake(url)
+    await _reach(held.notification_url, held.lifecycle_url, simulator)
     simulator.subscriptions.add(held, request.now, by_spelling=by_spelling)
     if simulator.world.rates.notify_before_created:
         await simulator.tell_at_once(held)
@@ -181,7 +181,7 @@ async def update(request: GraphRequest, simulator: "Simulator") -> GraphAnswer:
         expires_at = _expiry(body["expirationDateTime"], request.now)
     if "notificationUrl" in body:
         url = _url(body["notificationUrl"], "notificationUrl")
-        await simulator.outbound.handshake(url)
+        await _reach(url, held.lifecycle_url if event_grid.is_topic(url) else None, simulator)
         held.notification_url = url
     held.expires_at = expires_at
     simulator.authorize(held)
@@ -270,7 +270,27 @@ def _tls(body: Mapping[str, Any]) -> str:
     return str(tls)
 
 
+async def _reach(url: str, lifecycle_url: str | None, simulator: "Simulator") -> None:
+    """See that both can be sent to.
+
+    There is no handshake with a topic, and both must be the same one (§5).
+    """
+    if event_grid.is_topic(url) or event_grid.is_topic(lifecycle_url):
+        parts = [event_grid.address(one) for one in (url, lifecycle_url or url) if event_grid.is_topic(one)]
+        if len(parts) < 2 or parts[0] != parts[1]:
+            text = "notificationUrl and lifecycleNotificationUrl must name the same partner topic."
+            raise bad_request(text, "ValidationError")
+        simulator.event_grid.ensure(url)
+        return
+    for one in (url, lifecycle_url):
+        if one is not None:
+            await simulator.outbound.handshake(one)
+
+
 def _url(text: Any, name: str) -> str:
+    if isinstance(text, str) and event_grid.is_topic(text):
+        event_grid.address(text)
+        return text
     parts = urlsplit(text) if isinstance(text, str) else None
     if parts is not None and parts.scheme == "https":
         return str(text)

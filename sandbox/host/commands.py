@@ -9,11 +9,12 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 from sandbox.host.errors import AppFailure, HostError
+from sandbox.host.event_grid import FORWARD, TRIGGER
 from sandbox.host.live import LEASE_SECONDS, LiveHost
 from sandbox.host.process import HostProcess
 from sandbox.host.runtime import listing
@@ -81,19 +82,28 @@ async def _run_split(
     app_dir: Path, port: int, lease: int, stop_with_stdin: bool, ready_fd: int | None
 ) -> None:
     stop = _stop_event(stop_with_stdin)
-    groups = scale_groups(await listing(app_dir))
+    listed = await listing(app_dir)
+    groups = scale_groups(listed)
+    by_event = {function["name"] for function in listed if _kinds(function) & {TRIGGER}}
     workers: dict[str, HostProcess] = {}
+
+    def worker(name: str, elsewhere: Mapping[str, str]) -> HostProcess:
+        return HostProcess(
+            app_dir,
+            {**os.environ, FORWARD: json.dumps(elsewhere)},
+            port=port if name == "http" else 0,
+            only=groups[name],
+            lease=lease,
+            inherit_output=True,
+        )
+
     try:
-        for name, functions in groups.items():
-            workers[name] = HostProcess(
-                app_dir,
-                dict(os.environ),
-                port=port if name == "http" else 0,
-                only=functions,
-                lease=lease,
-                inherit_output=True,
-            )
+        workers |= {name: worker(name, {}) for name in groups if name != "http" or not by_event}
         await asyncio.gather(*(worker.start() for worker in workers.values()))
+        if "http" in groups.keys() - workers.keys():
+            # The front passes events on, so it comes last: it must know where to.
+            workers["http"] = worker("http", {name: workers[name].url for name in sorted(by_event)})
+            await workers["http"].start()
         for name, worker in workers.items():
             print(f"{WORKER} {name} {worker.pid} {worker.url}", flush=True)
         front = workers.get("http") or next(iter(workers.values()))
@@ -107,12 +117,16 @@ def scale_groups(functions: list[dict[str, Any]]) -> dict[str, set[str]]:
     """Functions that share a process on Flex Consumption, by the name of their group."""
     groups: dict[str, set[str]] = {}
     for function in functions:
-        kinds = {binding["type"] for binding in function["bindings"]}
+        kinds = _kinds(function)
         group = (
             "http" if "httpTrigger" in kinds else "timers" if "timerTrigger" in kinds else function["name"]
         )
         groups.setdefault(group, set()).add(function["name"])
     return groups
+
+
+def _kinds(function: Mapping[str, Any]) -> set[str]:
+    return {binding["type"] for binding in function["bindings"]}
 
 
 async def _print_listing(app_dir: Path) -> None:

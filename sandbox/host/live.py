@@ -16,6 +16,7 @@ from aiohttp import web
 
 from sandbox.host import appsettings, triggers
 from sandbox.host.errors import HostError
+from sandbox.host.event_grid import TRIGGER, EventGridEndpoint, system_key
 from sandbox.host.hostjson import HostJson, read_host_json
 from sandbox.host.invoker import Invoker
 from sandbox.host.queues import QueueListener
@@ -109,7 +110,7 @@ class LiveHost:
             wake=self._wake,
         )
         served = self._served(app)
-        over_http = []
+        over_http, by_event = [], []
         for function in served:
             invoker.check(function)
             kind = function.trigger["type"]
@@ -120,12 +121,20 @@ class LiveHost:
                 self._listeners[function.name] = self._listener(function, host_json, invoker)
             elif kind == "timerTrigger":
                 self._timers[function.name] = self._timer(function, invoker)
+            elif kind == TRIGGER:
+                by_event.append(function)
             else:
                 raise HostError(
-                    f"{function.name} has a {kind}, which this host doesn't know: http, queue and timer only"
+                    f"{function.name} has a {kind}, which this host doesn't know: http, queue, timer and "
+                    "event grid only"
                 )
+        key = system_key(self._app_dir, self._environ)
         return Web(
-            over_http, host_json.route_prefix, invoker, lambda name, text: self._start(invoker, name, text)
+            over_http,
+            host_json.route_prefix,
+            invoker,
+            lambda name, text: self._start(invoker, name, text),
+            EventGridEndpoint(by_event, invoker, key, self._environ),
         ).application
 
     def _served(self, app: IndexedApp) -> list[Function]:

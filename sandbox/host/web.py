@@ -16,6 +16,7 @@ from multidict import CIMultiDict
 
 from sandbox.host import triggers
 from sandbox.host.errors import HostError
+from sandbox.host.event_grid import EventGridEndpoint
 from sandbox.host.invoker import Invoker
 from sandbox.host.runtime import Function
 
@@ -81,7 +82,14 @@ def _pattern(template: str, name: str) -> re.Pattern[str]:
 class Web:
     """The aiohttp application that answers for an app's HTTP functions."""
 
-    def __init__(self, functions: Sequence[Function], prefix: str, invoker: Invoker, start: Start) -> None:
+    def __init__(
+        self,
+        functions: Sequence[Function],
+        prefix: str,
+        invoker: Invoker,
+        start: Start,
+        events: EventGridEndpoint,
+    ) -> None:
         self._routes = sorted(
             (route_of(function, prefix) for function in functions), key=lambda route: route.rank
         )
@@ -89,6 +97,7 @@ class Web:
         self._start = start
         self.application = web.Application(client_max_size=LARGEST_BODY)
         self.application.router.add_post("/admin/functions/{name}", self._by_hand)
+        events.add_to(self.application)
         self.application.router.add_route("*", "/{path:.*}", self._answer)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:

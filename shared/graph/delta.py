@@ -17,7 +17,7 @@ from shared.graph.session import Answer, GraphSession, unhurried
 from shared.guids import as_guid
 from shared.model import USER_SELECT
 
-log = logging.getLogger("graph.delta")
+log = logging.getLogger("watch.graph")
 
 USER_DELTA_SELECT = tuple(name for name in USER_SELECT if name != "licenseAssignmentStates")
 """What is tracked of users: a change to any other property does not surface. licenseAssignmentStates can be

@@ -2,7 +2,8 @@
 
 The function app answers Graph within three seconds or is put on a slow list, from cold too: so this module
 loads nothing beyond msgspec. A basic notification carries no signature; its clientState is all that proves
-it, and its content is never believed, only taken as a hint whom to read. (Microsoft Graph: change
+it, and its content is never believed, only taken as a hint whom to read. The queue messages bear the id of
+the call that is at work, if there is one (`shared.following`). (Microsoft Graph: change
 notifications through webhooks, lifecycle notifications, changeNotification resource type.)
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from shared import following
 from shared.guids import as_guid
 from shared.spread import IDS_A_MESSAGE, neighbours
 
@@ -149,7 +151,7 @@ def messages(call: Call, at: datetime) -> list[str]:
     """
     stamp = _zulu(at)
     return [
-        _text({name: part, "look": 1, "at": stamp})
+        _text({name: part, "look": 1, "at": stamp, **_call()})
         for name, ids in (("users", neighbours(call.user_ids)), ("groups", call.group_ids))
         for part in _parts(ids)
     ]
@@ -158,7 +160,7 @@ def messages(call: Call, at: datetime) -> list[str]:
 def lifecycle_messages(call: Call, at: datetime) -> list[str]:
     """The texts for the queue `sweeps`: at most 400 lifecycle events each."""
     stamp = _zulu(at)
-    return [_text({"lifecycle": part, "at": stamp}) for part in _parts(call.lifecycle)]
+    return [_text({"lifecycle": part, "at": stamp, **_call()}) for part in _parts(call.lifecycle)]
 
 
 class _Reader:
@@ -287,6 +289,12 @@ def _parts[T](ids: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def _text(message: object) -> str:
     return msgspec.json.encode(message).decode("ascii", "strict")
+
+
+def _call() -> dict[str, str]:
+    """What the message bears so that its way can be followed in the log."""
+    call = following.current_call()
+    return {"call": call} if call else {}
 
 
 def _zulu(at: datetime) -> str:

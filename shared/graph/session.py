@@ -40,6 +40,8 @@ from msgraph.graph_request_adapter import options as sdk_options
 from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]  # it ships no type information
 
+from shared import telemetry
+from shared.graph.called import call_of, status_class
 from shared.graph.errors import GraphError, LinkError, Throttled, Unauthorized, Unavailable, error_of
 from shared.graph.retry import Clock, Gate, Pace, Patience, Sleep, chance, retry_after
 from shared.settings import GraphSettings
@@ -194,6 +196,7 @@ class GraphSession:
                 delay = self.patience.backoff(attempt, chance())
             throttled = outcome.error.status == 429
             if throttled:
+                telemetry.GRAPH_THROTTLES.note(1, call=call_of(request))
                 self.gate.shut(delay)
             if delay > self.patience.longest_wait or (throttled and attempt == self.patience.attempts):
                 raise Throttled(delay, outcome.error.status, outcome.error.code, outcome.error.request_id)
@@ -219,9 +222,11 @@ class GraphSession:
         except httpx.InvalidURL:
             raise LinkError(code="unreadable-link") from None
         except (httpx.RequestError, TimeoutError) as problem:
+            telemetry.GRAPH_CALLS.note(1, call=call_of(request), status=status_class(None))
             unsent = isinstance(problem, _UNSENT)
             return _Failed(Unavailable(code=type(problem).__name__), delay=None, harmless=unsent)
         status = int(response.status_code)
+        telemetry.GRAPH_CALLS.note(1, call=call_of(request), status=status_class(status))
         if 200 <= status < 300 or status in accept:
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Answer(status, headers, response.content, asked_at)

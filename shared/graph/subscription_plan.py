@@ -8,6 +8,7 @@ subscription is cheap: so recorded ones are looked at by id, and the list is rea
 throttling limits.)
 """
 
+import contextlib
 import enum
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
@@ -18,6 +19,7 @@ import msgspec
 
 from shared.graph.errors import Conflict, Forbidden, GraphError, NotFound, answer_of
 from shared.graph.permissions import table
+from shared.topic import NotTopic, is_topic, read_topic
 
 LIFETIME = timedelta(days=27)
 """Under the 41,760 minutes that users and groups may have, with a day to spare."""
@@ -47,7 +49,9 @@ class Subscription(_Wire, frozen=True):
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A subscription that the watch should have. `resource`: `users` or `groups`.
 
-    `client_state` is the secret that Graph repeats in every notification; at most 128 characters.
+    `client_state` is the secret that Graph repeats in every notification; at most 128 characters. A URL may
+    be that of an Event Grid topic. `formerly`: addresses that a subscription of ours may have from before,
+    when it was delivered otherwise.
     """
 
     resource: str
@@ -55,6 +59,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     lifecycle_url: str
     client_state: str
     change_type: str = CHANGES
+    formerly: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.client_state) <= 128:
@@ -62,6 +67,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Wanted({self.resource!r})"
+
+    def is_ours(self, url: str | None) -> bool:
+        """Whether what sends there is ours, now or from before."""
+        return any(same_address(url, own) for own in (self.notification_url, *self.formerly))
 
     @property
     def fingerprint(self) -> str:
@@ -106,6 +115,7 @@ class Why(enum.StrEnum):
     CONFLICT = "conflict"
     REAUTHORIZE = "reauthorize"
     STRAY = "stray"
+    ORDERED = "ordered"
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +156,7 @@ class Reason(enum.StrEnum):
     PERMISSION = "permission"
     QUOTA = "quota"
     ADDRESS = "address"
+    TOPIC = "topic"
     IN_THE_WAY = "in-the-way"
     FAILED = "failed"
 
@@ -231,16 +242,21 @@ def list_helps(action: Action, error: GraphError) -> bool:
     return isinstance(error, Conflict | Forbidden)
 
 
-def reason_of(error: GraphError, remote: Sequence[Subscription] | None) -> Reason:
-    """Why Graph refused. A missing permission and a full quota are both 403; only their number tells them
-    apart, and nothing does where other applications filled the tenant's own quota of 1,000."""
+def reason_of(error: GraphError, remote: Sequence[Subscription] | None, wanted: Wanted) -> Reason:
+    """Why Graph refused what was wanted.
+
+    A missing permission and a full quota are both 403; only their number tells them apart, and nothing does
+    where other applications filled the tenant's own quota of 1,000.
+    """
     if isinstance(error, Forbidden):
         return Reason.QUOTA if remote is not None and len(remote) >= QUOTA else Reason.PERMISSION
     if isinstance(error, Conflict):
         return Reason.IN_THE_WAY
     # What we ask is always the same and well formed: what Graph can find wrong with it is the address, which
-    # it calls before it answers.
-    return Reason.ADDRESS if error.status == 400 else Reason.FAILED
+    # it calls before it answers, or the topic, which it creates where it may.
+    if error.status != 400:
+        return Reason.FAILED
+    return Reason.TOPIC if is_topic(wanted.notification_url) else Reason.ADDRESS
 
 
 def strays(
@@ -249,16 +265,14 @@ def strays(
     """Ids of subscriptions that send to our address and are not recorded: whatever they are, we made them and
     lost sight of them, or they are a second one of the same kind. Each would tell everything once more."""
     recorded = {record.id for record in records}
-    ours = {_address(want.notification_url) for want in wanted}
     return tuple(
-        one.id for one in remote if one.id not in recorded and _address(one.notification_url) in ours
+        one.id for one in remote if one.id not in recorded and _any_owns(wanted, one.notification_url)
     )
 
 
 def others(remote: Sequence[Subscription], wanted: Sequence[Wanted]) -> tuple[str, ...]:
     """Ids of subscriptions of this app that send elsewhere: another deployment's, not ours to touch."""
-    ours = {_address(want.notification_url) for want in wanted}
-    return tuple(one.id for one in remote if _address(one.notification_url) not in ours)
+    return tuple(one.id for one in remote if not _any_owns(wanted, one.notification_url))
 
 
 def seen_as(record: Record, looked: Looked) -> Record:
@@ -303,27 +317,36 @@ def _present(record: Record, looked: Looked, remote: Sequence[Subscription] | No
 def _moved(found: Subscription | None, want: Wanted) -> bool:
     """Somebody gave it another address: a PATCH can."""
     return bool(
-        found
-        and found.notification_url
-        and _address(found.notification_url) != _address(want.notification_url)
+        found and found.notification_url and not same_address(found.notification_url, want.notification_url)
     )
 
 
 def _standing(want: Wanted, remote: Sequence[Subscription]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Ids of the same resource and change type: those that send to our URL, and the others."""
+    """Ids of the same resource and change type: those that are ours by where they send, and the others."""
     same = [
         subscription
         for subscription in remote
         if subscription.resource.strip("/").lower() == want.resource.lower()
         and _changes(subscription.change_type) == _changes(want.change_type)
     ]
-    ours = _address(want.notification_url)
-    mine = tuple(found.id for found in same if _address(found.notification_url) == ours)
+    mine = tuple(found.id for found in same if want.is_ours(found.notification_url))
     return mine, tuple(found.id for found in same if found.id not in mine)
 
 
-def _address(url: str | None) -> tuple[str, str, str, str]:
+def same_address(one: str | None, other: str | None) -> bool:
+    """Whether two URLs lead to one place, or to one topic, however they are written."""
+    return _address(one) == _address(other)
+
+
+def _any_owns(wanted: Sequence[Wanted], url: str | None) -> bool:
+    return any(want.is_ours(url) for want in wanted)
+
+
+def _address(url: str | None) -> tuple[str, ...]:
     """A URL as far as it leads elsewhere: the case of the host and a slash at the end do not."""
+    if is_topic(url):
+        with contextlib.suppress(NotTopic):
+            return read_topic(url or "").key
     try:
         parts = urlsplit(url or "")
     except ValueError:

@@ -85,7 +85,8 @@ async def get_subscription(session: GraphSession, subscription_id: str) -> Subsc
 
 
 async def create(session: GraphSession, wanted: Wanted, now: datetime) -> Record:
-    """Create it for 27 days. Graph calls both URLs for their handshake before it answers.
+    """Create it for 27 days. Graph calls both URLs for their handshake before it answers; a topic of Event
+    Grid that is not there yet it creates.
 
     Raises `Conflict` where one with this resource and change type stands, `Forbidden` where a quota is full.
     """
@@ -131,6 +132,26 @@ async def delete(session: GraphSession, subscription_id: str) -> None:
         await session.send(builder.to_delete_request_information())
     except NotFound:
         return
+
+
+async def remove(
+    session: GraphSession,
+    records: Sequence[Record],
+    wanted: Sequence[Wanted],
+    now: datetime,
+    *,
+    listing: bool = True,
+) -> Settled:
+    """Delete every recorded subscription, and with `listing` whatever else in Graph's list sends to us.
+
+    `records` are then those that could not be deleted, and `failed` says why. Raises nothing of Graph's.
+    """
+    run = _Run(session, wanted, now, Settled(records=tuple(records)))
+    await run.delete_recorded()
+    if listing:
+        await run.read_list()
+        await run.tidy()
+    return run.settled
 
 
 async def settle(
@@ -222,23 +243,36 @@ class _Run:
         except GraphError as problem:
             await self._recover(action, problem)
 
+    async def delete_recorded(self) -> None:
+        """Delete all that are recorded; what can't be deleted stays so."""
+        for record in self.settled.records:
+            if await self._deleted(record.id, record.resource):
+                self.settled.records = tuple(one for one in self.settled.records if one is not record)
+                self.settled.done.append(f"{record.resource}: deleted ({Why.ORDERED.value})")
+
     async def tidy(self) -> None:
         """Delete what sends to us and is not recorded. Nothing is lost by it: the recorded one tells all."""
         if self.remote is None:
             return
         for subscription_id in strays(self.settled.records, self.remote, self._wanted):
-            try:
-                await delete(self._session, subscription_id)
-            except GraphError as problem:
-                self.settled.failed.append(failed(subscription_id, problem))
-                continue
-            self.settled.done.append(f"{subscription_id}: deleted ({Why.STRAY.value})")
+            if await self._deleted(subscription_id, subscription_id):
+                self.settled.done.append(f"{subscription_id}: deleted ({Why.STRAY.value})")
+
+    async def _deleted(self, subscription_id: str, about: str) -> bool:
+        try:
+            await delete(self._session, subscription_id)
+        except GraphError as problem:
+            self.settled.failed.append(failed(about, problem))
+            return False
+        return True
 
     async def _recover(self, action: Action, problem: GraphError) -> None:
         resource = action.wanted.resource
         if list_helps(action, problem) and not await self.read_list():
             # What stands in the way of it may be one of ours: the next run's list tells.
-            unknown = Reason.FAILED if isinstance(problem, Conflict) else reason_of(problem, None)
+            unknown = (
+                Reason.FAILED if isinstance(problem, Conflict) else reason_of(problem, None, action.wanted)
+            )
             self.settled.refuse(resource, problem, unknown)
             return
         second = after_failure(action, problem, self.remote)
@@ -248,7 +282,7 @@ class _Run:
                 return
         except GraphError as again:
             problem = again
-        self.settled.refuse(resource, problem, reason_of(problem, self.remote))
+        self.settled.refuse(resource, problem, reason_of(problem, self.remote, action.wanted))
 
     async def _carry_out(self, action: Action) -> None:
         settled, resource = self.settled, action.wanted.resource

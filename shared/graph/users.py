@@ -10,6 +10,7 @@ import msgspec
 from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 
+from shared import telemetry
 from shared.graph.errors import Forbidden, GraphError, LinkError, Throttled, Unauthorized, Unavailable
 from shared.graph.pages import RawRows, read_object, read_raw_page, read_row, read_rows
 from shared.graph.parallel import few_at_a_time
@@ -24,6 +25,7 @@ PARALLEL = 4
 PAGE = 999
 
 _DEFAULT_DELAY = 5.0
+_IN_BATCH = "GET /users/{id}"
 _HARMLESS_BATCH = frozenset({424})
 
 
@@ -156,6 +158,8 @@ async def _read_batch(session: GraphSession, ids: list[str], readings: Readings)
         else:
             _take(readings, user_id, item, now, answer.asked_at)
     delays = [readings.throttled[user_id] for user_id in ids if user_id in readings.throttled]
+    if delays:
+        telemetry.GRAPH_THROTTLES.note(len(delays), call=_IN_BATCH)
     if len(delays) == len(ids) and min(delays) <= session.patience.longest_wait:
         # Nothing of it came through: the tenant's budget is spent, other calls would only spend more.
         session.gate.shut(min(delays))

@@ -46,6 +46,10 @@ class UserReading(Facts, frozen=True, kw_only=True):
     since: datetime | None = None
 
 
+FATES = ("committed", "unchanged", "refused", "superseded", "gone", "restored")
+"""What may become of a reading or an absence: fields of `CommitOutcome`."""
+
+
 class CommitOutcome(Facts, frozen=True, kw_only=True):
     """What became of a message's readings and absences in one shard, by user id; each is in one of six.
 
@@ -53,7 +57,8 @@ class CommitOutcome(Facts, frozen=True, kw_only=True):
     `refused`: judged by older tenant facts than the record; judge again. `superseded`: the record rests on a
     reading as late or later. `gone`: an absence made a tombstone. `restored`: a reading brought a user back.
     Of the superseded, `outdated` were judged by newer facts than the record: look at the user again.
-    `transitions` are the postings of this commit.
+    `transitions` are the postings of this commit; `waits` seconds from notification to commit, one for each
+    user whose judged facts a notification told of.
     """
 
     book: str
@@ -65,6 +70,7 @@ class CommitOutcome(Facts, frozen=True, kw_only=True):
     restored: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
     transitions: tuple[Posting, ...] = ()
+    waits: tuple[float, ...] = ()
 
 
 def apply_readings(
@@ -109,7 +115,7 @@ class _Intake:
         self._rules = rules
         self._users = dict(shard.users)
         self._changed = False
-        self._fates: dict[str, list[str]] = {name: [] for name in CommitOutcome.__struct_fields__}
+        self._fates: dict[str, list[str]] = {name: [] for name in (*FATES, "outdated")}
         self._postings: list[Posting] = []
         self._waits: list[float] = []
         self._bare: dict[int, Verdict] = {}
@@ -161,7 +167,8 @@ class _Intake:
     def outcome(self) -> CommitOutcome:
         """What became of everything."""
         fates = {name: tuple(ids) for name, ids in self._fates.items() if ids}
-        return CommitOutcome(book=self._shard.name, transitions=tuple(self._postings), **fates)
+        transitions, waits = tuple(self._postings), tuple(self._waits)
+        return CommitOutcome(book=self._shard.name, transitions=transitions, waits=waits, **fates)
 
     def _put(self, record: UserRecord) -> None:
         self._users[record.id] = record

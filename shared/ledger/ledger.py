@@ -1,12 +1,14 @@
 """The ledger of one tenant: read records, commit readings, publish what changed (design §4.3, §4.4)."""
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import overload
 
 import msgspec
 
+from shared.following import about
 from shared.ledger import gap
 from shared.ledger import manifest as layout
 from shared.ledger import totals as sums
@@ -22,6 +24,8 @@ from shared.ledger.tombstones import Absence
 from shared.model import Totals
 from shared.rules.loader import Rules
 from shared.storage import Lease, Listed, Storage
+
+log = logging.getLogger("watch.ledger")
 
 TenantChange = Callable[[TenantRecord], tuple[TenantRecord, tuple[Posting, ...]]]
 
@@ -251,7 +255,22 @@ class Ledger:
         self, empty: T, change: Callable[[T], tuple[T, tuple[Posting, ...]]], at: datetime
     ) -> Held[T]:
         manifest = await self._present()
-        held = await self._books.commit(Paths(manifest).book(empty.name), empty, change, at)
+        seq, posted = 0, tuple[Posting, ...]()
+
+        def noted(book: T) -> tuple[T, tuple[Posting, ...]]:
+            nonlocal seq, posted
+            changed, posted = change(book)
+            seq = changed.next_seq
+            return changed, posted
+
+        held = await self._books.commit(Paths(manifest).book(empty.name), empty, noted, at)
+        if posted:
+            findings = [one.transition.finding.id for one in posted]
+            log.info(
+                "%d transitions committed",
+                len(posted),
+                extra=about(book=empty.name, seq=seq, findings=findings),
+            )
         return await self._outbox(manifest).publish(held, empty)
 
     # --- the journal -----------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """From the outbox into the journal: publish, and read what was published (design §4.4)."""
 
+import logging
 from collections.abc import AsyncIterator
 
+from shared.following import about
 from shared.ledger.books import Books
 from shared.ledger.journal import JournalLine, lines_of, read_lines, write_lines
 from shared.ledger.manifest import Paths
@@ -9,6 +11,8 @@ from shared.ledger.records import Book, Manifest
 from shared.ledger.shards import Held
 from shared.rules.loader import Rules
 from shared.storage import Container, Queue
+
+log = logging.getLogger("watch.journal")
 
 
 class Outbox:
@@ -39,6 +43,7 @@ class Outbox:
             await self._alerts.create(
                 self._paths.journal(book.name, entry.seq), write_lines(lines), gzip=False
             )
+            log.info("%d lines are in the journal", len(lines), extra=about(book=book.name, seq=entry.seq))
         await self._journal.send(book.name)
         numbers = [entry.seq for entry in book.outbox]
         return await self._books.clear(self._paths.book(book.name), empty, held, numbers)

@@ -41,7 +41,7 @@ READ_ALL_EVERY = timedelta(hours=1)
 ROUNDS = 32
 """Queue messages are taken 32 at a time, at most so many times a run; the rest is for the next."""
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("watch.telling")
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):

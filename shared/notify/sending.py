@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 import msgspec
 from azure.core.exceptions import AzureError
 
+from shared import telemetry
+from shared.following import about
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import SubjectRecord, TenantRecord, UserRecord
 from shared.ledger.shards import LedgerUnreadable
@@ -27,10 +29,13 @@ from shared.settings import Settings
 from shared.storage import Lease
 from shared.texts.catalogue import catalogue
 
+DELIVERED = "delivered"
+"""In log and metric: the receiver took it over; else the status of `Failed`."""
+
 PAUSE = 0.3
 """Seconds between two cards: Workflows throttles more than four requests a second."""
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("watch.telling")
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -87,6 +92,7 @@ class Sender:
             # A receiver of signed events holds the time of the attempt against its own clock.
             at = now + timedelta(seconds=time.monotonic() - began)
             result = await self._hand_over(message, record, at)
+            self._measure(message, result)
             if isinstance(result, Delivered):
                 table = handover.delivered(table, message, now)
                 lines.append(trail.of_message(message, now))
@@ -98,6 +104,24 @@ class Sender:
             if result.route:
                 barred.add(message.route)
         return Sent(table, tuple(lines), cards, failures)
+
+    def _measure(self, message: Message, result: Delivered | Failed) -> None:
+        """Say what was handed over, with the ids by which it can be found again: card, route, findings."""
+        rule, _ = self._ways[message.route]
+        status = result.status if isinstance(result, Failed) else DELIVERED
+        telemetry.TEAMS_RESULTS.note(1, route=rule.type, result=status)
+        _log.log(
+            logging.WARNING if isinstance(result, Failed) else logging.INFO,
+            "telling: a %s message of %d findings: %s",
+            message.form,
+            len(message.items),
+            status,
+            extra=about(
+                card=events.event_id(message),
+                route=message.route,
+                findings=[item.entry.id for item in message.items],
+            ),
+        )
 
     async def _hand_over(self, message: Message, record: TenantRecord, at: datetime) -> Delivered | Failed:
         """Post the message. One whose names can't be read, or that can't be worded, fails by itself: it keeps
@@ -155,13 +179,6 @@ DETAILED = 25
 
 def _kept(table: Table, message: Message, result: Failed, now: datetime) -> Table:
     """The message goes again after its own delay."""
-    _log.warning(
-        "telling: a %s message of %d findings failed on route %s: %s",
-        message.form,
-        len(message.items),
-        message.route,
-        result.status,
-    )
     return handover.failed(
         table,
         message,

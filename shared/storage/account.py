@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from azure.storage.queue.aio import QueueServiceClient
 
 CONTAINERS = ("ledger", "alerts", "evidence")
-QUEUES = ("changed-users", "sweeps", "journal")
+QUEUES = ("changed-users", "sweeps", "journal", "heard")
 
 _OPTIONS: dict[str, Any] = {
     # About 20 seconds in all: an outage that lasts is the queue's business, not a held invocation's.
@@ -47,7 +47,7 @@ class Storage:
         self.ledger, self.alerts, self.evidence = (
             Container(blobs.get_container_client(name)) for name in CONTAINERS
         )
-        self.changed_users, self.sweeps, self.journal = (self.queue(name) for name in QUEUES)
+        self.changed_users, self.sweeps, self.journal, self.heard = (self.queue(name) for name in QUEUES)
 
     @classmethod
     def connect(

@@ -21,7 +21,7 @@ from shared.watch.overdue import overdue
 from shared.watch.parts import Watch
 from shared.watch.reach import registration
 
-POISONED = ("changed-users", "sweeps")
+POISONED = ("changed-users", "sweeps", "heard")
 """Queues that trigger a function; the notifier takes the messages of `journal` itself."""
 
 
@@ -92,6 +92,7 @@ async def _look(watch: Watch, texts: Catalogue) -> Health:
         "changed-users": await storage.changed_users.length(),
         "sweeps": await storage.sweeps.length(),
         "journal": await storage.journal.length(),
+        "heard": await storage.heard.length(),
     }
     poison = {f"{name}-poison": await storage.poison(name).length() for name in POISONED}
     telling = await watch.notifier.health(now, texts)

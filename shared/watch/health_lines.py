@@ -153,6 +153,11 @@ def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime, t
     """What is worth knowing of the subscriptions; what a person must mend is a fault, and said there."""
     if kept is None:
         return []
+    if kept.left:
+        return [
+            texts.text("health", "left", at=stamp(kept.left)),
+            *(not_done(one, texts) for one in kept.failed),
+        ]
     notes = [
         texts.text(
             "health",
@@ -170,7 +175,7 @@ def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime, t
         for name in RESOURCES
         if not kept.alive(name, now) and CODES[name] not in record.unwell and not kept.forgoes(name)
     ]
-    notes += [_not_done(one, texts) for one in kept.failed]
+    notes += [not_done(one, texts) for one in kept.failed]
     notes += [
         texts.text("health", "lost", name=name, at=stamp(at))
         for name, at in kept.caught_up.items()
@@ -183,8 +188,8 @@ def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime, t
     return notes
 
 
-def _not_done(one: Failed, texts: Catalogue) -> str:
-    """What could not be done about a subscription."""
+def not_done(one: Failed, texts: Catalogue) -> str:
+    """What could not be done about a subscription, or about Graph's list of them, in a sentence."""
     if one.kind:
         problem = _answer(one, texts)
     else:

@@ -1,8 +1,9 @@
 """The messages on the queues `changed-users` and `sweeps`: JSON, read strictly.
 
 `{"users": [ids], "look": 1, "at": time, "why": word}` or `{"groups": [ids], …}` on `changed-users`;
-`{"reading": kind, "id": id, "step": n}`, `{"lifecycle": [{"subscription": id, "event": name}]}` or
-`{"calls": {…}}` on `sweeps`.
+`{"reading": kind, "id": id, "step": n}`, `{"lifecycle": [{"subscription": id, "event": name}]}`,
+`{"calls": {…}}` or `{"subscriptions": order, "at": time}` on `sweeps`. Each bears the `call` that it belongs
+to (`shared.following`), if it has one.
 A message that can't be read raises `BadMessage`; after five tries the queue puts it aside as poison.
 """
 
@@ -11,6 +12,7 @@ from datetime import datetime
 
 import msgspec
 
+from shared.following import current_call, is_call
 from shared.spread import IDS_A_MESSAGE as IDS_A_MESSAGE
 from shared.spread import neighbours
 
@@ -35,12 +37,16 @@ SWEEP, REGISTRATION = "sweep", "registration"
 READINGS = (SWEEP, REGISTRATION)
 """What is read in steps, one queue message each: all users; the registration report with the scope groups."""
 
+CREATE, DELETE = "create", "delete"
+ORDERS = (CREATE, DELETE)
+"""What a person can order of the Graph subscriptions (`python -m admin subscriptions`)."""
+
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Look again at these users, or these groups: whoever was read after `at` needs no look.
 
     `why`: who asks, see `WHY`. `since`: with delta's words, when the round before this one ended; with the
-    second look after a notification, when that came.
+    second look after a notification, when that came. `call`: what began this, for the log alone.
     """
 
     at: datetime
@@ -49,6 +55,7 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     look: int = 1
     why: str = HEARD
     since: datetime | None = None
+    call: str = ""
 
 
 class LifecycleEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,15 +81,17 @@ class CallCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadingStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The next step of a reading in steps (`reading` is one of READINGS), lifecycle events to answer, or what
-    a process counted."""
+    """The next step of a reading in steps (`reading` is one of READINGS), lifecycle events to answer, what a
+    process counted, or what a person ordered `at` a time (`subscriptions` is one of ORDERS)."""
 
     reading: str = ""
     id: str = ""
     step: int = 0
     lifecycle: tuple[LifecycleEvent, ...] = ()
     calls: CallCounts | None = None
+    subscriptions: str = ""
     at: datetime | None = None
+    call: str = ""
 
 
 def read_changed(text: str | bytes) -> Changed:
@@ -95,6 +104,8 @@ def read_changed(text: str | bytes) -> Changed:
         raise BadMessage("changed-users: wants either users or groups, and a time with its offset")
     if changed.why not in WHY:
         raise BadMessage("changed-users: asked for by nobody that is known")
+    if changed.call and not is_call(changed.call):
+        raise BadMessage("changed-users: the call is no id of ours")
     return changed
 
 
@@ -104,10 +115,15 @@ def read_step(text: str | bytes) -> ReadingStep:
         step = msgspec.json.decode(text, type=ReadingStep)
     except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
         raise BadMessage(f"sweeps: {fault}") from None
-    if bool(step.reading) + bool(step.lifecycle) + (step.calls is not None) != 1:
-        raise BadMessage("sweeps: wants either a step of a reading, lifecycle events, or counts of calls")
+    kinds = (step.reading, step.lifecycle, step.calls is not None, step.subscriptions)
+    if sum(map(bool, kinds)) != 1:
+        raise BadMessage("sweeps: wants a step of a reading, lifecycle events, counts of calls, or an order")
     if step.reading and (step.reading not in READINGS or not step.id):
         raise BadMessage(f"sweeps: a step wants an id and one of the readings {', '.join(READINGS)}")
+    if step.subscriptions and (step.subscriptions not in ORDERS or not step.at or not step.at.tzinfo):
+        raise BadMessage(f"sweeps: an order is one of {', '.join(ORDERS)}, and says when it was given")
+    if step.call and not is_call(step.call):
+        raise BadMessage("sweeps: the call is no id of ours")
     return step
 
 
@@ -120,31 +136,40 @@ def write_changed(
     why: str = HEARD,
     since: datetime | None = None,
 ) -> list[str]:
-    """Messages for these ids, at most 400 in each; users of one shard of the ledger stand together."""
+    """Messages for these ids, at most 400 in each; users of one shard of the ledger stand together.
+
+    They go on with the call that is being worked for.
+    """
     texts: list[str] = []
+    call = current_call()
     users = neighbours(users)
     for start in range(0, len(users), IDS_A_MESSAGE):
         part = tuple(users[start : start + IDS_A_MESSAGE])
-        texts.append(_text(Changed(at=at, users=part, look=look, why=why, since=since)))
+        texts.append(_text(Changed(at=at, users=part, look=look, why=why, since=since, call=call)))
     for start in range(0, len(groups), IDS_A_MESSAGE):
         part = tuple(groups[start : start + IDS_A_MESSAGE])
-        texts.append(_text(Changed(at=at, groups=part, look=look, why=why, since=since)))
+        texts.append(_text(Changed(at=at, groups=part, look=look, why=why, since=since, call=call)))
     return texts
 
 
 def write_step(reading: str, reading_id: str, step: int) -> str:
     """The message that asks for one step of a reading."""
-    return _text(ReadingStep(reading=reading, id=reading_id, step=step))
+    return _text(ReadingStep(reading=reading, id=reading_id, step=step, call=current_call()))
 
 
 def write_lifecycle(events: Sequence[LifecycleEvent], at: datetime) -> str:
     """The message that has these events answered, which came at that time."""
-    return _text(ReadingStep(lifecycle=tuple(events), at=at))
+    return _text(ReadingStep(lifecycle=tuple(events), at=at, call=current_call()))
 
 
 def write_calls(counts: CallCounts) -> str:
     """The message that tells what a process counted."""
     return _text(ReadingStep(calls=counts))
+
+
+def write_order(order: str, at: datetime) -> str:
+    """The message that has the Graph subscriptions created or deleted, as a person ordered at that time."""
+    return _text(ReadingStep(subscriptions=order, at=at))
 
 
 def _text(message: msgspec.Struct) -> str:

@@ -283,6 +283,8 @@ def _missing(seen: Traces, now: datetime) -> str | None:
     kept, unwell = seen.kept, seen.record.unwell
     if kept is None:
         return None
+    if kept.left:
+        return unwell.get("subscription-missing")
     gone = []
     for name in RESOURCES:
         if kept.alive(name, now) or kept.forgoes(name):
@@ -305,7 +307,7 @@ def unheard(seen: Traces) -> datetime | None:
     ends it, whatever it was about. What was missed before there was this subscription does not count.
     """
     state, kept = seen.delta, seen.kept
-    if state is None or state.unheard_since is None or kept is None:
+    if state is None or state.unheard_since is None or kept is None or kept.left:
         return None
     ours = [one for one in kept.records if one.resource == "users"]
     since = max([state.unheard_since, *(one.created_at for one in ours if one.created_at)])
@@ -314,6 +316,8 @@ def unheard(seen: Traces) -> datetime | None:
 
 
 def _silent(seen: Traces, now: datetime) -> str | None:
+    if seen.kept and seen.kept.left:
+        return seen.record.unwell.get("notifications-silent")
     since = unheard(seen)
     if since is None or seen.delta is None or seen.kept is None:
         return None

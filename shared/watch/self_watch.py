@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared.notify.agreed import AgreedUnreadable
-from shared.watch import details, housekeeping, overdue, subscription_memory, unwell
+from shared.watch import details, gauges, housekeeping, overdue, subscription_memory, unwell
 from shared.watch.fault_codes import OVERDUE
 from shared.watch.hearing import calls
 from shared.watch.licensing import errors
@@ -57,6 +57,7 @@ async def _look_if_due(watch: Watch) -> bool:
     await _remember(watch, look)
     outboxes = await _outboxes(watch, look.outboxes, now)
     seen = await see(watch, look)
+    await gauges.measure(watch, seen)
     untried = look.untried
     if seen.named is not None:
         untried = {one: look.untried.get(one, now) for one in overdue.untried(seen.record, seen.named)}

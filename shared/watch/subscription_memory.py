@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from shared.graph.subscription_plan import Failed, Reason, Record
+from shared.storage import Container
 from shared.watch.parts import Watch
 
 OPTIONAL = "groups"
@@ -33,6 +34,14 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     ids: tuple[str, ...] = ()
 
 
+class Obeyed(msgspec.Struct, frozen=True, kw_only=True):
+    """The last order of a person that was carried out: which, given when, done when."""
+
+    order: str
+    at: datetime
+    done_at: datetime
+
+
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """Our subscriptions, when they were last looked after, and what that run could not do.
 
@@ -40,6 +49,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere. `refused` and `troubles` are by resource; a refusal is in both. `failed`: what Graph
     refused. `caught_up`: when what may have been lost of a resource was last ordered to be read.
     `reauthorize`: ids of subscriptions that Graph asked to have renewed and that could not be yet.
+    `left`: since when there shall be none, because a person had them deleted; `records` are then those that
+    could not be deleted yet.
     """
 
     at: datetime
@@ -51,6 +62,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[str, ...] = ()
     caught_up: Mapping[str, datetime] = {}
     reauthorize: tuple[str, ...] = ()
+    left: datetime | None = None
+    obeyed: Obeyed | None = None
 
     def forgoes(self, resource: str) -> bool:
         """Whether the watch does without this subscription, for lack of a permission it can do without."""
@@ -66,14 +79,19 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 async def recall(watch: Watch) -> Kept | None:
     """What the last run left behind; None before the first."""
-    stored = await watch.storage.ledger.read(_name(watch))
+    return await read(watch.storage.ledger, watch.settings.tenant_id)
+
+
+async def read(container: Container, tenant_id: str) -> Kept | None:
+    """The same, for whoever has only the container `ledger`."""
+    stored = await container.read(_name(tenant_id))
     return msgspec.json.decode(stored.data, type=Kept) if stored else None
 
 
 async def remember(watch: Watch, kept: Kept) -> None:
     """Replace it; the caller holds the lock of the subscriptions."""
-    await watch.storage.ledger.put(_name(watch), msgspec.json.encode(kept))
+    await watch.storage.ledger.put(_name(watch.settings.tenant_id), msgspec.json.encode(kept))
 
 
-def _name(watch: Watch) -> str:
-    return f"{watch.settings.tenant_id}/subscriptions"
+def _name(tenant_id: str) -> str:
+    return f"{tenant_id}/subscriptions"

@@ -16,15 +16,19 @@ from tests.admin.shell import Shell, remembered
 COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")), ["release"]]
 COMMANDS += [
     *(["snapshot", name] for name in ("list", "get")),
+    *(["subscriptions", name] for name in ("show", "create", "delete")),
     *([name] for name in ("audit", "explain", "replay", "what-if", "doctor")),
 ]
+STORED = ["exception", "release", "subscriptions"]
 NOWHERE = (
     "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
     "BlobEndpoint=http://127.0.0.1:9/a;QueueEndpoint=http://127.0.0.1:9/a"
 )
 
 
-@pytest.mark.parametrize("command", [[], ["exception"], ["snapshot"], *COMMANDS], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [[], ["exception"], ["snapshot"], ["subscriptions"], *COMMANDS], ids=" ".join
+)
 def test_every_command_and_every_group_has_help_with_an_example_on_one_line(command: list[str]) -> None:
     answer = Shell("").run(*command, "--help")
     assert answer.code == 0
@@ -37,11 +41,12 @@ def test_every_command_and_every_group_has_help_with_an_example_on_one_line(comm
 @pytest.mark.parametrize(
     ("group", "names", "prefix"),
     [
-        ([], ["audit", "explain", "what-if", "replay", "snapshot", "doctor", "exception", "release"], ""),
+        ([], ["audit", "explain", "what-if", "replay", "snapshot", "doctor", *STORED], ""),
         (["exception"], ["add", "list", "end", "import"], ""),
         (["snapshot"], ["list", "get"], "snapshot-"),
+        (["subscriptions"], ["show", "create", "delete"], "subscriptions-"),
     ],
-    ids=["admin", "exception", "snapshot"],
+    ids=["admin", "exception", "snapshot", "subscriptions"],
 )
 def test_commands_are_listed_with_a_whole_sentence_on_one_line_of_eighty_columns(
     texts: Catalogue, group: list[str], names: list[str], prefix: str, width: int

@@ -263,7 +263,7 @@ async def test_a_table_that_another_wrote_is_not_overwritten(
 
 
 async def test_logs_hold_no_names_and_no_address(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, logger="shared")
+    caplog.set_level(logging.DEBUG, logger="watch")
     await bench.commits(1, UNCOVERED, seen=0)
     await bench.ends_baseline(20)
     await bench.tells(30)

@@ -162,7 +162,7 @@ class MemoryStorage(RealStorage):
     def __init__(self, account: MemoryAccount) -> None:
         self._account = account
         self.ledger, self.alerts, self.evidence = (MemoryContainer(account, name) for name in CONTAINERS)
-        self.changed_users, self.sweeps, self.journal = (self.queue(name) for name in QUEUES)
+        self.changed_users, self.sweeps, self.journal, self.heard = (self.queue(name) for name in QUEUES)
 
     def queue(self, name: str) -> Queue:
         return MemoryQueue(self._account, name)

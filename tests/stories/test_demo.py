@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.stage import in_use
+from tests.stories.theatre import DELIVERED
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
@@ -61,7 +62,7 @@ def demo(base: int) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "sandbox", "demo", "--ports", str(base)],
         cwd=ROOT,
         # A shell that speaks Dutch tells the same story.
-        env={**os.environ, "COLUMNS": "160", "WATCH_LANGUAGE": "nl"},
+        env={**os.environ, "COLUMNS": "160", "WATCH_LANGUAGE": "nl", **DELIVERED},
         capture_output=True,
         text=True,
         check=False,

@@ -30,7 +30,7 @@ async def test_an_unreadable_message_ends_in_poison_and_health_says_so(storage_a
         status, anyone = await health(play)
         assert (status, anyone) == (503, {"status": "unwell"})
         _, detail = await health(play, key=key)
-        assert detail["poison"] == {"changed-users-poison": 1, "sweeps-poison": 0}
+        assert detail["poison"] == {"changed-users-poison": 1, "sweeps-poison": 0, "heard-poison": 0}
         assert any("changed-users-poison" in problem for problem in detail["problems"])
         status, guessed = await health(play, key="x" * len(key))
         assert (status, list(guessed)) == (403, ["error"])

@@ -1,5 +1,6 @@
 """A small tenant with the whole app watching it, its storage seen through a proxy."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from shared.ledger.records import UserRecord
 from shared.rules.loader import load_rules
 from shared.storage import Storage, StorageSettings
 from tests.journal_contract import breaches
+
+DELIVERED = {"DELIVERY": os.environ.get("WATCH_DELIVERY") or "webhook"}
+"""Which way Graph's notifications come in all stories of this session."""
 
 
 @dataclass
@@ -72,7 +76,11 @@ async def theatre(
                 call(posted)
 
         async with Stage(
-            world, storage=proxy.connection_string, settings={**STORY, **(settings or {})}, on_card=show
+            world,
+            storage=proxy.connection_string,
+            settings={**STORY, **(settings or {})},
+            offered=DELIVERED,
+            on_card=show,
         ) as stage:
             storage = Storage.connect(StorageSettings(connection_string=storage_account))
             try:

@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.watch.messages import (
+    DELETE,
     SWEEP,
     WHY,
     BadMessage,
     read_changed,
     read_step,
     write_changed,
+    write_order,
     write_step,
 )
 
@@ -49,6 +51,10 @@ NO_STEPS = [
     '{"reading": "sweep", "step": 1}',
     '{"reading": "novels", "id": "a", "step": 1}',
     '{"reading": "sweep", "id": "a", "lifecycle": [{}]}',
+    '{"subscriptions": "delete"}',
+    '{"subscriptions": "delete", "at": "2026-11-22T09:00:00"}',
+    '{"subscriptions": "rename", "at": "2026-11-22T09:00:00Z"}',
+    '{"subscriptions": "delete", "at": "2026-11-22T09:00:00Z", "reading": "sweep", "id": "a", "step": 1}',
 ]
 
 
@@ -84,3 +90,8 @@ def test_every_id_is_written_once_and_no_message_outgrows_the_queue(
 def test_a_sweep_step_survives_the_queue() -> None:
     step = read_step(write_step(SWEEP, "abc", 7))
     assert (step.reading, step.id, step.step, step.lifecycle) == (SWEEP, "abc", 7, ())
+
+
+def test_an_order_about_the_subscriptions_survives_the_queue() -> None:
+    step = read_step(write_order(DELETE, AT))
+    assert (step.subscriptions, step.at, step.reading, step.calls) == (DELETE, AT, "", None)

@@ -144,7 +144,9 @@ def test_counting_loads_nothing_beyond_msgspec_and_the_standard_library() -> Non
     outside = {name for name in json.loads(done.stdout) if name.split(".")[0] not in sys.stdlib_module_names}
     assert {name for name in outside if not name.startswith("msgspec")} == {
         "shared",
+        "shared.following",
         "shared.spread",
+        "shared.telemetry",
         "shared.watch",
         "shared.watch.hearing",
         "shared.watch.hearing.calls",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from shared import telemetry
 from shared.watch.messages import CallCounts, Seen, write_calls
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ REFUSED = "refused"
 """Calls that could not be used as a whole: no JSON, too large."""
 UNKNOWN = "unknown_subscription"
 """Authentic items of a subscription that is not recorded; known only where the records can be read."""
+
+_ACCEPTED = "accepted"
+_REJECTS = ("forged", "foreign", "malformed", REFUSED)
 
 _NAMED = 50
 """Subscriptions told of by id; we have two."""
@@ -41,6 +45,11 @@ class Tally:
 
     def add(self, classes: Mapping[str, int], subscriptions: Mapping[str, int], at: datetime) -> None:
         """Count what came in one call."""
+        if n := classes.get(_ACCEPTED):
+            telemetry.NOTIFICATIONS.note(n)
+        for name in _REJECTS:
+            if n := classes.get(name):
+                telemetry.REJECTS.note(n, reason=name)
         with self._lock:
             for name, n in classes.items():
                 if n and name in (*CLASSES, REFUSED):

@@ -9,16 +9,18 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from shared.graph.subscription_plan import PERMISSIONS, Failed, Reason, Record, Wanted
-from shared.graph.subscriptions import Settled, settle
+from shared.graph.subscriptions import Settled, remove, settle
 from shared.ledger.records import TenantRecord
 from shared.settings import Settings
 from shared.watch import unwell
 from shared.watch.fault_codes import Code
 from shared.watch.hearing import calls, catching_up
-from shared.watch.messages import LifecycleEvent, write_lifecycle
+from shared.watch.messages import DELETE, LifecycleEvent, write_lifecycle
 from shared.watch.parts import Busy, Watch
-from shared.watch.subscription_memory import OPTIONAL, Held, Kept, Refused, recall, remember
+from shared.watch.subscription_memory import OPTIONAL, Held, Kept, Obeyed, Refused, recall, remember
 
 log = logging.getLogger("watch.subscriptions")
 
@@ -50,8 +52,33 @@ async def keep(watch: Watch) -> None:
     lost meanwhile, what they would have told is read.
     """
     async with watch.ledger.lock("subscriptions", _LOCK_SECONDS) as held:
-        if held:
-            await _keep(watch, held=held, before=await recall(watch))
+        if not held:
+            return
+        before = await recall(watch)
+        if before and before.left:
+            await _leave(watch, held=held, before=before)
+        else:
+            await _keep(watch, held=held, before=before)
+
+
+async def obey(watch: Watch, order: str, at: datetime) -> None:
+    """Create or delete our subscriptions, as a person ordered `at` a time; an older order than the last that
+    was obeyed changes nothing. After a deletion none is created until that is ordered.
+
+    Raises `Busy` where another run is at work.
+    """
+    async with watch.ledger.lock("subscriptions", _LOCK_SECONDS) as held:
+        if not held:
+            raise Busy("the subscriptions are being looked after by another worker")
+        before = await recall(watch)
+        if before and before.obeyed and at <= before.obeyed.at:
+            return
+        obeyed = Obeyed(order=order, at=at, done_at=watch.now())
+        log.info("subscriptions: %s ordered", order)
+        if order == DELETE:
+            await _leave(watch, held=held, before=before, obeyed=obeyed)
+        else:
+            await _keep(watch, held=held, before=before, listing=True, obeyed=obeyed)
 
 
 async def answer(watch: Watch, events: Sequence[LifecycleEvent], at: datetime | None = None) -> None:
@@ -85,7 +112,10 @@ async def answer(watch: Watch, events: Sequence[LifecycleEvent], at: datetime | 
 def _unanswered(
     events: Sequence[LifecycleEvent], at: datetime, before: Kept | None
 ) -> tuple[LifecycleEvent, ...]:
-    """Those of the events after whose coming nothing was done yet that answers them."""
+    """Those of the events after whose coming nothing was done yet that answers them; none where there shall
+    be no subscriptions."""
+    if before and before.left:
+        return ()
     renewed = {one.id for one in _records(before) if one.renewed_at >= at}
     caught_up = {name for name, when in before.caught_up.items() if when >= at} if before else set[str]()
     return tuple(
@@ -131,6 +161,7 @@ async def _keep(
     urgent: Collection[str] = (),
     missed: Collection[str] = (),
     listing: bool = False,
+    obeyed: Obeyed | None = None,
 ) -> None:
     now = watch.now()
     record = (await watch.ledger.read_tenant()).record
@@ -154,11 +185,38 @@ async def _keep(
     if not held:
         raise Busy("the lock was lost: another worker looks after the subscriptions by now")
     kept = _kept(before, settled, record, now, caught_up=lost, asked=asked)
+    kept = msgspec.structs.replace(kept, obeyed=obeyed or (before.obeyed if before else None))
     await remember(watch, kept)
     await unwell.note(watch, {code: _fault(name, kept, before, now) for name, code in CODES.items()})
-    for done in settled.done:
-        log.info("subscription %s", done)
-    for problem in kept.failed:
+    _log(settled.done, kept.failed)
+
+
+async def _leave(watch: Watch, *, held: object, before: Kept | None, obeyed: Obeyed | None = None) -> None:
+    """Delete all of ours, and what could not be deleted by the run before; strays are looked for as ever."""
+    now = watch.now()
+    listing = obeyed is not None or _list_due(before, await calls.recall(watch), now)
+    settled = await remove(watch.graph, _records(before), wanted(watch.settings), now, listing=listing)
+    if not held:
+        raise Busy("the lock was lost: another worker looks after the subscriptions by now")
+    read = settled.others is not None
+    kept = Kept(
+        at=now,
+        records=settled.records,
+        failed=tuple(settled.failed),
+        listed_at=now if read else before.listed_at if before else None,
+        others=settled.others or () if read else before.others if before else (),
+        caught_up=before.caught_up if before else {},
+        left=before.left if before and before.left else now,
+        obeyed=obeyed or (before.obeyed if before else None),
+    )
+    await remember(watch, kept)
+    _log(settled.done, kept.failed)
+
+
+def _log(done: Sequence[str], problems: Sequence[Failed]) -> None:
+    for one in done:
+        log.info("subscription %s", one)
+    for problem in problems:
         log.error("subscription %s", problem)
 
 
@@ -273,14 +331,23 @@ def _lives_on(resource: str, kept: Kept, now: datetime) -> bool:
 
 def wanted(settings: Settings, client_state: str = "") -> tuple[Wanted, ...]:
     """Users and groups, updated and deleted, with the lifecycle address from the start; under the current
-    secret, or under another one that is given."""
-    base = settings.notification_base_url
+    secret, or under another one that is given.
+
+    With Event Grid both addresses are the one topic, and what sends to this app's own address is from before;
+    and the other way round.
+    """
+    base, delivery = settings.notification_base_url, settings.delivery
+    called = f"{base}/api/graph/notifications"
+    changes, lifecycle, formerly = called, f"{base}/api/graph/lifecycle", delivery.url
+    if delivery.is_event_grid:
+        changes, lifecycle, formerly = delivery.url, delivery.url, called
     return tuple(
         Wanted(
             resource=resource,
-            notification_url=f"{base}/api/graph/notifications",
-            lifecycle_url=f"{base}/api/graph/lifecycle",
+            notification_url=changes,
+            lifecycle_url=lifecycle,
             client_state=client_state or settings.client_state,
+            formerly=(formerly,) if formerly else (),
         )
         for resource in RESOURCES
     )

@@ -39,9 +39,9 @@ class State(Facts, frozen=True, kw_only=True):
 
 
 async def needed(watch: Watch) -> bool:
-    """Whether notifications of groups are refused to us, or hindered by anything else."""
+    """Whether notifications of groups are refused to us, hindered by anything else, or given up."""
     kept = await recall(watch)
-    if kept is None or "groups" not in {*kept.refused, *kept.troubles}:
+    if kept is None or not (kept.left or "groups" in {*kept.refused, *kept.troubles}):
         return False
     return not kept.alive("groups", watch.now())
 

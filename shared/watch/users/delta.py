@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from shared import telemetry
 from shared.graph.delta import DeltaPage, delta_page
 from shared.graph.errors import Gone410, GraphError, LinkError
 from shared.ledger.gap import HEARD_WITHIN
@@ -201,6 +202,9 @@ async def _count(watch: Watch, held: HeldDelta) -> None:
         slowest_seconds=tally.longest,
     )
     await _keep(watch, held, gap)
+    for heard, users in (("yes", gap.heard), ("no", gap.users)):
+        if users:
+            telemetry.GAP.note(users, heard=heard)
     if gap.users or gap.heard:
         log.info(
             "gap: %d users changed without a notification, known at most %.0f s later; "

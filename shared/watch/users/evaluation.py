@@ -8,8 +8,10 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from shared import telemetry
+from shared.following import about
 from shared.graph.users import Readings, read_users
-from shared.ledger.commits import CommitOutcome, UserReading
+from shared.ledger.commits import FATES, CommitOutcome, UserReading
 from shared.ledger.records import SubjectRecord, UserRecord
 from shared.ledger.shards import shard_of
 from shared.ledger.tombstones import Absence
@@ -156,12 +158,30 @@ async def _commit(
     for user_id, at in heard.items():
         told.setdefault(shard_of(user_id, shards), {})[user_id] = at
     now = watch.now()
-    return [
+    outcomes = [
         await watch.ledger.commit_users(
             name, read.get(name, ()), now, absences=absent.get(name, ()), heard=told.get(name, {})
         )
         for name in sorted({*read, *absent, *told})
     ]
+    for outcome in outcomes:
+        _measure(outcome)
+    return outcomes
+
+
+def _measure(outcome: CommitOutcome) -> None:
+    """Say what became of the readings, and how long who was told of had waited."""
+    for fate in FATES:
+        if users := getattr(outcome, fate):
+            telemetry.EVALUATIONS.note(len(users), outcome=fate)
+    for seconds in outcome.waits:
+        telemetry.VERDICT_LATENCY.note(seconds)
+    if outcome.waits:
+        log.info(
+            "%d users who were told of are judged",
+            len(outcome.waits),
+            extra=about(book=outcome.book, wait=max(outcome.waits)),
+        )
 
 
 async def look_once_more(watch: Watch, outcomes: Iterable[CommitOutcome]) -> None:

@@ -17,7 +17,7 @@ from shared.watch.users.delta_state import Delta, PutAside
 
 log = logging.getLogger("watch.poison")
 
-QUEUES = ("changed-users", "sweeps")
+QUEUES = ("changed-users", "sweeps", "heard")
 ROUNDS_TOLD = 3
 """From which round in a row on somebody should know that messages fail again and again."""
 BACK_AFTER = timedelta(minutes=2)
@@ -98,5 +98,8 @@ async def _put_back(watch: Watch, name: str, text: str) -> None:
     if name == "changed-users":
         read_changed(text)
         await watch.storage.changed_users.send(text)
+    elif name == "heard":
+        read_changed(text)
+        await watch.storage.heard.send(text)
     elif not read_step(text).reading:
         await watch.storage.sweeps.send(text)

@@ -1,0 +1,1 @@
+"""`python -m admin subscriptions`: the Graph subscriptions, shown, and asked for from the app."""

@@ -1,0 +1,160 @@
+"""What needs rights in the directory, by plain requests to Microsoft Graph: the watch's permissions, and the
+app registration by which people sign in to the report.
+
+The same as infra/graph/*.bicep, for clouds without the Graph extension and for whoever has those rights and
+nothing else. Only what is missing is made. (Microsoft Graph: grant an appRoleAssignment to a service
+principal; create application; create federatedIdentityCredential.)
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from infra.hooks.programs import NOT_FOUND, Refused, Stop, rest
+from shared.graph.permissions import table
+
+GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
+"""Microsoft Graph itself, in every tenant."""
+WATCH_READ = "5d2f6a0e-8c1b-4b57-9a64-2f0c7d3e1b98"
+"""The app role Watch.Read of the registration, the same as in infra/graph/report-app.bicep."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be there. `graph`: the cloud's Graph; `login`: where it signs people in, of the tenant."""
+
+    graph: str
+    issuer: str
+    principal: str
+    packs: tuple[str, ...] = ()
+    base_url: str = ""
+    readers: tuple[str, ...] = ()
+
+    @property
+    def unique_name(self) -> str:
+        """The registration's own name, as infra/graph/report-app.bicep makes it from the app's address."""
+        return f"sspr-license-watch-{self.base_url.removeprefix('https://').partition('.')[0]}"
+
+
+class Graph:
+    """Requests to Microsoft Graph v1.0 as whoever is signed in with az."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """The answer as JSON. Raises `Refused`."""
+        return rest(method, f"{self._address}/v1.0{path}", body, resource=self._address)
+
+    def found(self, path: str) -> Any:
+        """The object; None where there is none."""
+        try:
+            return self.ask("GET", path)
+        except Refused as problem:
+            if problem.kind == NOT_FOUND:
+                return None
+            raise
+
+    def rows(self, path: str) -> list[dict[str, Any]]:
+        """All rows of a list, page by page; a link that leads elsewhere is not followed."""
+        rows: list[dict[str, Any]] = []
+        following = f"{self._address}/v1.0{path}"
+        while following.startswith(f"{self._address}/"):
+            page = rest("GET", following, resource=self._address)
+            rows += page.get("value", [])
+            following = page.get("@odata.nextLink", "")
+        return rows
+
+
+def grant(wanted: Wanted) -> list[str]:
+    """Grant the watch's identity what these packs take; the names of what was granted now. Raises `Refused`."""
+    graph = Graph(wanted.graph)
+    service = graph.ask("GET", f"/servicePrincipals(appId='{GRAPH_APP_ID}')?$select=id,appRoles")
+    roles = {
+        one["value"]: one["id"] for one in service["appRoles"] if "Application" in one["allowedMemberTypes"]
+    }
+    names = table().granted_by(wanted.packs)
+    if unknown := [name for name in names if name not in roles]:
+        raise Stop(f"This cloud's Microsoft Graph has no permission {', '.join(unknown)}.")
+    return [name for name in names if _assigned(graph, wanted.principal, service["id"], roles[name])]
+
+
+def report_app(wanted: Wanted) -> str:
+    """Make the registration, its service principal and what belongs to them; its client id. Raises `Refused`."""
+    graph = Graph(wanted.graph)
+    path = f"/applications(uniqueName='{wanted.unique_name}')"
+    found = graph.found(f"{path}?$select=id,appId")
+    if found is None:
+        found = graph.ask(
+            "POST", "/applications", {"uniqueName": wanted.unique_name, **_registration(wanted)}
+        )
+    else:
+        graph.ask("PATCH", f"/applications/{found['id']}", _registration(wanted))
+    _vouch(graph, found["id"], wanted)
+    service = graph.found(f"/servicePrincipals(appId='{found['appId']}')?$select=id")
+    if service is None:
+        made = {"appId": found["appId"], "appRoleAssignmentRequired": True}
+        service = graph.ask("POST", "/servicePrincipals", made)
+    for reader in wanted.readers:
+        _assigned(graph, reader, service["id"], WATCH_READ)
+    return str(found["appId"])
+
+
+def delete_report_app(graph_address: str, app_id: str) -> bool:
+    """Delete the registration; False where there is none. Raises `Refused`."""
+    try:
+        Graph(graph_address).ask("DELETE", f"/applications(appId='{app_id}')")
+    except Refused as problem:
+        if problem.kind == NOT_FOUND:
+            return False
+        raise
+    return True
+
+
+def _registration(wanted: Wanted) -> dict[str, Any]:
+    return {
+        "displayName": f"SSPR License Watch ({wanted.base_url.removeprefix('https://').partition('.')[0]})",
+        "signInAudience": "AzureADMyOrg",
+        "api": {"requestedAccessTokenVersion": 2},
+        "appRoles": [
+            {
+                "id": WATCH_READ,
+                "value": "Watch.Read",
+                "displayName": "Read the watch",
+                "description": "See the report and the detail of health.",
+                "allowedMemberTypes": ["User", "Application"],
+                "isEnabled": True,
+            }
+        ],
+        "web": {
+            "homePageUrl": f"{wanted.base_url}/api/report",
+            "redirectUris": [f"{wanted.base_url}/.auth/login/aad/callback"],
+            "implicitGrantSettings": {"enableIdTokenIssuance": True},
+        },
+    }
+
+
+def _vouch(graph: Graph, object_id: str, wanted: Wanted) -> None:
+    """The watch's identity stands for the registration, in the place of a client secret."""
+    path = f"/applications/{object_id}/federatedIdentityCredentials"
+    means = {
+        "audiences": ["api://AzureADTokenExchange"],
+        "issuer": wanted.issuer,
+        "subject": wanted.principal,
+    }
+    known = next((one for one in graph.rows(path) if one.get("name") == "watch-identity"), None)
+    if known is None:
+        graph.ask("POST", path, {"name": "watch-identity", **means})
+    elif any(known.get(name) != value for name, value in means.items()):
+        # The identity was made anew.
+        graph.ask("PATCH", f"{path}/{known['id']}", means)
+
+
+def _assigned(graph: Graph, principal: str, resource: str, role: str) -> bool:
+    """Assign the role if it is not; says whether it was done now."""
+    held: Sequence[dict[str, Any]] = graph.rows(f"/servicePrincipals/{resource}/appRoleAssignedTo?$top=999")
+    if any(one["principalId"] == principal and one["appRoleId"] == role for one in held):
+        return False
+    made = {"principalId": principal, "resourceId": resource, "appRoleId": role}
+    graph.ask("POST", f"/servicePrincipals/{resource}/appRoleAssignedTo", made)
+    return True

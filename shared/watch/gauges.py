@@ -1,0 +1,40 @@
+"""What is measured when the watch looks after itself: queues, what was put aside, how old each reading is."""
+
+from datetime import datetime
+
+from shared import telemetry
+from shared.watch.overdue import Traces
+from shared.watch.parts import Watch
+
+POISONED = ("changed-users", "sweeps")
+
+
+async def measure(watch: Watch, seen: Traces) -> None:
+    """Note queues and ages; nothing is asked for where nobody takes metrics. Raises what storage raises."""
+    if not telemetry.loaded():
+        return
+    now, storage = watch.now(), watch.storage
+    queues = {"changed-users": storage.changed_users, "sweeps": storage.sweeps, "journal": storage.journal}
+    for name, queue in queues.items():
+        oldest = await queue.oldest()
+        telemetry.QUEUE_LENGTH.note(await queue.length(), queue=name)
+        telemetry.QUEUE_AGE.note(_seconds(now, oldest) if oldest else 0.0, queue=name)
+    for name in POISONED:
+        telemetry.POISON.note(await storage.poison(name).length(), queue=f"{name}-poison")
+    for reading, last in _readings(seen).items():
+        telemetry.LAST_RECONCILE.note(_seconds(now, last or seen.began_at), reading=reading)
+
+
+def _readings(seen: Traces) -> dict[str, datetime | None]:
+    """When each reading last came to its end; None: never yet."""
+    facts, sweep = seen.record.facts, seen.record.sweep
+    complete = sweep.complete if sweep else None
+    return {
+        "delta": seen.delta.last_round_at if seen.delta else None,
+        "facts": facts.observed_at if facts else None,
+        "sweep": complete[1] if complete else None,
+    }
+
+
+def _seconds(now: datetime, then: datetime) -> float:
+    return max(0.0, (now - then).total_seconds())
