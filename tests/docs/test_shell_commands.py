@@ -44,8 +44,9 @@ RUN: Mapping[str, tuple[str, ...]] = {
 the list."""
 
 
-PARSED = ("python -m infra.hooks",)
-"""Of ours too, but they work on what was deployed: `tests/hooks` runs them against stand-ins of az."""
+PARSED = ("python -m infra.hooks", "make setup")
+"""Of ours too. The hooks work on what was deployed: `tests/hooks` runs them against stand-ins of az. Where a
+test runs at all, setting up has been done."""
 
 
 def subscriptions_run() -> list[str]:
