@@ -3,8 +3,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup lint types fast real lock mutate-rules clean pictures rules-page doctor-page journal-schema \
-	report-schema what-if-schema snapshot-schema soak bench browser \
+.PHONY: demo test setup lint types fast real package lock mutate-rules clean pictures rules-page doctor-page journal-schema \
+	report-schema what-if-schema snapshot-schema soak bench browser cost-page \
 	no-graph-calls graph-calls permissions-page
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
@@ -49,11 +49,20 @@ types: setup
 fast: setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not real"
 
+# The stories once more, on what goes to Azure.
 real: setup
+	$(BIN)/python -m tools.package --if-changed
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m real
+	WATCH_APP=dist/app $(BIN)/python -m pytest -n auto --maxprocesses 4 -m real tests/stories
+
+package: setup
+	@$(BIN)/python -m tools.package
 
 mutate-rules: setup
 	$(BIN)/python -m tools.mutate_rules
+
+infra-check: setup
+	$(BIN)/python -m tools.bicep
 
 soak: setup
 	$(BIN)/python -m tests.oracle --histories $(or $(HISTORIES),5000)
@@ -69,13 +78,16 @@ LOCK_FLAGS := --generate-hashes --allow-unsafe --strip-extras --no-annotate --no
 	--no-emit-find-links --no-emit-trusted-host --no-emit-options
 
 clean:
-	rm -rf $(VENV) sandbox/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist sandbox/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 pictures: browser demo
 	$(BIN)/python -m tools.draw_pictures $(if $(PORTS),--ports $(PORTS))
 
 rules-page: setup
 	$(BIN)/python -m tools.write_rules_page
+
+cost-page: setup
+	$(BIN)/python -m tools.write_cost_page
 
 doctor-page: setup
 	$(BIN)/python -m tools.write_doctor_page

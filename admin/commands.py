@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from admin import exceptions, explain, release, replay, snapshots, whatif
+from admin import erase, exceptions, explain, release, replay, snapshots, whatif
 from admin.connection import Desk, run
 from admin.endings import INTERRUPTED, WRONG
 from admin.saved import offline
@@ -25,6 +25,7 @@ ORDER = (
     "exception",
     "release",
     "subscriptions",
+    "erase",
 )
 
 
@@ -130,6 +131,15 @@ def _release(
 ) -> None:
     who = by or _signed_in_as()
     raise typer.Exit(run(lambda desk: release.release(desk, who, _now(), discard=discard), settings))
+
+
+@app.command("erase", help=guide("erase"), short_help=say("short", "erase"))
+def _erase(
+    who: Annotated[str, typer.Argument(metavar="ID", help=say("options", "erase-who"))],
+    yes: Annotated[bool, typer.Option("--yes", help=say("options", "erase-yes"))] = False,
+    settings: Settings = None,
+) -> None:
+    raise typer.Exit(run(lambda desk: erase.erase(desk, who, _now(), really=yes), settings))
 
 
 @app.command("explain", help=guide("explain"), short_help=say("short", "explain"))

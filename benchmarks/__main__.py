@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import change, rows, start, sweep
+from benchmarks import change, package, rows, start, sweep
 from benchmarks.process import Failed
 from benchmarks.rows import Row
 from sandbox.azurite import AzuriteError
 from sandbox.host.errors import HostError
+from tools.package.errors import PackageError
 
 SMALL = 100_000
 
@@ -21,7 +22,7 @@ SMALL = 100_000
 def main(
     users: Annotated[int, typer.Option(help="Users of the largest tenant.", min=1000)] = 1_000_000,
     sample: Annotated[int, typer.Option(help="Users read by the SDK's typed paging.", min=100)] = 5000,
-    only: Annotated[str, typer.Option(help="start, change or sweep: these rows alone.")] = "",
+    only: Annotated[str, typer.Option(help="start, package, change or sweep: these rows alone.")] = "",
     json: Annotated[Path | None, typer.Option(help="Write the results there too.")] = None,
 ) -> None:
     """Measure, print a table, and end with 1 if a budget is not kept."""
@@ -30,7 +31,7 @@ def main(
     broken = False
     try:
         asyncio.run(measure(found, users, sample, only))
-    except (Failed, AzuriteError, HostError) as problem:
+    except (Failed, AzuriteError, HostError, PackageError) as problem:
         # What was measured before it is worth showing.
         print(problem, file=sys.stderr)
         broken = True
@@ -45,6 +46,9 @@ async def measure(found: list[Row], users: int, sample: int, only: str = "") -> 
     if only in ("", "start"):
         _say("the notification path")
         found += [await start.imports(), await start.call_apart()]
+    if only in ("", "package"):
+        _say("the package and a plain install")
+        found += await package.rows()
     if only in ("", "change"):
         _say(f"{change.CHANGED:,} changed users")
         found += await change.rows()

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import azure.functions as func
 
-from shared import settings
+from shared import following, settings
 from shared.graph import events, notifications
 from shared.watch.hearing import calls
 from shared.watch.hearing.collecting import Collector
@@ -31,9 +31,12 @@ Messages = func.Out[typing.List[str]]  # noqa: UP006 - the runtime knows a list 
 @bp.queue_output(arg_name="sweeps", queue_name="sweeps", connection="WATCH_STORAGE")
 def graph_events(event: func.CloudEvent, heard: Messages, sweeps: Messages) -> None:
     """A change of a user or group, or what Graph says of a subscription; see `shared.graph.events`."""
+    following.begin("graph_events")
     current = settings.current()
     now = datetime.now(UTC)
-    call = events.parse_event(event.type, event.get_json(), current.tenant_id, current.client_states)
+    # Of an event in Event Grid's own schema, which no partner topic has, there is no `type`.
+    kind = getattr(event, "type", "")
+    call = events.parse_event(kind, event.get_json(), current.tenant_id, current.client_states)
     tally.add(call.counts, call.subscriptions, now)
     if messages := notifications.messages(call, now):
         heard.set(messages)
@@ -50,4 +53,5 @@ async def collect(message: func.QueueMessage) -> None:
     from shared.watch import messages, parts
 
     heard = messages.read_changed(message.get_body())
+    following.begin("collect", heard.call)
     await collector.take(await parts.ready(), heard)

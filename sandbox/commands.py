@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from sandbox import az
+from sandbox import az, packaged
 from sandbox import teams as teams_room
 from sandbox import webhook as webhook_room
 from sandbox.azurite import AzuriteError
@@ -94,6 +94,11 @@ def host(
     directory: Annotated[Path, typer.Option("--app", help="Directory with function_app.py.")] = APP,
 ) -> None:
     """Only the Functions host, running the real app with settings from the environment."""
+    if packaged.is_package(directory):
+        told = ["--list"] if listing else ["--port", str(port), *(["--split"] if split else [])]
+        app_dir = directory.resolve()
+        os.chdir(APP)
+        os.execv(sys.executable, [*packaged.command(app_dir), *told])  # noqa: S606  # this same Python
     if listing:
         raise typer.Exit(commands.print_listing(directory))
     raise typer.Exit(commands.run_split(directory, port) if split else commands.run(directory, port))

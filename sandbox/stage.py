@@ -5,6 +5,7 @@ Used by `python -m sandbox up` and `demo`, and by the tests that run the app as 
 
 import asyncio
 import contextlib
+import os
 import secrets
 import socket
 from collections.abc import Callable, Collection, Mapping
@@ -15,11 +16,13 @@ from typing import Self
 
 import aiohttp
 
+from sandbox import packaged
 from sandbox.azurite import Azurite
 from sandbox.graph.control import Control
 from sandbox.graph.rates import Rates
 from sandbox.graph.server import serve
 from sandbox.graph.world import World
+from sandbox.host.errors import HostError
 from sandbox.host.event_grid import KEY_PATH
 from sandbox.host.process import HostProcess
 from sandbox.teams import Posted, TeamsSink
@@ -118,8 +121,10 @@ class Stage:
 
     `settings` go over the app's environment; `offered` go under it, so that none takes the place of what the
     sandbox sets. `storage` is the connection string of a storage account to use instead of an Azurite of its
-    own. `on_card` is called with each card that shows in the channel. Raises `SettingsError`, and what
-    Azurite, the servers or the host raise when they can't start; whatever had started is stopped.
+    own. `on_card` is called with each card that shows in the channel. `app` is the folder of the app: this
+    repository, a package (`make package`), or what the environment names as WATCH_APP, relative to here.
+    Raises `SettingsError`, and what Azurite, the servers or the host raise when they can't start; whatever
+    had started is stopped. Raises HostError at the end if a package took a module from elsewhere.
     """
 
     def __init__(
@@ -133,8 +138,10 @@ class Stage:
         storage_folder: Path | None = None,
         log_path: Path | None = None,
         on_card: Callable[[Posted], None] | None = None,
+        app: Path | None = None,
     ) -> None:
         self.world = world
+        self.app = app or APP / os.environ.get("WATCH_APP", "")
         self._ports = ports or Ports()
         self._settings = dict(settings or {})
         self._offered = dict(offered or {})
@@ -166,7 +173,7 @@ class Stage:
 
     def another_host(self, *, port: int = 0, only: Collection[str] | None = None) -> HostProcess:
         """A host of the same app and settings, not started yet; a dead one hides messages for 2 s."""
-        return HostProcess(APP, self.environment, port=port, only=only, lease=2, log_path=self._log_path)
+        return HostProcess(self.app, self.environment, port=port, only=only, lease=2, log_path=self._log_path)
 
     async def restart_host(self, settings: Mapping[str, str] | None = None) -> None:
         """Start a new host where the old one was; the old one has ended, or is ended now.
@@ -204,7 +211,8 @@ class Stage:
             await asyncio.sleep(0.2)
 
     async def _stop_host(self) -> None:
-        await self.host.stop()
+        if await self.host.stop() == packaged.STRANGERS:
+            raise HostError(self.host.log_text().splitlines()[-1])
 
     def _azurite(self) -> Azurite:
         ports = self._ports

@@ -18,7 +18,8 @@ LOGGER = "watch"
 """The loggers of the watch lie under this name, and nothing else does."""
 
 CALL, JOB = "watch.call", "watch.job"
-BOOK, SEQ, FINDINGS, CARD, ROUTE, WAIT = (
+JOINED, BOOK, SEQ, FINDINGS, CARD, ROUTE, WAIT = (
+    "watch.joined",
     "watch.book",
     "watch.seq",
     "watch.findings",
@@ -29,16 +30,18 @@ BOOK, SEQ, FINDINGS, CARD, ROUTE, WAIT = (
 ATTRIBUTES = {
     CALL: "what began this: 16 hex digits made at Graph's call, or at a timer's run",
     JOB: "the function at work",
+    JOINED: "the calls whose work goes on under this one, 50 at most (Event Grid brings each change alone)",
     BOOK: "the book of the ledger: a shard of users, or `tenant`",
     SEQ: "the number in that book's journal: `<book>/<seq>.ndjson` holds the lines",
-    FINDINGS: "the findings concerned, 50 at most, separated by spaces",
+    FINDINGS: "the findings concerned, 50 at most",
     CARD: "the message to people, by the id that a webhook's receiver knows it by",
     ROUTE: "the name of the route",
     WAIT: "seconds from the notification to the commit, the longest of the message",
 }
 """Every attribute that a record of ours may bear, and what it says."""
 
-FINDINGS_NAMED = 50
+NAMED = 50
+"""So many findings or calls does a record name; then it says how many more there are."""
 _CALL = re.compile(r"[0-9a-f]{1,32}")
 
 _at_work: ContextVar[tuple[str, str]] = ContextVar("watch_at_work", default=("", ""))
@@ -75,18 +78,24 @@ def about(
     findings: Iterable[str] | None = None,
     card: str = "",
     route: str = "",
+    joined: Iterable[str] | None = None,
     wait: float | None = None,
 ) -> dict[str, Any]:
-    """For `extra` of a record: the ids of what it tells of. A list of findings that is cut says so."""
+    """For `extra` of a record: the ids of what it tells of. A list that is cut says so."""
     ids: dict[str, Any] = {BOOK: book, SEQ: seq, CARD: card, ROUTE: route}
     ids = {name: value for name, value in ids.items() if value not in ("", None)}
-    if findings is not None:
-        named = list(findings)
-        cut = [f"+{len(named) - FINDINGS_NAMED}"] if len(named) > FINDINGS_NAMED else []
-        ids[FINDINGS] = " ".join([*named[:FINDINGS_NAMED], *cut])
+    for name, listed in ((FINDINGS, findings), (JOINED, joined)):
+        if listed is not None:
+            ids[name] = _listed(list(listed))
     if wait is not None:
         ids[WAIT] = round(wait, 1)
     return ids
+
+
+def _listed(ids: list[str]) -> str:
+    """Ids in a row, with spaces between."""
+    cut = [f"+{len(ids) - NAMED}"] if len(ids) > NAMED else []
+    return " ".join([*ids[:NAMED], *cut])
 
 
 class Record(logging.LogRecord):

@@ -41,7 +41,7 @@ def read_keeping(read: Reader) -> KeepingSettings:
     """What is kept. Faults go to `read`, all of them; the key is never quoted."""
     snapshots = read.choice("SNAPSHOTS", ON, ON, PSEUDONYMISED, OFF)
     key = read.text("PSEUDONYM_KEY")
-    if not key and snapshots == PSEUDONYMISED:
+    if not key and snapshots == PSEUDONYMISED and not read.has_fault("PSEUDONYM_KEY"):
         read.fault("PSEUDONYM_KEY", MISSING, GENERATE)
     elif key and len(key) < SHORTEST_KEY:
         read.fault("PSEUDONYM_KEY", Problem("short-key", {"least": SHORTEST_KEY}), GENERATE)

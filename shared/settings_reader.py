@@ -17,6 +17,7 @@ TEAMS_HOSTS = (".logic.azure.com", ".environment.api.powerplatform.com")
 """How hosts of Teams Workflows URLs end, the older and the newer form."""
 
 MISSING = Problem("missing")
+_REFERENCE = "@Microsoft.KeyVault("
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -34,11 +35,21 @@ class Reader:
         self.faults.append(Fault(setting=name, problem=problem, remedy=remedy))
 
     def text(self, name: str, default: str = "") -> str:
-        return self.environ.get(name, "").strip() or default
+        """What is set. A reference to Key Vault that was not resolved is a fault, and counts as nothing.
+
+        App Service leaves the reference itself where it can't have the secret; taken for the secret, it would
+        be one that anybody can guess.
+        """
+        value = self.environ.get(name, "").strip()
+        if value.startswith(_REFERENCE):
+            if not self.has_fault(name):
+                self.fault(name, Problem("unresolved"), Remedy("vault", {"secret": _secret_of(name)}))
+            return default
+        return value or default
 
     def required(self, name: str, remedy: Remedy) -> str:
         value = self.text(name)
-        if not value:
+        if not value and not self.has_fault(name):
             self.fault(name, MISSING, remedy)
         return value
 
@@ -114,7 +125,7 @@ class Reader:
         """
         value = self.text(name, default)
         problem = url_problem(value, teams=teams, base=base)
-        if problem:
+        if problem and not self.has_fault(name):
             self.fault(name, problem, remedy)
         return value.rstrip("/") if base else value
 
@@ -137,6 +148,11 @@ def url_problem(value: str, *, teams: bool = False, base: bool = False) -> Probl
         older, newer = (f"*{one}" for one in TEAMS_HOSTS)
         return Problem("not-teams", {"older": older, "newer": newer})
     return None
+
+
+def _secret_of(setting: str) -> str:
+    """The secret's name in the vault, as infra/app/app-settings.bicep gives it."""
+    return setting.lower().replace("_", "-")
 
 
 def unknown(value: str) -> Problem:

@@ -225,7 +225,7 @@ class _Row:
             return ""
         name, value = found
         problem = url_problem(value, teams=kind == TEAMS)
-        if problem:
+        if problem and not self._read.has_fault(name):
             of = {"setting": name}
             remedy = Remedy("set-workflow", of) if kind == TEAMS else Remedy("set-receiver", of)
             self._fault("url", problem, remedy, through=name)
@@ -241,7 +241,8 @@ class _Row:
             return ""
         name, value = found
         if not value:
-            self._fault("secret", MISSING, _GENERATE, through=name)
+            if not self._read.has_fault(name):
+                self._fault("secret", MISSING, _GENERATE, through=name)
             return ""
         try:
             signing_keys(value)

@@ -108,21 +108,21 @@ QUEUE_LENGTH = Metric(
     kind="gauge",
     unit="{message}",
     description="Messages on a queue, hidden ones too, as the storage service counts them",
-    attributes={"queue": "changed-users, sweeps, journal"},
+    attributes={"queue": "changed-users, sweeps, journal; heard with DELIVERY=eventgrid"},
 )
 QUEUE_AGE = Metric(
     name="watch.queue_age",
     kind="gauge",
     unit="s",
     description="How long the first message that could be taken now has been on its queue; 0: there is none",
-    attributes={"queue": "changed-users, sweeps, journal"},
+    attributes={"queue": "as of watch.queue_length"},
 )
 POISON = Metric(
     name="watch.poison",
     kind="gauge",
     unit="{message}",
     description="Messages that were put aside after five tries",
-    attributes={"queue": "changed-users-poison, sweeps-poison"},
+    attributes={"queue": "changed-users-poison, sweeps-poison, heard-poison"},
 )
 GRAPH_CALLS = Metric(
     name="watch.graph_calls",
@@ -147,7 +147,7 @@ TEAMS_RESULTS = Metric(
     unit="{message}",
     description="Messages that were handed over to people, or not",
     attributes={
-        "route": "workflows, webhook: the type of the route",
+        "route": "teams, webhook: the type of the route",
         "result": "delivered; else why not: http-<status>, timeout, unreachable, reset, bad-url, "
         "unwordable, names-unread",
     },

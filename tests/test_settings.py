@@ -52,6 +52,23 @@ def test_the_least_settings_give_the_documented_defaults() -> None:
     assert settings.keeping.snapshots == "on"
 
 
+@pytest.mark.parametrize(
+    "name", ["CLIENT_STATE", "CLIENT_STATE_PREVIOUS", "TEAMS_WORKFLOW_URL", "PSEUDONYM_KEY", "TICKETS_SECRET"]
+)
+def test_a_reference_to_key_vault_that_was_not_resolved_is_no_secret(name: str) -> None:
+    """App Service leaves it as it stands, and whoever knows the vault's name could guess it."""
+    reference = "@Microsoft.KeyVault(SecretUri=https://kv-sspr.vault.azure.net/secrets/client-state)"
+    route = {"name": "tickets", "type": "webhook", "url": "TICKETS_URL", "secret": "TICKETS_SECRET"}
+    with_route = {"ROUTES": json.dumps([route]), "TICKETS_URL": "https://tickets.example.net"}
+    secret = name.lower().replace("_", "-")
+    [fault] = faults(
+        **{"SNAPSHOTS": "pseudonymised", "PSEUDONYM_KEY": "k" * SHORTEST_KEY, name: reference},
+        **(with_route if name == "TICKETS_SECRET" else {}),
+    )
+    assert fault.startswith(f"{name}: is a reference to Key Vault that could not be resolved. ")
+    assert f"See that the secret {secret} is in the vault" in fault
+
+
 def test_pseudonyms_need_a_key_that_nobody_is_shown() -> None:
     [fault] = faults(SNAPSHOTS="pseudonymised")
     assert fault.startswith("PSEUDONYM_KEY: is missing. Generate one: ")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shared import settings as settings_room
-from shared import settings_faults, settings_keeping, settings_reader, settings_routes
+from shared import settings_delivery, settings_faults, settings_keeping, settings_reader, settings_routes
 from shared.settings import SettingsError, load, storage_of
 from shared.settings_faults import Fault, in_words
 from shared.settings_routes import MOST
@@ -23,7 +23,14 @@ from tests.texts.comparing import from_elsewhere, marked
 from tests.texts.test_languages import REMNANT
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = (settings_room, settings_faults, settings_reader, settings_routes, settings_keeping)
+ROOMS = (
+    settings_room,
+    settings_faults,
+    settings_reader,
+    settings_routes,
+    settings_keeping,
+    settings_delivery,
+)
 MARKS = marked(FOLDER / f"{DEFAULT}.toml")
 
 
@@ -70,9 +77,13 @@ def wrong() -> list[dict[str, str]]:
             "WATCH_STORAGE__queueServiceUri": "https://b.example",
             "WATCH_STORAGE__credential": "password",
         },
+        {"CLIENT_STATE": "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/client-state)"},
         {"GROUP_WAIT": "5m", "GROUP_WAIT_MAX": "1m"},
         {"CONFIRM_AFTER": "999d"},
         {"DIGEST_AT": "noon"},
+        {"DELIVERY": "eventgrid"},
+        {"EVENTGRID_URL": "https://watch.example"},
+        {"EVENTGRID_URL": "EventGrid:?partnertopic=x"},
         {"ROUTES": "["},
         {"ROUTES": "{}"},
         {"ROUTES": routes(*(TICKETS | {"name": f"tickets-{n}"} for n in range(MOST + 1)))},

@@ -7,12 +7,13 @@ param baseUrl string
 param readers array
 
 // The same as in infra/hooks/directory.py, which makes the registration where this template can't.
-var uniqueName = 'sspr-license-watch-${first(split(replace(baseUrl, 'https://', ''), '.'))}'
+var host = first(split(replace(baseUrl, 'https://', ''), '.'))
+var uniqueName = 'sspr-license-watch-${host}'
 var watchRead = '5d2f6a0e-8c1b-4b57-9a64-2f0c7d3e1b98'
 
 resource app 'Microsoft.Graph/applications@v1.0' = {
   uniqueName: uniqueName
-  displayName: 'SSPR License Watch (${resourceGroup().name})'
+  displayName: 'SSPR License Watch (${host})'
   signInAudience: 'AzureADMyOrg'
   api: { requestedAccessTokenVersion: 2 }
   appRoles: [

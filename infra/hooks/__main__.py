@@ -75,10 +75,9 @@ def _grant(asked: argparse.Namespace) -> None:
     print(f"Granted on Microsoft Graph: {', '.join(granted) or 'nothing new'}.")
     if asked.base_url:
         app_id = directory.report_app(wanted)
-        print(
-            f"The report's app registration is there. Whoever deploys runs: azd env set REPORT_APP_ID {app_id}"
-        )
-        print("and then: azd provision")
+        print(f"The report's app registration is {app_id}. Whoever deploys the watch runs:")
+        print(f"azd env set REPORT_APP_ID {app_id}")
+        print("azd provision")
 
 
 if __name__ == "__main__":

@@ -45,9 +45,10 @@ def wait_for_health(there: Made, patience: Patience) -> None:
     while not (said := health(there.base_url)):
         if time.monotonic() >= until:
             raise Stop(
-                f"The app does not answer at {there.base_url}/api/health. Look in the Azure portal at Function App "
-                f"{there.app} › Log stream (a setting that is missing or wrong is named there), and at Environment "
-                "variables, whether each reference to Key Vault is resolved. Then run: azd hooks run postdeploy"
+                f"The app does not answer at {there.base_url}/api/health. Look in the Azure portal at "
+                f"Function App {there.app} › Log stream (a setting that is wrong is named there), and at "
+                "Environment variables, whether each reference to Key Vault is resolved. "
+                "Then run: azd hooks run postdeploy"
             )
         time.sleep(min(patience.between, 5.0))
     print(f"The app answers; its health is: {said}.")
@@ -82,8 +83,8 @@ def _subscribe(there: Made, patience: Patience) -> None:
             break
     if code == FOUND:
         print(
-            "Graph refused something, as said above; if it was a permission, grant it. The app tries again by "
-            "itself every quarter of an hour."
+            "Graph refused something, as said above; if it was a permission, grant it. The app tries again "
+            "by itself every quarter of an hour."
         )
     elif code != DONE:
         raise Stop(
@@ -96,15 +97,13 @@ def _doctor(there: Made) -> None:
     environ = {**_app_settings(there), **there.storage}
     code = admin("doctor", environ=environ)
     if code == FOUND:
-        print(
-            "What is red above is to be mended; on the first day some of it is only not done yet. Look again later."
-        )
+        print("What is red above is to be mended, or not done yet so soon after the start: look again later.")
     elif code != DONE:
         print("The doctor could not look at everything. docs/doctor.md says how to run it by hand.")
 
 
 def _app_settings(there: Made) -> dict[str, str]:
-    """The app's settings, references to the vault replaced by what they refer to; not its managed identity."""
+    """The app's settings, references to the vault replaced by what they name; not its managed identity."""
     try:
         listed = rest("POST", f"{there.app_id}/config/appsettings/list?api-version=2024-11-01")
     except Refused:

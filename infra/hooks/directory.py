@@ -3,21 +3,27 @@ app registration by which people sign in to the report.
 
 The same as infra/graph/*.bicep, for clouds without the Graph extension and for whoever has those rights and
 nothing else. Only what is missing is made. (Microsoft Graph: grant an appRoleAssignment to a service
-principal; create application; create federatedIdentityCredential.)
+principal; upsert application; create federatedIdentityCredential.)
 """
 
-from collections.abc import Sequence
+import functools
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from infra.hooks.programs import NOT_FOUND, Refused, Stop, rest
+from infra.hooks.programs import DENIED, NOT_FOUND, Refused, Stop, rest
 from shared.graph.permissions import table
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 """Microsoft Graph itself, in every tenant."""
 WATCH_READ = "5d2f6a0e-8c1b-4b57-9a64-2f0c7d3e1b98"
 """The app role Watch.Read of the registration, the same as in infra/graph/report-app.bicep."""
+
+WAIT = 3.0
+"""Seconds between tries of what the directory does not know yet."""
+_TRIES = 6
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +48,9 @@ class Graph:
     def __init__(self, address: str) -> None:
         self._address = address
 
-    def ask(self, method: str, path: str, body: object = None) -> Any:
+    def ask(self, method: str, path: str, body: object = None, *, prefer: str = "") -> Any:
         """The answer as JSON. Raises `Refused`."""
-        return rest(method, f"{self._address}/v1.0{path}", body, resource=self._address)
+        return rest(method, f"{self._address}/v1.0{path}", body, resource=self._address, prefer=prefer)
 
     def found(self, path: str) -> Any:
         """The object; None where there is none."""
@@ -67,12 +73,11 @@ class Graph:
 
 
 def grant(wanted: Wanted) -> list[str]:
-    """Grant the watch's identity what these packs take; the names of what was granted now. Raises `Refused`."""
+    """Grant the watch's identity what its packs take; what was granted now. Raises `Refused` and `Stop`."""
     graph = Graph(wanted.graph)
     service = graph.ask("GET", f"/servicePrincipals(appId='{GRAPH_APP_ID}')?$select=id,appRoles")
-    roles = {
-        one["value"]: one["id"] for one in service["appRoles"] if "Application" in one["allowedMemberTypes"]
-    }
+    offered = [one for one in service["appRoles"] if "Application" in one["allowedMemberTypes"]]
+    roles = {one["value"]: one["id"] for one in offered}
     names = table().granted_by(wanted.packs)
     if unknown := [name for name in names if name not in roles]:
         raise Stop(f"This cloud's Microsoft Graph has no permission {', '.join(unknown)}.")
@@ -80,24 +85,31 @@ def grant(wanted: Wanted) -> list[str]:
 
 
 def report_app(wanted: Wanted) -> str:
-    """Make the registration, its service principal and what belongs to them; its client id. Raises `Refused`."""
+    """Make the registration, its service principal and what belongs to them. Raises `Refused`."""
     graph = Graph(wanted.graph)
     path = f"/applications(uniqueName='{wanted.unique_name}')"
-    found = graph.found(f"{path}?$select=id,appId")
-    if found is None:
-        found = graph.ask(
-            "POST", "/applications", {"uniqueName": wanted.unique_name, **_registration(wanted)}
-        )
-    else:
-        graph.ask("PATCH", f"/applications/{found['id']}", _registration(wanted))
-    _vouch(graph, found["id"], wanted)
+    graph.ask("PATCH", path, _registration(wanted), prefer="create-if-missing")
+    found = _soon(lambda: graph.ask("GET", f"{path}?$select=id,appId"))
+    _soon(lambda: _vouch(graph, found["id"], wanted))
     service = graph.found(f"/servicePrincipals(appId='{found['appId']}')?$select=id")
     if service is None:
         made = {"appId": found["appId"], "appRoleAssignmentRequired": True}
-        service = graph.ask("POST", "/servicePrincipals", made)
+        service = _soon(lambda: graph.ask("POST", "/servicePrincipals", made))
     for reader in wanted.readers:
-        _assigned(graph, reader, service["id"], WATCH_READ)
+        _soon(functools.partial(_assigned, graph, reader, service["id"], WATCH_READ))
     return str(found["appId"])
+
+
+def _soon[T](work: Callable[[], T]) -> T:
+    """What was made a moment ago is not known everywhere in the directory at once."""
+    for _ in range(_TRIES - 1):
+        try:
+            return work()
+        except Refused as problem:
+            if problem.kind == DENIED:
+                raise
+        time.sleep(WAIT)
+    return work()
 
 
 def delete_report_app(graph_address: str, app_id: str) -> bool:

@@ -26,8 +26,8 @@ def connect(there: Made, patience: float, between: float) -> None:
         rest("PUT", f"{topic_id}/eventSubscriptions/{NAME}{_API}", _subscription(there))
     except Refused as problem:
         raise Stop(
-            f"The partner topic {there.topic} could not be connected ({problem.code}). It takes the role EventGrid "
-            f"Contributor on {there.group}. Then run: azd hooks run postdeploy"
+            f"The partner topic {there.topic} could not be connected ({problem.code}). It takes the role "
+            f"EventGrid Contributor on {there.group}. Then run: azd hooks run postdeploy"
         ) from None
     print(f"Event Grid brings what Graph tells to the function {FUNCTION}.")
 
@@ -45,7 +45,8 @@ def _topic(there: Made, topic_id: str, patience: float, between: float) -> dict[
         if time.monotonic() >= until:
             raise Stop(
                 f"Graph has made no partner topic {there.topic} in {there.group}. It does so with the first "
-                "subscription: see what 'python -m admin subscriptions show' says, then run: azd hooks run postdeploy"
+                "subscription: see what 'python -m admin subscriptions show' says, then run: "
+                "azd hooks run postdeploy"
             )
         time.sleep(between)
 

@@ -1,4 +1,4 @@
-"""Other programs that the hooks run: az, azd, and `python -m admin`; and the end of a hook that can't go on."""
+"""Other programs that the hooks run (az, azd, `python -m admin`), and the end of a hook that can't go on."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def az(*words: str, given: str = "") -> Any:
         raise Refused("az", "", "its answer is not JSON") from None
 
 
-def rest(method: str, url: str, body: object = None, *, resource: str = "") -> Any:
+def rest(method: str, url: str, body: object = None, *, resource: str = "", prefer: str = "") -> Any:
     """One request by `az rest`: an id of Azure's (from `/subscriptions` on), or a whole address.
 
     `resource`: for whom the token is, where az can't tell by the address. The body goes by standard input:
@@ -85,7 +85,7 @@ def rest(method: str, url: str, body: object = None, *, resource: str = "") -> A
         words += ["--resource", resource]
     if body is None:
         return az(*words)
-    headers = ["--headers", "Content-Type=application/json"]
+    headers = ["--headers", "Content-Type=application/json", *([f"Prefer={prefer}"] if prefer else [])]
     return az(*words, *headers, "--body", "@-", given=json.dumps(body))
 
 

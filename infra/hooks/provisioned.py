@@ -16,7 +16,7 @@ def before(environ: Mapping[str, str]) -> None:
         account = az("account", "show")
     except Refused:
         raise Stop(
-            "Nobody is signed in with az, which the steps after azd's own need. Run: az login (beside azd auth login)"
+            "Nobody is signed in with az, which is needed beside azd's own sign-in. Run: az login"
         ) from None
     wanted = environ.get("AZURE_TENANT_ID", "")
     if wanted and account["tenantId"].lower() != wanted.lower():
@@ -24,9 +24,6 @@ def before(environ: Mapping[str, str]) -> None:
             f"az is signed in to tenant {account['tenantId']}, and this environment is of {wanted}. "
             f"Run: az login --tenant {wanted}"
         )
-    subscription = environ.get("AZURE_SUBSCRIPTION_ID", "")
-    if subscription and account["id"].lower() != subscription.lower():
-        az("account", "set", "--subscription", subscription)
 
 
 def after(environ: Mapping[str, str]) -> None:
@@ -54,11 +51,14 @@ def _directory(chosen: Choices, there: Made) -> str:
             except Refused as problem:
                 if problem.kind == DENIED:
                     raise
-                print(
-                    f"{_GRAPH_TEMPLATE} could not be deployed ({problem.code}); asking Microsoft Graph instead."
-                )
+                print(f"{_GRAPH_TEMPLATE} could not be deployed ({problem.code}): Graph itself is asked.")
         return by_requests(chosen, there)
     except Refused as problem:
+        if problem.kind != DENIED:
+            raise Stop(
+                f"Permissions and registration could not be made ({problem.code}). "
+                "Try: azd hooks run postprovision"
+            ) from None
         print(who_must(chosen, there, problem))
         return ""
 
@@ -105,9 +105,9 @@ def who_must(chosen: Choices, there: Made, problem: Refused) -> str:
     words += [f"--packs {','.join(chosen.packs)}"] if chosen.packs else []
     words += [f"--readers {','.join(chosen.readers)}"] if chosen.readers else []
     return (
-        f"You may not grant permissions on Microsoft Graph ({problem.code or 'refused'}); the watch reads nothing "
-        "until a Privileged Role Administrator has run this in a clone of the project, signed in with az: "
-        f"python -m infra.hooks grant {' '.join(words)}"
+        f"You may not grant permissions on Microsoft Graph ({problem.code or 'refused'}); the watch reads "
+        "nothing until a Privileged Role Administrator has run this in a clone of the project, signed in "
+        f"with az: python -m infra.hooks grant {' '.join(words)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Before and after azd takes everything down: no Graph subscription and no app registration is left behind."""
+"""Before and after azd takes everything down: no Graph subscription, no app registration is left behind."""
 
 from collections.abc import Mapping
 
@@ -21,8 +21,8 @@ def before(environ: Mapping[str, str], wait: int = _WAIT) -> None:
     code = admin("subscriptions", "delete", "--wait", str(wait), environ=there.storage)
     if code != DONE:
         print(
-            "The app did not delete all of its Graph subscriptions. What is left of them ends by itself, 27 days "
-            "after it was last renewed at the latest; until then Graph calls an address that is no more."
+            "The app did not delete all of its Graph subscriptions. What is left of them ends by itself, 27 "
+            "days after it was last renewed at the latest; until then Graph calls an address that is no more."
         )
     print("If you keep the app after all, run: python -m admin subscriptions create")
 
@@ -36,7 +36,7 @@ def after(environ: Mapping[str, str]) -> None:
         delete_report_app(choices(environ).graph, app_id)
     except (Refused, Stop):
         print(
-            f"The app registration {app_id} is still there, and you may not delete it. Somebody who may runs: "
+            f"The app registration {app_id} is still there, and you may not delete it. Whoever may runs: "
             f"az ad app delete --id {app_id}"
         )
     else:

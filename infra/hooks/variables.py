@@ -68,6 +68,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     blob_uri: str
     queue_uri: str
     topic: str = ""
+    connection: str = ""
+    """Of the watch's storage, where it is opened by a key: as in the sandbox."""
 
     @property
     def group_id(self) -> str:
@@ -87,6 +89,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def storage(self) -> dict[str, str]:
         """The settings by which `python -m admin` finds the watch's storage, as whoever is signed in."""
+        if self.connection:
+            return {"TENANT_ID": self.tenant, "WATCH_STORAGE": self.connection}
         return {
             "TENANT_ID": self.tenant,
             "WATCH_STORAGE__blobServiceUri": self.blob_uri,
@@ -114,4 +118,8 @@ def made(environ: Mapping[str, str]) -> Made:
             f"azd's environment lacks {', '.join(missing)}, which {_MADE_BY} puts out. Run: azd provision"
         )
     found = {field: environ[name] for field, name in _NAMES.items()}
-    return Made(**found, topic=environ.get("EVENTGRID_TOPIC_NAME", ""))
+    found |= {
+        "topic": environ.get("EVENTGRID_TOPIC_NAME", ""),
+        "connection": environ.get("WATCH_STORAGE", ""),
+    }
+    return Made(**found)

@@ -113,8 +113,8 @@ def _asked(name: str) -> str:
 def _stop(made: Made, problem: Refused) -> Stop:
     if problem.kind == DENIED:
         return Stop(
-            f"You may not write secrets of the vault {made.vault} ({problem.code}). It takes the role Contributor "
-            f"or Owner on the resource group {made.group}. Then run: azd hooks run postprovision"
+            f"You may not write secrets of the vault {made.vault} ({problem.code}). It takes the role "
+            f"Contributor or Owner on the resource group {made.group}. Then run: azd hooks run postprovision"
         )
     return Stop(
         f"The vault {made.vault} could not be asked ({problem.code}). Try: azd hooks run postprovision"

@@ -17,8 +17,8 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from azure_functions_runtime.bindings.datumdef import Datum
 
+from sandbox.host import triggers
 from sandbox.host.appsettings import HOST_CONNECTION
 from sandbox.host.invoker import Invoker
 from sandbox.host.runtime import Function
@@ -89,14 +89,9 @@ class EventGridEndpoint:
         if not all(isinstance(event, dict) for event in events):
             return 400
         outcomes = await asyncio.gather(
-            *(self._invoker.invoke(function, _REASON, event_datum(event), {}) for event in events)
+            *(self._invoker.invoke(function, _REASON, triggers.event_datum(event), {}) for event in events)
         )
         return 202 if all(outcome.ok for outcome in outcomes) else 500
-
-
-def event_datum(event: Mapping[str, Any]) -> Datum:
-    """The Event Grid trigger's input: one event."""
-    return Datum(json.dumps(event), "json")
 
 
 async def _forwarded(request: web.Request, url: str) -> web.Response:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from sandbox import packaged
 from sandbox.host.errors import HostError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +30,8 @@ class HostProcess:
 
     `env` holds the app's settings; of this process's environment only what Python itself needs is passed on.
     Entering waits until the host listens and raises HostError with the host's own words when it doesn't
-    start. The host ends with this process, whatever happens to it. `log_path` keeps all that it says, unless
+    start. A package (`make package`) runs with what it brings and nothing that is installed here. The host
+    ends with this process, whatever happens to it. `log_path` keeps all that it says, unless
     `inherit_output` sends that where our own output goes.
     """
 
@@ -216,6 +218,8 @@ async def functions(app_dir: Path, env: Mapping[str, str]) -> list[dict[str, Any
 
 
 def _command(app_dir: Path) -> list[str]:
+    if packaged.is_package(app_dir):
+        return packaged.command(app_dir)
     return [sys.executable, "-m", "sandbox.host", "--app", str(app_dir.resolve())]
 
 

@@ -91,6 +91,11 @@ def timer_datum(past_due: bool, last: datetime | None = None, following: datetim
     return _json({"Schedule": {"AdjustForDST": True}, "ScheduleStatus": status, "IsPastDue": past_due})
 
 
+def event_datum(event: Mapping[str, Any]) -> Datum:
+    """The Event Grid trigger's input: one event."""
+    return _json(event)
+
+
 def texts(value: Datum) -> list[str]:
     """The queue messages that an output stands for: one, or one for each element of a list."""
     if value.type != "json":

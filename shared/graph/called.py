@@ -7,6 +7,7 @@ from kiota_abstractions.request_information import RequestInformation
 
 _QUERY = re.compile(r"\{[?&][^}]*\}")
 _PLACE = re.compile(r"\{[^}]*\}")
+_CAST = re.compile(r"/(microsoft\.)?graph\.[A-Za-z]+")
 _WORD = re.compile(r"\$?[A-Za-z]{1,40}(\.[A-Za-z]{1,40})*")
 
 
@@ -16,10 +17,12 @@ def call_of(request: RequestInformation) -> str:
     method = request.http_method.value if request.http_method else "GET"
     if request.url_template:
         path = _PLACE.sub("{id}", _QUERY.sub("", request.url_template.removeprefix("{+baseurl}")))
-        return f"{method} {unquote(path.partition('?')[0])}"
-    # The first part is the version: it is the same for all.
-    parts = urlsplit(request.url).path.strip("/").split("/")[1:]
-    return f"{method} /{'/'.join(_segment(part) for part in parts)}"
+        path = unquote(path.partition("?")[0]).replace("()", "")
+    else:
+        # The first part is the version: it is the same for all.
+        parts = urlsplit(request.url).path.strip("/").split("/")[1:]
+        path = f"/{'/'.join(_segment(part) for part in parts)}"
+    return f"{method} {_CAST.sub('/{cast}', path)}"
 
 
 def status_class(status: int | None) -> str:
@@ -30,9 +33,9 @@ def status_class(status: int | None) -> str:
 
 
 def _segment(part: str) -> str:
-    text = unquote(part)
+    text = unquote(part).removesuffix("()")
     if _WORD.fullmatch(text):
         return text
-    # A function's name stays: getByIds(…), delta().
+    # A function's name stays, and so does that of what is asked for by key.
     name, bracket, _ = text.partition("(")
     return f"{name}({{id}})" if bracket and _WORD.fullmatch(name) else "{id}"

@@ -9,7 +9,7 @@ from typing import overload
 import msgspec
 
 from shared.following import about
-from shared.ledger import gap
+from shared.ledger import gap, tombstones
 from shared.ledger import manifest as layout
 from shared.ledger import totals as sums
 from shared.ledger.books import Books
@@ -242,6 +242,20 @@ class Ledger:
             await self._commit(Shard(name=name), change, at)
             result = gap.add(result, taken)
         return result
+
+    async def forget_names(self, user_id: str, at: datetime) -> bool:
+        """Take the names out of a tombstone; says whether there were any. Who is there keeps them."""
+        name = shard_of(user_id, (await self._present()).shards)
+        forgotten = False
+
+        def change(shard: Shard) -> tuple[Shard, tuple[Posting, ...]]:
+            nonlocal forgotten
+            changed = tombstones.without_names(shard, user_id)
+            forgotten = changed is not shard
+            return changed, ()
+
+        await self._commit(Shard(name=name), change, at)
+        return forgotten
 
     async def commit_tenant(self, change: TenantChange, at: datetime) -> TenantRecord:
         """Change the tenant's record; returns it as committed.

@@ -7,9 +7,11 @@ dead. It keeps names for cards that still speak of the user, and what it closed 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+import msgspec
+
 from shared import findings
 from shared.ledger import gap
-from shared.ledger.records import UserRecord
+from shared.ledger.records import Shard, UserRecord
 from shared.model import ClosedFinding, Facts, JudgedBy, Part, State, Verdict
 
 KEPT = timedelta(days=45)
@@ -75,6 +77,15 @@ def remembered(known: UserRecord, at: datetime) -> Mapping[str, ClosedFinding]:
         for key, one in known.closed.items()
         if one.closed_at == known.gone_at or at - one.closed_at <= findings.REOPEN_WITHIN
     }
+
+
+def without_names(shard: Shard, user_id: str) -> Shard:
+    """The shard with this user's tombstone nameless; the very shard where there is no name to take out."""
+    known = shard.users.get(user_id)
+    if known is None or known.gone_at is None or not (known.upn or known.name):
+        return shard
+    nameless = msgspec.structs.replace(known, upn="", name="")
+    return msgspec.structs.replace(shard, users={**shard.users, user_id: nameless})
 
 
 def without_old(users: dict[str, UserRecord], at: datetime) -> None:

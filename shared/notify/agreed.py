@@ -144,6 +144,21 @@ async def end(container: Container, tenant_id: str, exemption_id: str, now: date
     return ended
 
 
+async def about(container: Container, tenant_id: str, user_id: str) -> tuple[Exemption, ...]:
+    """The exceptions that name this user, also those that ended. Raises as `recall`."""
+    return tuple(one for one in await recall(container, tenant_id) if one.subject_id == user_id)
+
+
+async def forget(container: Container, tenant_id: str, user_id: str, now: datetime) -> None:
+    """Take out every exception that names this user, as if it had never been agreed. Raises as `add`."""
+
+    def change(before: tuple[Exemption, ...]) -> tuple[Exemption, ...]:
+        after = tuple(one for one in before if one.subject_id != user_id)
+        return after if len(after) < len(before) else before
+
+    await _write(container, tenant_id, change, now)
+
+
 async def recall_release(container: Container, tenant_id: str) -> ReleaseOrder | None:
     """The last order; None if none was ever given. Raises `AgreedUnreadable`, and what storage raises."""
     path = release_path(tenant_id)

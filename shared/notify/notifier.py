@@ -177,7 +177,10 @@ class Notifier:
         await memory_room.commit(self._storage.ledger, memory, sent.table)
         for one in received:
             await self._storage.journal.delete(one)
-        _log.info("telling: %d journal blobs, %d cards handed over, %d not", blobs, sent.cards, sent.failures)
+        if blobs or sent.cards or sent.failures:
+            _log.info(
+                "telling: %d journal blobs, %d cards handed over, %d not", blobs, sent.cards, sent.failures
+            )
         return Told(
             blobs=blobs,
             cards=sent.cards,

@@ -6,7 +6,7 @@ from shared import telemetry
 from shared.watch.overdue import Traces
 from shared.watch.parts import Watch
 
-POISONED = ("changed-users", "sweeps")
+POISONED = ("changed-users", "sweeps", "heard")
 
 
 async def measure(watch: Watch, seen: Traces) -> None:
@@ -15,11 +15,14 @@ async def measure(watch: Watch, seen: Traces) -> None:
         return
     now, storage = watch.now(), watch.storage
     queues = {"changed-users": storage.changed_users, "sweeps": storage.sweeps, "journal": storage.journal}
+    if watch.settings.delivery.is_event_grid:
+        queues["heard"] = storage.heard
     for name, queue in queues.items():
         oldest = await queue.oldest()
         telemetry.QUEUE_LENGTH.note(await queue.length(), queue=name)
         telemetry.QUEUE_AGE.note(_seconds(now, oldest) if oldest else 0.0, queue=name)
     for name in POISONED:
+        # The queue `heard` is used where Event Grid delivers; it is there in any case.
         telemetry.POISON.note(await storage.poison(name).length(), queue=f"{name}-poison")
     for reading, last in _readings(seen).items():
         telemetry.LAST_RECONCILE.note(_seconds(now, last or seen.began_at), reading=reading)

@@ -17,7 +17,7 @@ COMMANDS = [*(["exception", name] for name in ("add", "list", "end", "import")),
 COMMANDS += [
     *(["snapshot", name] for name in ("list", "get")),
     *(["subscriptions", name] for name in ("show", "create", "delete")),
-    *([name] for name in ("audit", "explain", "replay", "what-if", "doctor")),
+    *([name] for name in ("audit", "explain", "replay", "what-if", "doctor", "erase")),
 ]
 STORED = ["exception", "release", "subscriptions"]
 NOWHERE = (
@@ -41,7 +41,7 @@ def test_every_command_and_every_group_has_help_with_an_example_on_one_line(comm
 @pytest.mark.parametrize(
     ("group", "names", "prefix"),
     [
-        ([], ["audit", "explain", "what-if", "replay", "snapshot", "doctor", *STORED], ""),
+        ([], ["audit", "explain", "what-if", "replay", "snapshot", "doctor", *STORED, "erase"], ""),
         (["exception"], ["add", "list", "end", "import"], ""),
         (["snapshot"], ["list", "get"], "snapshot-"),
         (["subscriptions"], ["show", "create", "delete"], "subscriptions-"),

@@ -21,6 +21,7 @@ START = "python -m admin "
 COMMANDS = ("add", "list", "end", "import", "release")
 ELSEWHERE = {
     "audit": "test_audit_page.py",
+    "erase": "test_privacy_page.py",
     "doctor": "../doctor/test_doctor_command.py",
     "explain": "../explain/test_explain_page.py",
     "replay": "../explain/test_explain_page.py",

@@ -29,6 +29,12 @@ def shown() -> list[str]:
     return [line.removeprefix(START).strip() for block in blocks for line in block.strip().splitlines()]
 
 
+def run_here() -> list[str]:
+    """Every line of this command that a test of this file runs, as typed after `python -m admin`."""
+    readme = re.findall(rf"^{START} .+$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    return [f"audit {line}" for line in shown()] + [one.removeprefix("python -m admin ") for one in readme]
+
+
 @pytest.fixture
 async def tenant() -> AsyncIterator[Running]:
     async with await serve(generate(60, rates=QUICK)) as running:

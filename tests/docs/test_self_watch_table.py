@@ -10,7 +10,7 @@ from functions import evaluation, notifications, reconciliation, reporting, subs
 from shared.texts.catalogue import Catalogue, catalogue
 from shared.watch.fault_codes import CODES
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "operate.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
 TEXTS = catalogue()
 
 

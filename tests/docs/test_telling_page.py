@@ -10,9 +10,10 @@ from shared.notify import brake, declared, exemptions, one_route
 from shared.notify.scene import Telling
 from shared.notify.states import LASTING, ROWS, Reason
 from shared.notify.trail import TrailLine
-from tests.docs.test_admin_examples import OPERATE
+from tests.docs.test_readme import DOCS
 
-SECTION = OPERATE.read_text().partition("## What you are told, and what not")[2].partition("\n## ")[0]
+TELLING = DOCS / "telling.md"
+SECTION = TELLING.read_text().partition("## What you are told, and what not")[2].partition("\n## ")[0]
 
 
 def test_every_reason_not_to_tell_is_listed_and_whether_it_may_last() -> None:
@@ -22,7 +23,7 @@ def test_every_reason_not_to_tell_is_listed_and_whether_it_may_last() -> None:
 
 
 def test_the_table_of_what_becomes_of_a_finding_is_that_of_the_code() -> None:
-    page = (OPERATE.parent / "judgement.md").read_text().partition("## §6")[2]
+    page = (DOCS / "judgement.md").read_text().partition("## §6")[2]
     rows = re.findall(r"^ +\| (open|over) \| (.+) \| (?:silent|told): `([a-z-]+)` \|$", page, re.MULTILINE)
     assert rows == [("open" if row.open else "over", row.name, row.outcome.value) for row in ROWS]
 

@@ -1,4 +1,4 @@
-"""What docs/webhook.md and the routes of docs/operate.md say: the receiver runs, the examples are true."""
+"""What docs/webhook.md and the routes of docs/telling.md say: the receiver runs, the examples are true."""
 
 import base64
 import contextlib
@@ -29,7 +29,7 @@ from tests.test_settings_routes import ELSEWHERE, loaded
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "webhook.md").read_text()
-OPERATE = (ROOT / "docs" / "operate.md").read_text()
+TELLING = (ROOT / "docs" / "telling.md").read_text()
 OLD = "whsec_" + base64.b64encode(b"old secret of 32 bytes..........").decode()
 NEW = "whsec_" + base64.b64encode(b"new secret of 32 bytes..........").decode()
 
@@ -176,7 +176,7 @@ def test_the_page_names_every_type_with_what_stands_beside_its_findings() -> Non
 
 
 def test_the_routes_that_are_shown_are_read() -> None:
-    [shown] = re.findall(r"## Routes\n.*?```json\n(.*?)```", OPERATE, re.DOTALL)
+    [shown] = re.findall(r"## Routes\n.*?```json\n(.*?)```", TELLING, re.DOTALL)
     teams, helpdesk, tickets = loaded(*json.loads(shown)).routes
     assert teams.url == GOOD["TEAMS_WORKFLOW_URL"]
     assert helpdesk.url == ELSEWHERE["HELPDESK_WORKFLOW_URL"]
@@ -186,7 +186,7 @@ def test_the_routes_that_are_shown_are_read() -> None:
 
 
 def test_every_field_of_a_route_is_explained() -> None:
-    section = OPERATE.partition("## Routes")[2].partition("\n## ")[0]
+    section = TELLING.partition("## Routes")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
     explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert explained == {"name", "type", "url", "secret", "kinds", "severities", "groups", "copy"}

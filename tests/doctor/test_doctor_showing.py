@@ -12,7 +12,8 @@ from shared.texts.catalogue import Catalogue, catalogue
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NAMES = (
     "said setting value code problem container names queue since app wanted found tenant permission "
-    "command name at path route epoch others percent minutes id day hours mean slowest"
+    "command name at path route epoch others percent minutes id day hours mean slowest "
+    "topic group"
 )
 VALUES: dict[str, str | int] = {one: f"<{one}>" for one in re.findall(r"\w+", NAMES)}
 VALUES |= {"n": 1_234, "most": 15, "status": 401}

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.stage import TOPIC_URL
+
 ROOT = Path(__file__).resolve().parents[2]
 TENANT = "3f0a7b5e-6f0e-4f1c-9a50-0d0f6f3c1a11"
 SECRET = "current-secret-" + "c" * 33
@@ -30,8 +32,8 @@ SETTINGS = {
 class Runtime:
     """Calls the app's HTTP functions, in a process that holds nothing but the app and the runtime."""
 
-    def __init__(self) -> None:
-        environ = {**SETTINGS, "PATH": os.environ["PATH"]}
+    def __init__(self, **settings: str) -> None:
+        environ = {**SETTINGS, **settings, "PATH": os.environ["PATH"]}
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("runtime_process.py")), str(ROOT)],
             stdin=subprocess.PIPE,
@@ -42,7 +44,7 @@ class Runtime:
         )
 
     def ask(self, **question: Any) -> Any:
-        """One question, one answer: `http`, `listing` or `modules`."""
+        """One question, one answer: `http`, `event`, `listing` or `modules`."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(question) + "\n")
@@ -57,6 +59,11 @@ class Runtime:
         answer: dict[str, Any] = self.ask(http=name, url=url, body=body.hex())
         return answer
 
+    def event(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Hand over an event of Event Grid; gives whether it was taken, and outputs."""
+        answer: dict[str, Any] = self.ask(event=event)
+        return answer
+
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin
@@ -64,6 +71,14 @@ class Runtime:
         self._process.stdin.close()
         self._process.wait(20)
         self._process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def event_runtime() -> Iterator[Runtime]:
+    """The app as it is with Event Grid."""
+    running = Runtime(DELIVERY="eventgrid", EVENTGRID_URL=TOPIC_URL)
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="session")

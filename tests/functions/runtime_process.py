@@ -23,7 +23,10 @@ async def main(root: Path) -> None:
 
 
 async def answer(app: Any, question: dict[str, Any]) -> Any:
-    """`{"listing": true}`, `{"modules": true}` or `{"http": name, "url": …, "body": hex, "headers": …}`."""
+    """`{"listing": true}`, `{"modules": true}`, `{"event": {…}}`, or `{"http": name, "url": …, "body": hex,
+    "headers": …}`."""
+    from sandbox.host.triggers import event_datum
+
     if "listing" in question:
         return {
             one.name: {"trigger": one.trigger, "outputs": [dict(output) for output in one.outputs]}
@@ -31,6 +34,9 @@ async def answer(app: Any, question: dict[str, Any]) -> Any:
         }
     if "modules" in question:
         return sorted(sys.modules)
+    if "event" in question:
+        outcome = await app.invoke(app.function("graph_events"), event_datum(question["event"]), {})
+        return {"ok": outcome.ok, "outputs": dict(outcome.outputs), "error": outcome.error}
     body = bytes.fromhex(question["body"])
     headers = question.get("headers", {"Content-Type": "application/json"})
     reply = await app.http(question["http"], method="POST", url=question["url"], headers=headers, body=body)

@@ -3,7 +3,11 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
+import pytest
+
+from sandbox.stage import TOPIC_URL
 from tests.functions.conftest import ROOT, SETTINGS, Runtime
 
 CHANGED = ("queue", "changed-users", "WATCH_STORAGE")
@@ -42,15 +46,30 @@ HEAVY = (
     "jinja2",
 )
 
+BY_CALL = {"graph_notifications", "graph_lifecycle"}
+BY_EVENT = {
+    "graph_events": ("eventGridTrigger", None, [("queue", "heard", "WATCH_STORAGE"), SWEEPS]),
+    "collect": ("queueTrigger", "heard", []),
+}
 
-def test_the_runtime_lists_every_function_with_the_expected_bindings(runtime: Runtime) -> None:
-    listed = {}
+
+def listed(runtime: Runtime) -> dict[str, Any]:
+    found = {}
     for name, function in runtime.ask(listing=True).items():
         trigger = function["trigger"]
         where = trigger.get("route") or trigger.get("queueName") or trigger.get("schedule")
         outputs = [(one["type"], one["queueName"], one["connection"]) for one in function["outputs"]]
-        listed[name] = (trigger["type"], where, sorted(outputs))
-    assert listed == EXPECTED
+        found[name] = (trigger["type"], where, sorted(outputs))
+    return found
+
+
+def test_the_runtime_lists_every_function_with_the_expected_bindings(runtime: Runtime) -> None:
+    assert listed(runtime) == EXPECTED
+
+
+def test_with_event_grid_no_anonymous_address_is_open_for_graph(event_runtime: Runtime) -> None:
+    others = {name: one for name, one in EXPECTED.items() if name not in BY_CALL}
+    assert listed(event_runtime) == others | BY_EVENT
 
 
 def test_graph_is_answered_without_a_key_and_only_by_post(runtime: Runtime) -> None:
@@ -68,9 +87,10 @@ def test_queue_triggers_use_the_watchs_own_storage(runtime: Runtime) -> None:
             assert function["trigger"]["connection"] == "WATCH_STORAGE", name
 
 
-def test_importing_the_app_loads_no_heavy_module() -> None:
+@pytest.mark.parametrize("delivery", ["webhook", "eventgrid"])
+def test_importing_the_app_loads_no_heavy_module(delivery: str) -> None:
     code = "import sys, function_app; print('\\n'.join(sys.modules))"
-    environ = {**SETTINGS, "PATH": os.environ["PATH"]}
+    environ = {**SETTINGS, "DELIVERY": delivery, "EVENTGRID_URL": TOPIC_URL, "PATH": os.environ["PATH"]}
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, text=True, check=True
     ).stdout.split()

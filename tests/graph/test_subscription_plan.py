@@ -195,7 +195,7 @@ def test_strays_are_all_that_send_to_us_and_are_not_recorded() -> None:
 )
 def test_each_refusal_has_its_reason(error: GraphError, count: int | None, reason: Reason) -> None:
     remote = None if count is None else [listed(oid(number, "c")) for number in range(count)]
-    assert reason_of(error, remote) is reason
+    assert reason_of(error, remote, USERS) is reason
 
 
 def test_the_list_is_read_after_a_failure_only_where_it_helps() -> None:

@@ -152,7 +152,7 @@ async def test_a_failed_hand_over_is_kept_shown_in_health_and_told_later(bench: 
 
 
 async def test_health_says_of_each_route_when_it_last_took_a_card_and_when_a_digest(bench: Bench) -> None:
-    """By this docs/operate.md tells a flow that died silently from a watch that did not send."""
+    """By this docs/telling.md tells a flow that died silently from a watch that did not send."""
 
     async def shown(at: float) -> tuple[object, object]:
         [(name, times)] = (await bench.notifier.health(after(at))).detail["routes"].items()

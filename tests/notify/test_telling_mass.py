@@ -383,7 +383,7 @@ def test_users_whose_cause_is_found_while_they_are_held_are_not_said_to_have_gon
 
 @pytest.mark.parametrize("window", [30, 240])
 def test_a_loss_so_slow_that_the_first_were_told_is_told_as_it_comes(window: int) -> None:
-    """As docs/operate.md says of MASS_WINDOW: a longer one does not count who was told."""
+    """As docs/telling.md says of MASS_WINDOW: a longer one does not count who was told."""
     story = Story(Telling(digest_every=timedelta(0), mass_window=timedelta(minutes=window)), users=200)
     for number in range(60):
         story.opens(number * 200, f"u{number:02}")

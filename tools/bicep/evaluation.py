@@ -80,7 +80,8 @@ class Evaluation:
         return [self.value(child, names) for child in node.named_children if child.type != "comment"]
 
     def _object(self, node: Node, names: Mapping[str, Any]) -> dict[str, Any]:
-        pairs = [child.named_children for child in node.named_children if child.type == "object_property"]
+        # What has one part only is a resource within the resource.
+        pairs = [child.named_children for child in node.named_children if len(child.named_children) == 2]
         return {
             text(key) if key.type == "identifier" else self.value(key, names): self.value(value, names)
             for key, value in pairs
@@ -215,6 +216,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "concat": lambda *lists: [item for one in lists for item in one],
     "contains": lambda whole, part: part in whole,
     "empty": lambda value: not value,
+    "first": lambda values: values[0],
     "filter": lambda values, keep: [one for one in values if keep(one)],
     "guid": lambda *parts: f"<guid of {', '.join(map(str, parts))}>",
     "int": int,

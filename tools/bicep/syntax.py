@@ -155,10 +155,7 @@ def bound_in(node: Node) -> set[str]:
     """The names that loops and lambdas under the node give to what they go through."""
     found = set()
     for one in walk(node):
-        if one.type == "for_statement":
-            first = one.named_children[0]
-            found |= {text(name) for name in (first.named_children or [first])}
-        elif one.type == "lambda_expression":
+        if one.type in ("for_statement", "lambda_expression"):
             first = one.named_children[0]
             found |= {text(name) for name in (first.named_children or [first])}
     return found
@@ -169,7 +166,8 @@ def _decorators(node: Node) -> Iterator[tuple[str, Node | None]]:
         for call in decorator.named_children:
             if call.type == "call_expression":
                 name, arguments = call.named_children
-                yield text(name), (arguments.named_children or [None])[0]
+                given = arguments.named_children
+                yield text(name), given[0] if given else None
 
 
 def _declare(file: File, node: Node, decorators: dict[str, Node | None]) -> None:

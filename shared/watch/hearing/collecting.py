@@ -12,8 +12,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from shared import following
+from shared.following import about
 from shared.watch.messages import HEARD, BadMessage, Changed, read_changed, write_changed
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ GATHER = 1.0
 """Seconds that whoever takes the first event waits for more."""
 MOST = 2_000
 """So many further messages are taken along at once; more are for the next round."""
+LONGEST = 2.0
+"""Seconds that this may take: where events keep coming, the first must not wait for the last."""
 
 _A_TIME = 32
 _HIDDEN = 60
@@ -72,17 +74,21 @@ class Collector:
 
 async def _ask(watch: "Watch", heard: Sequence[Changed]) -> None:
     along, received = await _taken_along(watch)
+    # What is asked for goes on under an id of its own; the record says whose work it is.
+    following.begin("collect")
     for text in joined([*heard, *along]):
         await watch.storage.changed_users.send(text)
     await _delete(watch, received)
-    log.info("%d events joined", len(heard) + len(received))
+    calls = dict.fromkeys(one.call for one in (*heard, *along) if one.call)
+    log.info("%d events joined", len(heard) + len(received), extra=about(joined=calls))
 
 
 async def _taken_along(watch: "Watch") -> tuple[list[Changed], list["Received"]]:
     """What else has come. What can't be read is left: the host hands it over by itself, and puts it aside."""
     along: list[Changed] = []
     received: list[Received] = []
-    while len(received) < MOST:
+    until = asyncio.get_running_loop().time() + LONGEST
+    while len(received) < MOST and asyncio.get_running_loop().time() < until:
         messages = await watch.storage.heard.receive(_A_TIME, _HIDDEN)
         for message in messages:
             try:
@@ -122,5 +128,5 @@ def joined(heard: Sequence[Changed]) -> list[str]:
 
 
 def _expect_event(heard: Changed) -> None:
-    if msgspec.structs.replace(heard, users=(), groups=()) != Changed(at=heard.at, why=HEARD):
+    if heard.why != HEARD or heard.look != 1 or heard.since is not None:
         raise BadMessage("heard: wants what an event told, looked at for the first time")

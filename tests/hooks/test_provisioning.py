@@ -1,0 +1,233 @@
+"""Before and after azd provisions: secrets made once, permissions and sign-in, each failure one sentence."""
+
+import re
+
+import pytest
+
+from shared.graph.permissions import table
+from tests.hooks.conftest import BASE_URL, OUTPUTS, Machine
+from tests.ledger.readings import TENANT_ID
+
+WORKFLOW = "https://prod-01.westeurope.logic.azure.com/workflows/a?sig=s3cret"
+GRAPH_TEMPLATE, SIGN_IN = "infra/graph/main.bicep", "infra/app/sign-in.bicep"
+BY_REQUESTS = "client-sspr-license-watch-func-sspr-watch-abc"
+
+
+def granted(machine: Machine) -> list[str]:
+    """What the watch's identity has on Microsoft Graph."""
+    mine = [one for one in machine.there["assigned"] if one["principalId"] == "identity-1"]
+    assert all(one["resourceId"] == "graph" for one in mine)
+    return [one["appRoleId"].removeprefix("role-") for one in mine]
+
+
+# --- before -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_well_goes_on_without_a_word(machine: Machine) -> None:
+    done = machine.hook("preprovision", GRAPH_PACKS="report, policy", DELIVERY="eventgrid")
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"GRAPH_CLOUD": "moon"}, "GRAPH_CLOUD is 'moon'. Use one of: public, usgov, usgovdod, china."),
+        ({"GRAPH_PACKS": "report,all"}, "GRAPH_PACKS names all."),
+        ({"DELIVERY": "post"}, "DELIVERY is 'post'. Use webhook or eventgrid."),
+        ({"AZURE_TENANT_ID": "another"}, "Run: az login --tenant another"),
+    ],
+)
+def test_a_wrong_choice_is_said_before_minutes_are_spent(
+    machine: Machine, environ: dict[str, str], says: str
+) -> None:
+    done = machine.hook("preprovision", **environ)
+    assert done.code == 1
+    assert says in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_whoever_is_not_signed_in_is_told_so(machine: Machine) -> None:
+    machine.there = {**machine.there, "signed_in": False}
+    done = machine.hook("preprovision")
+    assert done.code == 1
+    assert done.err.strip().endswith("Run: az login")
+
+
+def test_a_machine_without_az_is_told_so(machine: Machine) -> None:
+    (machine.bin / "az").unlink()
+    done = machine.hook("preprovision")
+    assert done.code == 1
+    assert "az is not installed" in done.err
+
+
+# --- secrets ----------------------------------------------------------------------------------------------
+
+
+def test_the_secret_is_made_once_and_never_shown_nor_on_a_command_line(machine: Machine) -> None:
+    first = machine.hook("postprovision", TEAMS_WORKFLOW_URL=WORKFLOW)
+    assert (first.code, first.err) == (0, "")
+    secrets = machine.there["secrets"]
+    assert set(secrets) == {"client-state", "teams-workflow-url"}
+    assert re.fullmatch(r"[\w-]{64}", secrets["client-state"])
+    assert machine.calls("configreferences/appsettings/refresh")
+    second = machine.hook("postprovision", TEAMS_WORKFLOW_URL="https://other.example")
+    assert second.code == 0
+    assert machine.there["secrets"] == secrets, "a new one would silence Graph"
+    assert len(machine.calls("refresh")) == 1
+    for secret in secrets.values():
+        assert secret not in first.out + second.out
+        words = [word for call in machine.there["calls"] for word in call if not word.startswith("stdin:")]
+        assert not any(secret in word for word in words)
+        assert not any(secret in value for value in machine.there["variables"].values())
+
+
+def test_without_a_terminal_the_workflow_is_asked_for_by_a_sentence_and_given_by_a_command(
+    machine: Machine,
+) -> None:
+    done = machine.hook("postprovision")
+    assert done.code == 0
+    assert "Run: python -m infra.hooks secret TEAMS_WORKFLOW_URL" in done.out
+    given = machine.python("secret", "TEAMS_WORKFLOW_URL", given=f"{WORKFLOW}\n")
+    assert given.code == 0
+    assert machine.there["secrets"]["teams-workflow-url"] == WORKFLOW
+    assert WORKFLOW not in given.out + given.err
+
+
+@pytest.mark.parametrize(
+    ("given", "says"), [("\n", "Nothing was written."), ("http://x\n", "no https address")]
+)
+def test_what_is_no_address_is_not_written(machine: Machine, given: str, says: str) -> None:
+    done = machine.python("secret", "TEAMS_WORKFLOW_URL", given=given)
+    assert done.code == 1
+    assert says in done.err
+    assert machine.there["secrets"] == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "code", "says"),
+    [
+        (
+            "GET",
+            403,
+            "AuthorizationFailed",
+            "It takes the role Contributor or Owner on the resource group rg-watch.",
+        ),
+        (
+            "PUT",
+            403,
+            "AuthorizationFailed",
+            "It takes the role Contributor or Owner on the resource group rg-watch.",
+        ),
+        ("GET", 503, "ServerBusy", "could not be asked (ServerBusy)"),
+    ],
+)
+def test_a_vault_that_can_not_be_used_ends_the_hook_and_the_next_run_makes_it_good(
+    machine: Machine, method: str, status: int, code: str, says: str
+) -> None:
+    machine.refuse(method, "/vaults/", status, code)
+    done = machine.hook("postprovision")
+    assert done.code == 1
+    assert says in done.err
+    assert done.err.strip().endswith("azd hooks run postprovision")
+    assert machine.there["secrets"] == {}
+    machine.allow()
+    assert machine.hook("postprovision").code == 0
+    assert "client-state" in machine.there["secrets"]
+
+
+# --- the directory ----------------------------------------------------------------------------------------
+
+
+def test_the_template_is_deployed_and_sign_in_put_before_the_app_the_first_time(machine: Machine) -> None:
+    done = machine.hook("postprovision", GRAPH_PACKS="report, policy", REPORT_READERS="r-1,r-2")
+    assert done.code == 0
+    [[graph, values], [sign_in, of]] = machine.there["deployments"]
+    assert (graph, sign_in) == (GRAPH_TEMPLATE, SIGN_IN)
+    assert values == {
+        "watchPrincipalId": "identity-1",
+        "graphPacks": "report,policy",
+        "baseUrl": BASE_URL,
+        "reportReaders": "r-1,r-2",
+    }
+    assert of == {"appName": "func-sspr-watch-abc", "reportAppId": "app-by-template", "delivery": "webhook"}
+    assert machine.there["variables"] == {"REPORT_APP_ID": "app-by-template"}
+    # From now on infra/main.bicep knows it.
+    again = machine.hook("postprovision", REPORT_APP_ID="app-by-template")
+    assert again.code == 0
+    assert [template for template, _ in machine.there["deployments"]] == [
+        GRAPH_TEMPLATE,
+        SIGN_IN,
+        GRAPH_TEMPLATE,
+    ]
+
+
+def test_whoever_may_not_grant_gets_everything_else_and_the_command_for_whoever_may(machine: Machine) -> None:
+    machine.refuse("DEPLOY", GRAPH_TEMPLATE, 403, "Authorization_RequestDenied")
+    done = machine.hook("postprovision", GRAPH_PACKS="report", REPORT_READERS="r-1")
+    assert done.code == 0
+    assert "client-state" in machine.there["secrets"]
+    assert machine.there["variables"] == {}
+    [line] = [one for one in done.out.splitlines() if "python -m infra.hooks grant" in one]
+    assert "Privileged Role Administrator" in line
+    words = line.partition("python -m infra.hooks ")[2].split()
+    machine.allow()
+    # Whoever may has none of azd's variables.
+    granting = machine.python(*words, **dict.fromkeys(OUTPUTS, ""))
+    assert (granting.code, granting.err) == (0, "")
+    assert granted(machine) == list(table().granted_by(["report"]))
+    assert f"azd env set REPORT_APP_ID {BY_REQUESTS}" in granting.out
+
+
+def test_where_the_extension_can_not_be_had_graph_itself_is_asked(machine: Machine) -> None:
+    machine.refuse("DEPLOY", GRAPH_TEMPLATE, 400, "InvalidTemplate")
+    done = machine.hook("postprovision")
+    assert done.code == 0
+    assert granted(machine) == list(table().granted_by([]))
+    assert machine.there["variables"] == {"REPORT_APP_ID": BY_REQUESTS}
+
+
+def test_by_requests_what_is_there_is_not_made_again(machine: Machine) -> None:
+    choices = {"GRAPH_CLOUD": "usgov", "GRAPH_PACKS": "report", "REPORT_READERS": "r-1"}
+    assert machine.hook("postprovision", **choices).code == 0
+    first = machine.there
+    assert first["deployments"] == [[SIGN_IN, first["deployments"][0][1]]]
+    assert all("graph.microsoft.us" in " ".join(call) for call in machine.calls("/v1.0/"))
+    assert machine.calls("--resource", "https://graph.microsoft.us")
+    [app] = first["applications"].values()
+    assert app["web"]["redirectUris"] == [f"{BASE_URL}/.auth/login/aad/callback"]
+    [vouching] = app["vouching"]
+    assert vouching["issuer"] == f"https://login.microsoftonline.com/{TENANT_ID}/v2.0"
+    assert vouching["subject"] == "identity-1"
+    [service] = first["services"].values()
+    assert service["appRoleAssignmentRequired"]
+    again = machine.hook("postprovision", **choices, REPORT_APP_ID=app["appId"])
+    assert again.code == 0
+    assert "Granted on Microsoft Graph: nothing new." in again.out
+    for kind in ("applications", "services", "assigned", "deployments"):
+        assert machine.there[kind] == first[kind], kind
+    moved = {**choices, "WATCH_IDENTITY_PRINCIPAL_ID": "identity-2", "REPORT_APP_ID": app["appId"]}
+    assert machine.hook("postprovision", **moved).code == 0
+    [app] = machine.there["applications"].values()
+    assert [one["subject"] for one in app["vouching"]] == ["identity-2"]
+
+
+def test_what_the_directory_does_not_know_yet_is_tried_again(machine: Machine) -> None:
+    machine.refuse("POST", "/v1.0/servicePrincipals", 400, "NoBackingApplicationObject", times=1)
+    granted_before = machine.python("grant", "--tenant", TENANT_ID, "--principal", "identity-1")
+    assert granted_before.code == 1, "grants are refused here, by the same rule"
+    machine.allow()
+    assert machine.hook("postprovision", GRAPH_CLOUD="china").code == 0
+
+
+def test_an_outage_of_graph_is_no_lack_of_rights(machine: Machine) -> None:
+    machine.refuse("GET", "/v1.0/", 503, "serviceNotAvailable")
+    done = machine.hook("postprovision", GRAPH_CLOUD="usgov")
+    assert done.code == 1
+    assert "(serviceNotAvailable). Try: azd hooks run postprovision" in done.err
+    assert "Administrator" not in done.out
+
+
+def test_what_was_not_provisioned_is_named(machine: Machine) -> None:
+    done = machine.hook("postprovision", KEY_VAULT_NAME="")
+    assert done.code == 1
+    assert "azd's environment lacks KEY_VAULT_NAME" in done.err

@@ -1,0 +1,189 @@
+"""What GitHub and azd are told: files that are there, targets that exist, few rights, fixed versions."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.hooks.__main__ import HOOKS, READY
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKFLOWS = {
+    file.stem: yaml.safe_load(file.read_text()) for file in (ROOT / ".github/workflows").glob("*.yml")
+}
+AZURE = yaml.safe_load((ROOT / "azure.yaml").read_text())
+TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def on(workflow: dict[Any, Any]) -> dict[str, Any]:
+    """When it runs: YAML 1.1, which this reads, takes `on` for a truth value."""
+    found: dict[str, Any] = workflow[True]
+    return found
+
+
+def steps(workflow: dict[Any, Any]) -> list[dict[str, Any]]:
+    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+@pytest.fixture(params=sorted(WORKFLOWS))
+def workflow(request: pytest.FixtureRequest) -> dict[Any, Any]:
+    return WORKFLOWS[request.param]
+
+
+# --- workflows --------------------------------------------------------------------------------------------
+
+
+def test_there_is_one_that_tests_one_for_the_templates_and_one_that_deploys() -> None:
+    assert set(WORKFLOWS) == {"test", "infra", "azure-dev"}
+
+
+def test_each_action_has_a_fixed_version(workflow: dict[Any, Any]) -> None:
+    used = [step["uses"] for step in steps(workflow) if "uses" in step]
+    assert used
+    for one in used:
+        assert re.fullmatch(r"(actions|azure|Azure)/[\w-]+@v\d+\.\d+\.\d+", one), one
+
+
+def test_none_has_more_rights_than_to_read_and_to_sign_in_to_azure(workflow: dict[Any, Any]) -> None:
+    assert workflow["permissions"] == {"contents": "read"}
+    for name, job in workflow["jobs"].items():
+        signs_in = any(step.get("uses", "").lower().startswith("azure/login") for step in job["steps"])
+        wanted = {"contents": "read", "id-token": "write"} if signs_in else workflow["permissions"]
+        assert job.get("permissions", workflow["permissions"]) == wanted, name
+        assert job["timeout-minutes"] <= 90
+
+
+def test_nobody_elses_change_runs_with_rights_of_this_repository() -> None:
+    for name, one in WORKFLOWS.items():
+        assert "pull_request_target" not in on(one), name
+        for step in steps(one):
+            if step.get("uses", "").startswith("actions/checkout"):
+                assert step["with"]["persist-credentials"] is False, name
+    what_if = WORKFLOWS["infra"]["jobs"]["what-if"]["if"]
+    assert "head.repo.full_name == github.repository" in what_if
+
+
+def test_what_somebody_may_choose_never_stands_in_a_script(workflow: dict[Any, Any]) -> None:
+    for step in steps(workflow):
+        assert "${{" not in step.get("run", ""), step
+
+
+def test_a_secret_is_given_to_one_step_only(workflow: dict[Any, Any]) -> None:
+    text = json.dumps({**workflow, True: None}, default=str, skipkeys=True)
+    holders = [step for step in steps(workflow) if "secrets." in json.dumps(step)]
+    assert text.count("secrets.") == len(holders)
+
+
+def test_every_file_and_every_target_that_they_name_is_there(workflow: dict[Any, Any]) -> None:
+    scripts = "\n".join(step.get("run", "") for step in steps(workflow))
+    for target in re.findall(r"\bmake ([\w-]+)", scripts):
+        assert target in TARGETS
+    for file in re.findall(r"--file (\S+)", scripts):
+        assert (ROOT / file).is_file()
+    for path in on(workflow).get("push", {}).get("paths", []):
+        assert (ROOT / path.removesuffix("/**")).exists(), path
+
+
+def test_scripts_are_read_by_bash(workflow: dict[Any, Any]) -> None:
+    for step in steps(workflow):
+        if "run" in step:
+            subprocess.run(["bash", "-n", "-c", step["run"]], check=True)
+
+
+def test_the_versions_are_those_that_the_project_wants() -> None:
+    for one in WORKFLOWS.values():
+        for step in steps(one):
+            given = step.get("with", {})
+            assert given.get("python-version", "3.13") == "3.13"
+            assert given.get("node-version", "20") == "20"
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+    assert ":3.13" in container["image"]
+    assert container["features"]["ghcr.io/devcontainers/features/node:1"]["version"] == "20"
+    assert container["postCreateCommand"].removeprefix("make ") in TARGETS
+
+
+# --- azure.yaml -------------------------------------------------------------------------------------------
+
+AT_PROJECT = {"preprovision", "postprovision", "predeploy", "postdeploy", "prepackage", "predown", "postdown"}
+
+
+def hooks() -> list[tuple[str, dict[str, Any]]]:
+    service = AZURE["services"]["api"]["hooks"]
+    return [*AZURE["hooks"].items(), *service.items()]
+
+
+def test_the_service_is_the_package_that_is_built_here() -> None:
+    service = AZURE["services"]["api"]
+    assert (service["host"], service["language"]) == ("function", "python")
+    assert (service["project"], service["dist"], service["remoteBuild"]) == (".", "dist/app", False)
+    assert service["hooks"]["prepackage"]["posix"]["run"] == "make package"
+    assert "package" in TARGETS
+    assert (ROOT / "tools/package/__main__.py").is_file()
+    assert (ROOT / AZURE["infra"]["path"] / f"{AZURE['infra']['module']}.bicep").is_file()
+
+
+def test_every_hook_of_azd_is_one_of_ours_on_each_system() -> None:
+    assert set(AZURE["hooks"]) == {*HOOKS, "prepackage"}
+    assert set(AZURE["hooks"]) <= AT_PROJECT
+    for name, hook in hooks():
+        assert set(hook) == {"posix", "windows"}, name
+        posix, windows = hook["posix"], hook["windows"]
+        assert (posix["shell"], windows["shell"]) == ("sh", "pwsh")
+        assert posix.get("interactive") == windows.get("interactive")
+        assert not posix.get("continueOnError")
+        if posix["run"] == "make package":
+            continue
+        script, word = posix["run"].split()
+        script_there, word_there = windows["run"].split()
+        assert (Path(script).stem, word) == (Path(script_there).stem, word_there)
+        assert word in {*HOOKS, READY}
+        assert os.access(ROOT / script, os.X_OK)
+        assert (ROOT / script_there).is_file()
+
+
+def test_the_launcher_sets_up_python_by_a_target_that_there_is() -> None:
+    text = (ROOT / "infra/hooks/hook.sh").read_text()
+    [target] = re.findall(r"make -s (\S+)", text)
+    assert f"$(VENV)/{Path(target).name}:" in (ROOT / "Makefile").read_text()
+    assert "requirements-dev.txt" in (ROOT / "infra/hooks/hook.ps1").read_text()
+
+
+# --- what galleries ask -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LICENSE",
+        "SECURITY.md",
+        "CONTRIBUTING.md",
+        "CODE_OF_CONDUCT.md",
+        "CHANGELOG.md",
+        "azure.yaml",
+        "README.md",
+    ],
+)
+def test_what_a_gallery_looks_for_is_there(name: str) -> None:
+    assert (ROOT / name).stat().st_size > 500
+
+
+def test_issue_forms_can_be_read_and_ask_for_what_is_needed() -> None:
+    forms = [file for file in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml") if file.stem != "config"]
+    assert len(forms) == 3
+    for file in forms:
+        form = yaml.safe_load(file.read_text())
+        assert {"name", "description", "body"} <= set(form)
+        asked = [one for one in form["body"] if one["type"] != "markdown"]
+        assert len({one["id"] for one in asked}) == len(asked)
+        assert any(one.get("validations", {}).get("required") for one in asked)
+
+
+def test_pages_at_the_top_link_to_what_is_there() -> None:
+    for page in ROOT.glob("*.md"):
+        for link in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text()):
+            assert (ROOT / link).exists(), f"{page.name}: {link}"

@@ -1,0 +1,74 @@
+"""Metrics are recorded where OpenTelemetry is loaded, and cost nothing where it is not."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from shared import telemetry
+from shared.telemetry import METRICS, Metric
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemoryMetricReader]:
+    """The real SDK; the process's own provider stays as it is."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader])
+    monkeypatch.setattr(metrics, "get_meter", provider.get_meter)
+    monkeypatch.setattr(telemetry, "_instruments", {})
+    yield reader
+    provider.shutdown()
+
+
+def points(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
+    data = reader.get_metrics_data()
+    assert data is not None
+    (resource,) = data.resource_metrics
+    (scope,) = resource.scope_metrics
+    return {metric.name: list(metric.data.data_points) for metric in scope.metrics}
+
+
+def test_every_metric_is_recorded_by_the_sdk_with_its_attributes(reader: InMemoryMetricReader) -> None:
+    for metric in METRICS:
+        attributes = dict.fromkeys(metric.attributes, "word")
+        metric.note(2, **attributes)
+        metric.note(3, **attributes)
+    seen = points(reader)
+    assert seen.keys() == {metric.name for metric in METRICS}
+    for metric in METRICS:
+        (point,) = seen[metric.name]
+        assert dict(point.attributes) == dict.fromkeys(metric.attributes, "word")
+        value = point.sum if metric.kind == "histogram" else point.value
+        assert value == (3 if metric.kind == "gauge" else 5)
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_attributes_that_are_not_declared_are_refused_and_so_is_one_left_out(metric: Metric) -> None:
+    with pytest.raises(ValueError, match=metric.name):
+        metric.note(1, **dict.fromkeys(metric.attributes, "x"), user="x")
+    if metric.attributes:
+        with pytest.raises(ValueError, match=metric.name):
+            metric.note(1)
+
+
+def test_names_are_those_of_the_watch_each_once() -> None:
+    names = [metric.name for metric in METRICS]
+    assert len(set(names)) == len(names)
+    assert all(name.startswith("watch.") for name in names)
+
+
+def test_a_note_loads_nothing_where_telemetry_is_off() -> None:
+    code = (
+        "import sys; from shared import telemetry; telemetry.NOTIFICATIONS.note(1);"
+        "print(telemetry.loaded(), [one for one in sys.modules if one.startswith('opentelemetry')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False []"
