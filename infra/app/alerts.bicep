@@ -7,39 +7,35 @@ param workspaceId string
 @description('Where an alert is sent; empty: it is seen in the portal only.')
 param alertEmail string
 
-// severity: 1 error, 2 warning. every: how often is looked; over: how far back.
+// How often is looked, and how far back: the watch notes its gauges every ten minutes (docs/telemetry.md).
+var every = 'PT15M'
+var over = 'PT30M'
+
+// severity: 1 error, 2 warning.
 var rules = [
   {
     name: 'no-reconcile'
     title: 'SSPR License Watch: changes have not been asked for'
     query: loadTextContent('../queries/alert-no-reconcile.kql')
     severity: 1
-    every: 'PT15M'
-    over: 'PT1H'
   }
   {
     name: 'failures'
     title: 'SSPR License Watch: functions or hand-overs fail again and again'
     query: loadTextContent('../queries/alert-failures.kql')
     severity: 1
-    every: 'PT15M'
-    over: 'PT1H'
   }
   {
     name: 'poison'
     title: 'SSPR License Watch: messages lie on a poison queue'
     query: loadTextContent('../queries/alert-poison.kql')
     severity: 2
-    every: 'PT15M'
-    over: 'PT1H'
   }
   {
     name: 'slow-notifications'
     title: 'SSPR License Watch: Graph waits too long for its answer'
     query: loadTextContent('../queries/alert-slow-notifications.kql')
     severity: 2
-    every: 'PT5M'
-    over: 'PT15M'
   }
 ]
 
@@ -65,8 +61,8 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       severity: rule.severity
       enabled: true
       scopes: [workspaceId]
-      evaluationFrequency: rule.every
-      windowSize: rule.over
+      evaluationFrequency: every
+      windowSize: over
       autoMitigate: true
       // The tables come with the first telemetry, after this.
       skipQueryValidation: true

@@ -74,6 +74,14 @@ var fixed = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  // Only what the watch itself says is sent, and nothing with an address in it: docs/telemetry.md has the reasons.
+  PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME: 'watch'
+  OTEL_TRACES_EXPORTER: 'none'
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3'
+  OTEL_EXPERIMENTAL_RESOURCE_DETECTORS: 'azure_functions'
+  APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
+  APPLICATIONINSIGHTS_SDKSTATS_DISABLED: 'true'
+  APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED: 'true'
   // App Service proves the report's app registration by the identity, in the place of a client secret.
   OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
 }

@@ -49,7 +49,7 @@ def _licence_errors(group: LicensingGroup, sku_id: str, skus: list[str], licence
     own = [error for error in failing if error.sku_id == sku_id]
     codes = sorted({failures.error_code(error.code) for error in own})
     sku = facts.skus.get(sku_id)
-    short = {one: _missing(group, one, facts) for one in failures.short_of_seats(skus, facts)}
+    short = {one: seats for one in skus if (seats := _missing(group, one, facts))}
     culprits = [
         (error.sku_id, failures.error_code(error.code), group.id)
         for error in group.errors
@@ -80,12 +80,20 @@ def _licence_errors(group: LicensingGroup, sku_id: str, skus: list[str], licence
 
 
 def _missing(group: LicensingGroup, sku_id: str, facts: TenantFacts) -> int:
-    """Seats that the group lacks of a SKU without a free one: as many as members wait for want of seats."""
+    """Seats that the group lacks of a SKU: for the members who wait for want of seats, beyond those free.
+
+    Without a free one at least one is lacking, and whoever waits for another SKU of the group waits for this
+    one too. Where some are free, only those count whom this SKU itself fails: the others may hold it already.
+    """
 
     def waiting(errors: list[GroupError]) -> int:
         return max((error.members for error in errors), default=0)
 
+    sku = facts.skus.get(sku_id)
+    if sku is None:
+        return 0
     counting = [error for error in group.errors if failures.error_code(error.code) == "CountViolation"]
     own = [error for error in counting if error.sku_id == sku_id]
-    sku = facts.skus[sku_id]
+    if sku.free:
+        return max(0, waiting(own) - sku.free)
     return max(1, waiting(own or counting)) + max(0, sku.consumed - sku.usable)

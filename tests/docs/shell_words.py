@@ -5,7 +5,9 @@ people's programs know stands in `known_programs.toml`, with its source. Nothing
 """
 
 import ast
+import contextlib
 import importlib.util
+import io
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -153,8 +155,8 @@ def _make(rest: list[str]) -> list[str]:
 
 @cache
 def _targets() -> frozenset[str]:
-    text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    return frozenset(re.findall(r"^([a-z][\w-]*):", text, re.MULTILINE))
+    text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("$(VENV)", ".venv")
+    return frozenset(re.findall(r"^([a-z.][\w./-]*):(?!=)", text, re.MULTILINE))
 
 
 def _python(rest: list[str], whole: bool) -> list[str]:
@@ -173,9 +175,26 @@ def _python(rest: list[str], whole: bool) -> list[str]:
     module, arguments = (rest[1] if len(rest) > 1 else ""), rest[2:]
     if module in ("admin", "sandbox"):
         return _typer(module, arguments, whole)
+    if module == "infra.hooks":
+        return _hook(arguments, whole)
     if not module:
         return ["names no module"]
     return [] if importlib.util.find_spec(module) else [f"there is no module {module}"]
+
+
+def _hook(arguments: list[str], whole: bool) -> list[str]:
+    """The hooks read their words with argparse, which says what is wrong on standard error."""
+    from infra.hooks.__main__ import _parser as hooks
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            hooks().parse_args(arguments)
+    except SystemExit as ended:
+        complaint = said.getvalue().strip().rpartition("error: ")[2]
+        short = not whole and "required" in complaint
+        return [complaint] if ended.code and not short else []
+    return []
 
 
 def _typer(module: str, arguments: list[str], whole: bool) -> list[str]:

@@ -61,6 +61,8 @@ def everything(root: Path, programs: Iterable[str]) -> list[Shown]:
             found.append(Shown(_name(root, script), 1, script.read_text(encoding="utf-8")))
     for file in sorted((root / "infra").rglob("*.py")):
         found += of_strings(file.read_text(encoding="utf-8"), _name(root, file), known)
+    for file in sorted((root / "shared" / "texts").glob("*.toml")):
+        found += of_texts(file.read_text(encoding="utf-8"), _name(root, file), known)
     return found
 
 
@@ -106,13 +108,39 @@ def of_azure(text: str, file: str) -> Iterator[Shown]:
 
 
 def of_strings(source: str, file: str, programs: tuple[str, ...]) -> Iterator[Shown]:
-    """Commands that a hook prints: strings, or lines of them, that begin with a program and one more word."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            for number, line in enumerate(node.value.splitlines()):
-                typed = line.strip().strip("`'")
-                if typed.startswith(_beginnings(programs)):
-                    yield Shown(file, node.lineno + number, typed, whole=False)
+    """Commands that Python prints: in quotation marks, on a line of their own, or behind a colon."""
+    tree = ast.parse(source)
+    inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    documented = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in inner | documented:
+            yield from _told(_text(node), file, node.lineno, programs)
+
+
+def of_texts(text: str, file: str, programs: tuple[str, ...]) -> Iterator[Shown]:
+    """Commands in a catalogue of texts: in quotation marks, or behind a colon."""
+    for number, line in enumerate(text.splitlines(), 1):
+        _, _, said = line.partition(" = ")
+        if said.startswith('"'):
+            told = said.strip('"').replace('\\"', '"')
+            yield from _told(re.sub(r"\{\w+\}", "VALUE", told), file, number, programs)
+
+
+def _told(text: str, file: str, line: int, programs: tuple[str, ...]) -> Iterator[Shown]:
+    names = "|".join(re.escape(name) for name in programs if len(name) > 1)
+    quoted = rf"'((?:{names}) [^']+)'"
+    behind = rf"(?:\n *|: )((?:{names}) [^\n]+)"
+    for found in re.finditer(f"{quoted}|{behind}", text, re.MULTILINE):
+        # A sentence may go on behind it.
+        command = found[1] or re.split(r" \(|, |[.;] [A-Z]|[.]$|\\n", found[2])[0]
+        yield Shown(file, line, command, whole=False)
+
+
+def _text(node: ast.Constant | ast.JoinedStr) -> str:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    parts = [one.value if isinstance(one, ast.Constant) else "VALUE" for one in node.values]
+    return "".join(map(str, parts))
 
 
 def _beginnings(programs: tuple[str, ...]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
 COMMANDS = {
+    "make package": "test_make_package_builds_what_is_deployed",
     "make demo": "test_make_demo_is_the_demo_that_the_stories_run",
     "make test": "test_make_test_runs_linters_types_and_every_test",
     "python -m sandbox up": "test_up_keeps_the_sandbox_running_until_interrupted",
@@ -96,6 +97,10 @@ def test_make_test_runs_linters_types_and_every_test() -> None:
     made = recipe("test")
     for part in ("ruff check .", "ruff format --check .", "mypy", '-m "not real"', "-m real"):
         assert part in made, part
+
+
+def test_make_package_builds_what_is_deployed() -> None:
+    assert "python -m tools.package" in recipe("package")
 
 
 @pytest.mark.real

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from admin.words import say
 from tests.docs import shell_words
-from tests.docs.shown_commands import Shown, everything, of_page, of_strings, of_workflow
+from tests.docs.shown_commands import Shown, everything, of_page, of_strings, of_texts, of_workflow
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN = everything(ROOT, shell_words.programs())
@@ -35,11 +36,21 @@ RUN: Mapping[str, tuple[str, ...]] = {
     "python -m admin release": ("tests.docs.test_admin_examples:typed",),
     "python -m admin replay": ("tests.explain.test_explain_page:EXPECTED",),
     "python -m admin snapshot": ("tests.docs.test_admin_examples:typed",),
+    "python -m admin subscriptions": ("tests.docs.test_shell_commands:subscriptions_run",),
     "python -m admin what-if": ("tests.docs.test_what_if_page:examples",),
     "curl": ("tests.docs.test_sandbox_page:LINES", "tests.stories.test_report:LINES"),
 }
 """Commands of ours, and where the lines stand that a test runs: a file of tests and its list, or what makes
 the list."""
+
+
+PARSED = ("python -m infra.hooks",)
+"""Of ours too, but they work on what was deployed: `tests/hooks` runs them against stand-ins of az."""
+
+
+def subscriptions_run() -> list[str]:
+    """What `tests/stories/test_subscriptions.py` runs: the examples of the help."""
+    return [say("examples", f"subscriptions-{one}").strip() for one in ("show", "create", "delete")]
 
 
 def lines_run(where: str) -> set[str]:
@@ -62,6 +73,8 @@ def ours() -> list[tuple[Shown, str, list[str]]]:
         for words in shell_words.split(shown.text):
             line = " ".join(words)
             key = max((one for one in RUN if f"{line} ".startswith(f"{one} ")), key=len, default="")
+            if line.startswith(PARSED):
+                continue
             if key or words[:2] == ["python", "-m"] or words[0] == "make":
                 found.append((shown, key, words))
     return found
@@ -186,6 +199,14 @@ def test_a_workflow_and_a_hook_hide_none_either() -> None:
     assert shell_words.faults(step.text)
     [printed] = of_strings('print("Run this:\\nazd launch now")\n', "hook.py", shell_words.programs())
     assert shell_words.faults(printed.text, whole=False)
+    [told] = of_strings(
+        'raise Stop(f"No {thing}. Run: azd launch {name}")\n', "hook.py", shell_words.programs()
+    )
+    assert told.text == "azd launch VALUE"
+    text = "a = \"Run 'azd launch' or this: python -m admin forget {id}. Then look.\"\n"
+    texts = [*of_texts(text, "en.toml", shell_words.programs())]
+    assert [one.text for one in texts] == ["azd launch", "python -m admin forget VALUE"]
+    assert all(shell_words.faults(one.text, whole=False) for one in texts)
 
 
 def test_a_broken_copy_of_the_repository_fails(tmp_path: Path) -> None:

@@ -25,14 +25,19 @@ def owned(name: str, free: int) -> Sku:
     return Sku(sku_id=entry.sku_id, part_number=name, enabled=20 + free, consumed=20, plans=plans)
 
 
-def short(skus: dict[str, int], needs: dict[str, int], held: dict[str, int]) -> dict[str, Finding]:
-    """The findings about seats by the level that is short."""
+def short(
+    skus: dict[str, int], needs: dict[str, int], held: dict[str, int], products: Evidence = READ
+) -> dict[str, Finding]:
+    """The findings about seats by the level that is short. `products`: how the reading of these ended."""
     facts = TenantFacts(
         tenant_id="t",
         country="NL",
         on_premises_sync=True,
         skus={BY_NAME[name].sku_id: owned(name, free) for name, free in skus.items()},
-        evidence=dict.fromkeys(("skus", "subscriptions", "organization", "groups", "registration"), READ),
+        evidence={
+            **dict.fromkeys(("subscriptions", "organization", "groups", "registration"), READ),
+            "skus": products,
+        },
     )
     totals = Totals(
         users=100,
@@ -97,3 +102,12 @@ def test_the_smallest_product_that_does_is_the_one_to_buy(
         assert places[owned_names.index(name)] == min(places[owned_names.index(one)] for one in of_level)
         assert name in order[level]
         assert level == "p1" or name in CLOUD or not set(CLOUD) & set(skus)
+
+
+def test_where_products_were_never_read_no_seat_is_said_to_be_missing() -> None:
+    needs = {"p1": 3, "cloud": 2}
+    assert set(short({}, needs, {})) == {"p1", "cloud"}
+    refused = Evidence(status=EvidenceStatus.FORBIDDEN, tried_at=AT, permission="Organization.Read.All")
+    assert short({}, needs, {}, refused) == {}
+    # An older reading stays in force.
+    assert set(short({}, needs, {}, Evidence(status=EvidenceStatus.FORBIDDEN, read_at=AT))) == {"p1", "cloud"}

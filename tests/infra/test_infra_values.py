@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.settings import load
+from tests.telemetry import azure_settings
 from tools.bicep import __main__ as command
 from tools.bicep.evaluation import SUBSCRIPTION, TENANT, Evaluation, NotUnderstood
 from tools.bicep.syntax import properties, read
@@ -94,6 +95,13 @@ def test_what_an_administrator_chooses_reaches_the_app(templates: Templates) -> 
     assert settings.client_states == ("c" * 48, "p" * 48)
     assert [route.rule.name for route in settings.routes] == ["teams", "helpdesk", "tickets"]
     assert json.loads(emitted["ROUTES"]) == ROUTES
+
+
+def test_telemetry_is_set_as_it_was_tried(templates: Templates) -> None:
+    emitted = settings_of(templates)
+    assert {name: emitted[name] for name in azure_settings.SETTINGS} == azure_settings.SETTINGS
+    # Either would send everything a second time, or to somebody else.
+    assert not [name for name in emitted if name.startswith(("PYTHON_ENABLE_OPENTELEMETRY", "OTEL_EXPORTER"))]
 
 
 def test_every_secret_is_a_reference_and_nothing_else_is(templates: Templates) -> None:
@@ -209,6 +217,7 @@ def test_each_alert_asks_one_query_and_writes_only_to_whom_is_named(templates: T
     queries = {path.name for path in (ROOT / "infra/queries").glob("alert-*.kql")}
     asked = {one["properties"]["criteria"]["allOf"][0]["query"] for one in told}
     assert asked == {(ROOT / "infra/queries" / name).read_text() for name in queries}
+    assert {one["properties"]["windowSize"] for one in told} == {"PT30M"}, "as docs/telemetry.md says"
     assert all(one["properties"]["actions"]["actionGroups"] == [] for one in silent)
     assert all(len(one["properties"]["actions"]["actionGroups"]) == 1 for one in told)
 

@@ -20,9 +20,10 @@ HELPDESK = {"name": "helpdesk", "type": "teams", "url": "HELPDESK_WORKFLOW_URL",
 TICKETS = {"name": "tickets", "type": "webhook", "url": "TICKETS_URL", "secret": "TICKETS_SECRET"}
 
 
-def test_the_language_and_the_routes_are_taken_with_what_the_routes_name() -> None:
+def test_the_language_the_delivery_and_the_routes_are_taken_with_what_the_routes_name() -> None:
     given = {
         "WATCH_LANGUAGE": "nl",
+        "DELIVERY": "eventgrid",
         "ROUTES": json.dumps([HELPDESK, TICKETS]),
         "HELPDESK_WORKFLOW_URL": "http://127.0.0.1:1/helpdesk",
         "TICKETS_URL": "http://127.0.0.1:1/tickets",

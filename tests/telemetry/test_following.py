@@ -79,6 +79,10 @@ def test_a_long_list_of_findings_is_cut_and_says_so() -> None:
     assert (len(named), named[-1]) == (51, "+10")
 
 
+def test_calls_that_were_joined_are_named() -> None:
+    assert about(joined=["a1", "b2"]) == {"watch.joined": "a1 b2"}
+
+
 def test_an_id_is_new_each_time_and_nothing_else_passes_for_one() -> None:
     ids = {following.new_call() for _ in range(100)}
     assert len(ids) == 100

@@ -77,6 +77,13 @@ NOT_OURS = {
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "where host and runtime send telemetry",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "as whom they send it",
     "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "the runtime configures OpenTelemetry",
+    "PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME": "whose records OpenTelemetry sends",
+    "OTEL_TRACES_EXPORTER": "no spans: they hold addresses",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "what OpenTelemetry need not load",
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "how OpenTelemetry learns where it runs",
+    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "Microsoft's exporter does not report on itself",
+    "APPLICATIONINSIGHTS_SDKSTATS_DISABLED": "Microsoft's exporter does not report on itself",
+    "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "Microsoft's exporter fetches no settings from outside",
     "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID": "App Service's sign-in proves itself by the identity",
 }
 """Settings that the templates emit for others than the watch, with the reason."""

@@ -33,6 +33,8 @@ _A_TIME = 32
 _HIDDEN = 60
 """Seconds that messages taken along stay hidden: if this process dies they come back."""
 _DELETES = 16
+_NAMED = 50
+"""So many of the joined calls are named in the log."""
 
 
 class Collector:
@@ -59,6 +61,8 @@ class Collector:
     async def _rounds(self, watch: "Watch") -> None:
         while self._waiting:
             await asyncio.sleep(self._gather)
+            # What is joined goes on as a call of its own; the record says which it joins.
+            following.begin("collect")
             taken, self._waiting = self._waiting, []
             try:
                 await _ask(watch, [heard for heard, _ in taken])
