@@ -11,6 +11,7 @@ from shared.graph.retry import Patience
 from shared.graph.session import Answer, GraphSession, with_body
 from shared.settings import GraphSettings
 from tests.graph.stub_graph import ANY, TENANT, Bench, Credential, Hours, Reply, ask, bench, error
+from tests.telemetry.sdk import collected
 
 
 async def change(on: Bench) -> Answer:
@@ -25,6 +26,19 @@ async def test_a_decimal_retry_after_is_waited_for(at_bench: Bench) -> None:
     at_bench.stub.replies = [error(429, "TooManyRequests", Retry_After="2.128"), ANY]
     await ask(at_bench)
     assert 2.128 <= at_bench.hours.elapsed < 3.2
+
+
+async def test_each_attempt_is_counted_by_its_call_and_status_and_each_429_besides(at_bench: Bench) -> None:
+    at_bench.stub.replies = [error(429, "TooManyRequests", Retry_After="1"), error(503, "busy"), ANY]
+    with collected() as noted:
+        await ask(at_bench)
+        points = noted.points()
+    calls = {
+        (one.attributes["call"], one.attributes["status"]): one.value for one in points["watch.graph_calls"]
+    }
+    assert calls == {("GET /subscribedSkus", status): 1 for status in ("429", "5xx", "2xx")}
+    (throttled,) = points["watch.graph_throttles"]
+    assert (throttled.value, dict(throttled.attributes)) == (1, {"call": "GET /subscribedSkus"})
 
 
 async def test_after_a_429_every_call_waits(at_bench: Bench) -> None:

@@ -2,46 +2,23 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from opentelemetry import metrics
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from shared import telemetry
 from shared.telemetry import METRICS, Metric
+from tests.telemetry.sdk import collected
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemoryMetricReader]:
-    """The real SDK; the process's own provider stays as it is."""
-    reader = InMemoryMetricReader()
-    provider = MeterProvider([reader])
-    monkeypatch.setattr(metrics, "get_meter", provider.get_meter)
-    monkeypatch.setattr(telemetry, "_instruments", {})
-    yield reader
-    provider.shutdown()
-
-
-def points(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
-    data = reader.get_metrics_data()
-    assert data is not None
-    (resource,) = data.resource_metrics
-    (scope,) = resource.scope_metrics
-    return {metric.name: list(metric.data.data_points) for metric in scope.metrics}
-
-
-def test_every_metric_is_recorded_by_the_sdk_with_its_attributes(reader: InMemoryMetricReader) -> None:
-    for metric in METRICS:
-        attributes = dict.fromkeys(metric.attributes, "word")
-        metric.note(2, **attributes)
-        metric.note(3, **attributes)
-    seen = points(reader)
+def test_every_metric_is_recorded_by_the_sdk_with_its_attributes() -> None:
+    with collected() as noted:
+        for metric in METRICS:
+            attributes = dict.fromkeys(metric.attributes, "word")
+            metric.note(2, **attributes)
+            metric.note(3, **attributes)
+        seen = noted.points()
     assert seen.keys() == {metric.name for metric in METRICS}
     for metric in METRICS:
         (point,) = seen[metric.name]

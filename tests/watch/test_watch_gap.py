@@ -8,6 +8,7 @@ from sandbox.graph import skus
 from shared.ledger.gap import Tally
 from shared.watch.messages import DELTA, SWEEP, write_changed
 from shared.watch.users import delta
+from tests.telemetry.sdk import collected
 from tests.watch.scene import Scene
 from tests.watch.test_watch_delta import round_, state_of, users_of
 
@@ -27,7 +28,9 @@ async def test_the_gap_counts_who_changed_without_a_word_and_how_long_it_took(kn
     known.watch.changed_users.sent = [(text, 0.0) for text in write_changed(notified, users=[heard])]
     await known.work_off()
     known.clock.pass_by(minutes=15)
-    assert await delta.run_if_due(known.watch)
+    with collected() as noted:
+        assert await delta.run_if_due(known.watch)
+        assert noted.counts("watch.gap") == {("yes",): 1}
     assert users_of([one for one in known.watch.changed() if one.why == DELTA]) == sorted([silent, heard])
     state = await state_of(known.watch)
     gap = state.gap
@@ -39,8 +42,10 @@ async def test_the_gap_counts_who_changed_without_a_word_and_how_long_it_took(kn
         for text in write_changed(known.clock.now(), users=[silent, heard], why=DELTA, since=since)
     ]
     await known.work_off()
-    for _ in range(3):
-        await round_(known)
+    with collected() as noted:
+        for _ in range(3):
+            await round_(known)
+        assert noted.counts("watch.gap") == {("no",): 1}
     state = await state_of(known.watch)
     [gap] = state.gaps
     assert (gap.users, gap.sample) == (1, (silent,))

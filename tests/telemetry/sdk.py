@@ -1,0 +1,50 @@
+"""Metrics as OpenTelemetry's own SDK collects them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from shared import telemetry
+
+
+class Collected:
+    """What was noted since this began."""
+
+    def __init__(self, reader: InMemoryMetricReader) -> None:
+        self._reader = reader
+
+    def points(self) -> dict[str, list[Any]]:
+        """The SDK's data points by metric; asked for once."""
+        data = self._reader.get_metrics_data()
+        if data is None:
+            return {}
+        return {
+            metric.name: list(metric.data.data_points)
+            for resource in data.resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+        }
+
+    def counts(self, name: str) -> Mapping[tuple[str, ...], float]:
+        """What a counter came to, by the values of its attributes in their order; asked for once."""
+        return {
+            tuple(str(one) for one in point.attributes.values()): point.value for point in self.points()[name]
+        }
+
+
+@contextmanager
+def collected() -> Iterator[Collected]:
+    """The real SDK takes what is noted meanwhile; the process's own provider stays as it is."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader])
+    with (
+        mock.patch.object(metrics, "get_meter", provider.get_meter),
+        mock.patch.object(telemetry, "_instruments", {}),
+    ):
+        yield Collected(reader)
+    provider.shutdown()
