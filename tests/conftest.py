@@ -1,6 +1,7 @@
 """Fixtures that every room's tests may use, and what holds for all of them."""
 
 import contextlib
+import functools
 import os
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -82,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.TemporaryDirectory(prefix="graph-calls-")
         config.add_cleanup(folder.cleanup)
         os.environ[seen.FOLDER] = folder.name
-        config.add_cleanup(lambda: os.environ.pop(seen.FOLDER))
+        config.add_cleanup(functools.partial(os.environ.__delitem__, seen.FOLDER))
 
 
 @pytest.hookimpl(tryfirst=True)

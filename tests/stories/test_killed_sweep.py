@@ -46,8 +46,8 @@ class Executioner:
     def arm(self, victim: int, share: float) -> None:
         self._victim, self._share = victim, share
 
-    def _counted(self, incoming: Incoming, *, item: bool) -> None:
-        self._count(incoming, item=item)
+    def _counted(self, incoming: Incoming, *, within: Incoming | None = None) -> None:
+        self._count(incoming, within=within)
         if self._victim is None or incoming.path != "/users":
             return
         share = self._asked_for(incoming.query.get("$skiptoken"))
