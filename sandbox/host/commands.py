@@ -87,7 +87,7 @@ async def _run_split(
     by_event = {function["name"] for function in listed if _kinds(function) & {TRIGGER}}
     workers: dict[str, HostProcess] = {}
 
-    def worker(name: str, elsewhere: Mapping[str, str]) -> HostProcess:
+    def made(name: str, elsewhere: Mapping[str, str]) -> HostProcess:
         return HostProcess(
             app_dir,
             {**os.environ, FORWARD: json.dumps(elsewhere)},
@@ -98,11 +98,11 @@ async def _run_split(
         )
 
     try:
-        workers |= {name: worker(name, {}) for name in groups if name != "http" or not by_event}
+        workers |= {name: made(name, {}) for name in groups if name != "http" or not by_event}
         await asyncio.gather(*(worker.start() for worker in workers.values()))
         if "http" in groups.keys() - workers.keys():
             # The front passes events on, so it comes last: it must know where to.
-            workers["http"] = worker("http", {name: workers[name].url for name in sorted(by_event)})
+            workers["http"] = made("http", {name: workers[name].url for name in sorted(by_event)})
             await workers["http"].start()
         for name, worker in workers.items():
             print(f"{WORKER} {name} {worker.pid} {worker.url}", flush=True)

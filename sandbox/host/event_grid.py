@@ -64,7 +64,7 @@ class EventGridEndpoint:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.match_info["extension"].lower() != "eventgrid":
             return web.Response(status=404)
-        given = request.query.get("code") or request.headers.get("x-functions-key", "")
+        given = request.query.get("code") or request.headers.get("x-functions-key") or ""
         if not hmac.compare_digest(given.encode(), self._key.encode()):
             return web.Response(status=401)
         name = request.query.get("functionName", "").lower()

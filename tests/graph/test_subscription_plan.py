@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +29,7 @@ from shared.graph.subscription_plan import (
     others,
     plan,
     reason_of,
+    same_address,
     seen_as,
     strays,
 )
@@ -108,10 +110,7 @@ def test_one_of_ours_that_we_did_not_record_is_replaced_for_its_secret_is_unknow
 
 @pytest.mark.parametrize("changed", ["client_state", "notification_url", "lifecycle_url"])
 def test_another_secret_or_url_is_replaced(changed: str) -> None:
-    before = Wanted(
-        **{"resource": "users", "notification_url": OURS, "lifecycle_url": OURS + "/l", "client_state": "s1"}
-        | {changed: "before"}
-    )
+    before = msgspec.structs.replace(USERS, **{changed: "before"})
     assert planned([record(want=before)], [listed()]) == (Replace(USERS, (S1,), Why.CHANGED),)
 
 
@@ -303,3 +302,51 @@ def test_a_plan_never_deletes_what_is_not_ours(
     for action in actions:
         if isinstance(action, Replace):
             assert set(action.ids) <= mine
+
+
+# --- by Event Grid ------------------------------------------------------------------------------------------
+
+TOPIC = (
+    "EventGrid:?azuresubscriptionid=2f5f1c7e-8f0e-4b0c-9d57-0a6f4c1d2b3e&resourcegroup=rg-watch"
+    "&partnertopic=sspr-watch&location=westeurope"
+)
+ANOTHER_TOPIC = TOPIC.replace("sspr-watch", "other")
+BY_TOPIC = msgspec.structs.replace(USERS, notification_url=TOPIC, lifecycle_url=TOPIC, formerly=(OURS,))
+
+
+def by_topic(*records: Record, remote: list[Subscription]) -> tuple[Action, ...]:
+    return plan(records, {one.id: one for one in remote}, remote, AT, [BY_TOPIC])
+
+
+def test_a_topic_that_graph_writes_otherwise_is_no_other() -> None:
+    otherwise = TOPIC.replace("rg-watch", "RG-WATCH").replace("westeurope", "West Europe")
+    assert by_topic(record(want=BY_TOPIC), remote=[listed(url=otherwise)]) == ()
+    assert strays([], [listed(url=otherwise)], [BY_TOPIC]) == (S1,)
+
+
+def test_another_topic_is_another_address() -> None:
+    moved = by_topic(record(want=BY_TOPIC), remote=[listed(url=ANOTHER_TOPIC)])
+    assert moved == (Replace(BY_TOPIC, (S1,), Why.CHANGED),)
+    assert others([listed(url=ANOTHER_TOPIC)], [BY_TOPIC]) == (S1,)
+
+
+def test_one_that_calls_us_from_before_is_ours_and_replaced() -> None:
+    assert by_topic(remote=[listed(url=OURS)]) == (Replace(BY_TOPIC, (S1,), Why.UNRECORDED),)
+    assert others([listed(url=OURS)], [BY_TOPIC]) == ()
+    assert by_topic(remote=[listed(url=THEIRS)]) == (Create(BY_TOPIC, Why.MISSING),)
+
+
+def test_where_it_was_delivered_before_is_no_part_of_what_it_is() -> None:
+    assert msgspec.structs.replace(BY_TOPIC, formerly=()).fingerprint == BY_TOPIC.fingerprint
+
+
+def test_what_graph_finds_wrong_with_a_topic_is_the_topic() -> None:
+    problem = GraphError(400, "ValidationError", "r1")
+    assert reason_of(problem, None, BY_TOPIC) is Reason.TOPIC
+    assert reason_of(problem, None, USERS) is Reason.ADDRESS
+
+
+def test_a_url_that_only_looks_like_a_topic_is_compared_as_it_is_written() -> None:
+    broken = TOPIC.replace("&location=westeurope", "")
+    assert same_address(broken, broken)
+    assert not same_address(broken, TOPIC)
