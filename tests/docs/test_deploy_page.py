@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from infra.hooks.variables import _NAMES, CLOUDS
+from shared.storage.account import QUEUES
 from tests.docs import shell_words
 from tests.docs.test_shell_commands import SHOWN
 
@@ -54,7 +55,7 @@ def test_whatever_the_pages_set_is_a_variable_that_something_reads() -> None:
     outputs = set(_NAMES.values()) | {"WATCH_IDENTITY_CLIENT_ID", "EVENTGRID_TOPIC_NAME"}
     for shown in SHOWN:
         for words in shell_words.split(shown.text):
-            if words[:3] == ["azd", "env", "set"] and len(words) == 5:
+            if words[:3] == ["azd", "env", "set"] and len(words) == 5 and words[3] != "VALUE":
                 assert words[3] in known, shown.place
             if words[:3] == ["azd", "env", "get-value"] and len(words) == 4:
                 assert words[3] in outputs, shown.place
@@ -64,16 +65,8 @@ def test_the_hooks_of_the_steps_are_those_of_azure_yaml() -> None:
     azure = yaml.safe_load((ROOT / "azure.yaml").read_text())
     assert set(azure["hooks"]) >= {"preprovision", "postprovision", "postdeploy", "predown"}
     steps = [row[0] for row in table(PAGE, "| step | what it does |")]
-    assert steps == [
-        "package",
-        "look ahead",
-        "provision",
-        "secrets",
-        "directory",
-        "deploy",
-        "listen",
-        "doctor",
-    ]
+    assert steps[:3] == ["package", "look ahead", "provision"]
+    assert steps[3:] == ["secrets", "directory", "deploy", "listen", "doctor"]
     assert str(azure["requiredVersions"]["azd"]).split()[-1] in PAGE
 
 
@@ -83,14 +76,11 @@ def test_every_cloud_is_named(cloud: str) -> None:
 
 
 def test_the_runbook_has_a_row_for_each_alert_and_each_poison_queue() -> None:
-    alerts = re.findall(
-        r"^    name: '([\w-]+)'$", (ROOT / "infra/app/alerts.bicep").read_text(), re.MULTILINE
-    )
+    template = (ROOT / "infra" / "app" / "alerts.bicep").read_text()
+    alerts = re.findall(r"^    name: '([\w-]+)'$", template, re.MULTILINE)
     rows = {row[0].strip("`"): row for row in table(RUNBOOK, "| alert | what it says |")}
     assert set(rows) == set(alerts)
     assert len(alerts) >= 4
     assert all(len(row) == 4 and min(map(len, row[1:])) > 30 for row in rows.values())
     queues = {row[0].strip("`") for row in table(RUNBOOK, "| queue | what is in it |")}
-    from shared.storage.account import QUEUES
-
     assert queues == {f"{name}-poison" for name in QUEUES}

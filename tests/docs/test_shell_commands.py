@@ -7,7 +7,7 @@ What is ours runs in the sandbox: `RUN` says by which test. What only Azure, Git
 import importlib
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def lines_run(where: str) -> set[str]:
     """The lines that the tests of a file run, each as words joined by single spaces."""
     module, _, name = where.partition(":")
     found: Any = getattr(importlib.import_module(module), name)
-    lines = found() if isinstance(found, Callable) else found
+    lines = found() if callable(found) else found
     return {_plain(one[0] if isinstance(one, tuple) else one) for one in lines}
 
 
