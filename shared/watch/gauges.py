@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from shared import telemetry
-from shared.storage.account import QUEUES
 from shared.watch.overdue import Traces
 from shared.watch.parts import Watch
 
