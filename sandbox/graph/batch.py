@@ -87,6 +87,9 @@ async def _answer(
 
 
 def normal_path(raw: str) -> str:
-    """A path below the version as the routes know it: decoded, without trailing slash and call brackets."""
-    segments = [unquote(segment) for segment in raw.split("/") if segment]
+    """A path below the version as the routes know it: decoded, without trailing slash and call brackets.
+
+    A slash that is part of a segment stays written as `%2F`.
+    """
+    segments = [unquote(segment).replace("/", "%2F") for segment in raw.split("/") if segment]
     return "/" + "/".join(segment.removesuffix("()") for segment in segments)

@@ -96,7 +96,6 @@ async def test_a_user_is_found_by_sign_in_name_and_a_stranger_is_not(scene: Scen
     assert proof is not None
     assert proof.account.id == user.id
     assert await live(worker, scene, "nobody@contoso.example", EVERYTHING) is None
-    # Graph calls this a bad request, and not a missing user.
     assert await live(worker, scene, "nobody/../delta@contoso.example", EVERYTHING) is None
 
 
