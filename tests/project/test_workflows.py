@@ -32,7 +32,8 @@ def steps(workflow: dict[Any, Any]) -> list[dict[str, Any]]:
 
 @pytest.fixture(params=sorted(WORKFLOWS))
 def workflow(request: pytest.FixtureRequest) -> dict[Any, Any]:
-    return WORKFLOWS[request.param]
+    found: dict[Any, Any] = WORKFLOWS[request.param]
+    return found
 
 
 # --- workflows --------------------------------------------------------------------------------------------
