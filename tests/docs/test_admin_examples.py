@@ -51,7 +51,8 @@ def typed() -> list[str]:
         block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
     ]
     lines = [line for block in blocks for line in block.strip().splitlines()]
-    here = [line.removeprefix(START) for line in lines if line.startswith(START)]
+    # What several pages show is run once, where it stands first.
+    here = dict.fromkeys(line.removeprefix(START) for line in lines if line.startswith(START))
     return [line for line in here if line.split()[0] not in ELSEWHERE]
 
 
