@@ -227,6 +227,7 @@ def test_settings_without_routes_load_nothing_beyond_msgspec_and_the_standard_li
         "shared.rules",
         "shared.rules.policy",
         "shared.settings",
+        "shared.settings_delivery",
         "shared.settings_faults",
         "shared.settings_keeping",
         "shared.settings_parts",
@@ -234,4 +235,5 @@ def test_settings_without_routes_load_nothing_beyond_msgspec_and_the_standard_li
         "shared.settings_routes",
         "shared.texts",
         "shared.texts.catalogue",
+        "shared.topic",
     }
