@@ -3,9 +3,9 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup lint types fast real package lock mutate-rules clean pictures rules-page doctor-page journal-schema \
-	report-schema what-if-schema snapshot-schema soak bench browser cost-page \
-	no-graph-calls graph-calls permissions-page
+.PHONY: demo test setup lint types fast real package infra-check lock mutate-rules clean pictures rules-page cost-page \
+	doctor-page permissions-page journal-schema report-schema what-if-schema snapshot-schema soak bench browser \
+	no-graph-calls graph-calls
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 
@@ -56,14 +56,15 @@ real: setup
 	WATCH_APP=dist/app WATCH_DELIVERY=eventgrid $(BIN)/python -m pytest -n auto --maxprocesses 4 -m real \
 		tests/stories --ignore tests/stories/test_events_joined.py
 
-package: setup
+# Whoever only deploys needs no Node.js: these two take Python's packages and nothing else of `setup`.
+package: $(VENV)/.installed
 	@$(BIN)/python -m tools.package
+
+infra-check: $(VENV)/.installed
+	$(BIN)/python -m tools.bicep
 
 mutate-rules: setup
 	$(BIN)/python -m tools.mutate_rules
-
-infra-check: setup
-	$(BIN)/python -m tools.bicep
 
 soak: setup
 	$(BIN)/python -m tests.oracle --histories $(or $(HISTORIES),5000)

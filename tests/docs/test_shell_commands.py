@@ -129,6 +129,10 @@ def test_every_file_that_tells_people_what_to_type_is_looked_at() -> None:
         ("az keyvault secret set --vault-name <vault> --name y --nam x", "--nam is no option"),
         ("az keyvault secret set --vault-name <vault>", "--name is missing"),
         ("az keyvault secret put --name x", "no such command"),
+        (
+            "az functionapp deployment source config-zip --resource-group g --name n --src p.zip",
+            "--build-remote is missing",
+        ),
         ("azd down now --force", "takes no 'now'"),
         ("azd launch", "no such command"),
         ("git push", "no such command"),
@@ -168,6 +172,11 @@ def test_words_in_a_sentence_may_be_a_beginning(text: str) -> None:
     [shown] = of_page(f"Say {text} or not.\n", "page.md", shell_words.programs())
     assert not shown.whole
     assert shell_words.faults(shown.text, whole=False) == []
+
+
+def test_each_command_of_other_programs_stands_in_the_table_once() -> None:
+    names = [one.command for one in shell_words.known().command]
+    assert sorted(set(names)) == sorted(names)
 
 
 def test_words_in_a_sentence_are_looked_at_too() -> None:

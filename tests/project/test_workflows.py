@@ -147,6 +147,35 @@ def test_every_hook_of_azd_is_one_of_ours_on_each_system() -> None:
         assert (ROOT / script_there).is_file()
 
 
+def test_whoever_deploys_needs_no_node(tmp_path: Path) -> None:
+    """On a machine where nothing is set up: what make would run for the package, and for the demo."""
+    for name in ("Makefile", "requirements-dev.txt", "tools/find-python", "tools/find-node"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "sandbox").mkdir()
+    for name in ("package.json", "package-lock.json"):
+        (tmp_path / "sandbox" / name).write_bytes((ROOT / "sandbox" / name).read_bytes())
+
+    def would_run(target: str) -> str:
+        made = ["make", "-n", "-C", str(tmp_path), target]
+        return subprocess.run(made, capture_output=True, text=True, check=True).stdout
+
+    assert "npm ci" in would_run("demo")
+    assert "npm" not in would_run("package")
+    assert "tools.package" in would_run("package")
+    used = [step.get("uses", "") for step in steps(WORKFLOWS["azure-dev"])]
+    assert not any("setup-node" in one for one in used)
+
+
+def test_a_target_that_is_no_file_is_called_so() -> None:
+    text = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY:((?:.*\\\n)*.*)$", text, re.MULTILINE)
+    assert phony
+    names = phony[1].replace("\\", " ").split()
+    assert set(names) == TARGETS
+    assert len(names) == len(set(names))
+
+
 def test_the_launcher_sets_up_python_by_a_target_that_there_is() -> None:
     text = (ROOT / "infra/hooks/hook.sh").read_text()
     [target] = re.findall(r"make -s (\S+)", text)
@@ -182,9 +211,3 @@ def test_issue_forms_can_be_read_and_ask_for_what_is_needed() -> None:
         asked = [one for one in form["body"] if one["type"] != "markdown"]
         assert len({one["id"] for one in asked}) == len(asked)
         assert any(one.get("validations", {}).get("required") for one in asked)
-
-
-def test_pages_at_the_top_link_to_what_is_there() -> None:
-    for page in ROOT.glob("*.md"):
-        for link in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text()):
-            assert (ROOT / link).exists(), f"{page.name}: {link}"
