@@ -28,7 +28,7 @@ async def erase(desk: Desk, who: str, now: datetime, *, really: bool) -> None:
         raise wrong(Fault("still-there", {"id": user_id}))
     done = "done" if really else "would"
     found = 0
-    # Snapshots first: an immutable one stops it all before anything is half done.
+    # Snapshots first: they are the most, and where storage refuses one, exceptions and ledger are as before.
     async for part in erasing.parts_naming(desk.storage.evidence, desk.tenant_id, user_id):
         if really:
             await erasing.rewrite(desk.storage.evidence, part)
