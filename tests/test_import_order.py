@@ -78,7 +78,7 @@ ORDER = (
 )
 """The rooms from the lowest: a folder or a lone file each."""
 
-NEVER = ("sandbox", "tests", "benchmarks", "tools")
+NEVER = ("sandbox", "tests", "benchmarks", "tools", "infra")
 
 
 def room_of(module: str) -> str:
