@@ -61,6 +61,13 @@ def test_whatever_the_pages_set_is_a_variable_that_something_reads() -> None:
                 assert words[3] in outputs, shown.place
 
 
+def test_a_pipeline_is_handed_every_choice_and_no_secret() -> None:
+    azure = yaml.safe_load((ROOT / "azure.yaml").read_text())
+    choices = set().union(*map(named, PARAMETERS.values())) - BY_AZD | OF_HOOKS - {"TEAMS_WORKFLOW_URL"}
+    assert set(azure["pipeline"]["variables"]) == choices
+    assert "secrets" not in azure["pipeline"]
+
+
 def test_the_hooks_of_the_steps_are_those_of_azure_yaml() -> None:
     azure = yaml.safe_load((ROOT / "azure.yaml").read_text())
     assert set(azure["hooks"]) >= {"preprovision", "postprovision", "postdeploy", "predown"}
