@@ -56,7 +56,7 @@ real: setup
 	WATCH_APP=dist/app WATCH_DELIVERY=eventgrid $(BIN)/python -m pytest -n auto --maxprocesses 4 -m real \
 		tests/stories --ignore tests/stories/test_events_joined.py
 
-# Whoever only deploys needs no Node.js: these two take Python's packages and nothing else of `setup`.
+# azd runs this: no Node.js, which only the sandbox takes.
 package: $(VENV)/.installed
 	@$(BIN)/python -m tools.package
 

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from tests.watch.scene import Scene
 
 __all__ = ["open_scene"]
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "privacy.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "privacy.md").read_text()
 LINES = [
     line.removeprefix("python -m admin ")
     for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
@@ -68,6 +70,22 @@ def test_the_lengths_of_time_are_those_of_the_code() -> None:
     assert said.count("400 days") == 2
     assert (agreed.KEPT_FOR.days, "a year after its end" in said) == (366, True)
     assert (trend.KEPT.days, "three years" in said) == (3 * 365 + 1, True)
+
+
+def test_how_long_azure_keeps_things_is_as_the_templates_set_it() -> None:
+    storage = (ROOT / "infra" / "app" / "storage-watch.bicep").read_text()
+    log = (ROOT / "infra" / "app" / "monitoring.bicep").read_text()
+    [kept] = re.findall(r"^var keptDays = (\d+)$", storage, re.MULTILINE)
+    assert "deleteRetentionPolicy: { enabled: true, days: keptDays }" in storage
+    assert "actions: { version: { delete: { daysAfterCreationGreaterThan: keptDays } } }" in storage
+    said = " ".join(PAGE.split())
+    assert (kept, "for fourteen days at least" in said) == ("14", True)
+    # A version is deleted when it is so old, and what is deleted can be had back for as long again.
+    longest = 2 * int(kept)
+    assert f"is gone after {longest} and" in said
+    assumed = tomllib.loads((ROOT / "tools" / "cost" / "assumptions.toml").read_text())
+    assert assumed["kept_days"]["value"] == longest
+    assert re.findall(r"retentionInDays: (\d+)", log) == re.findall(r"log and figures, for (\d+) days", PAGE)
 
 
 async def blobs(storage: Storage) -> dict[str, bytes]:

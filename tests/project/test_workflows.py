@@ -211,3 +211,9 @@ def test_issue_forms_can_be_read_and_ask_for_what_is_needed() -> None:
         asked = [one for one in form["body"] if one["type"] != "markdown"]
         assert len({one["id"] for one in asked}) == len(asked)
         assert any(one.get("validations", {}).get("required") for one in asked)
+
+
+def test_pages_at_the_top_link_to_what_is_there() -> None:
+    for page in ROOT.glob("*.md"):
+        for link in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text()):
+            assert (ROOT / link).exists(), f"{page.name}: {link}"
