@@ -43,6 +43,9 @@ def read_delivery(read: Reader) -> DeliverySettings:
     if url:
         try:
             topic = read_topic(url)
+            if " " in topic.region:
+                # A region's display name, which Graph does not take.
+                raise NotTopic(["location"])
         except NotTopic as fault:
             named = {"parts": ", ".join(fault.parts)}
             problem = Problem("topic-parts", named) if fault.parts else Problem("not-topic")

@@ -51,6 +51,10 @@ def test_a_topic_may_be_set_before_it_is_used_and_changes_nothing_then() -> None
             },
             "EVENTGRID_URL: has parts that are missing, unknown or wrong: resourcegroup, location.",
         ),
+        (
+            {"EVENTGRID_URL": URL.replace("westeurope", "West%20Europe")},
+            "EVENTGRID_URL: has parts that are missing, unknown or wrong: location.",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_what_to_write(given: dict[str, str], fault: str) -> None:

@@ -33,7 +33,11 @@ class Seen:
         if self._folder is None or PRODUCT not in agent.split():
             return
         found = match(method, path)
-        name = found[0].key if found else f"{method} {path}"
+        # `$count` and the like stand where an id may, and are calls of their own.
+        if found is None or any(one.startswith("$") for one in found[1].values()):
+            name = f"{method} {path}"
+        else:
+            name = found[0].key
         # A batch is a wrapper: its items are calls, it is none.
         new = {name} - {_BATCH} - self._noted
         if name == "POST /subscriptions" and isinstance(body, dict):

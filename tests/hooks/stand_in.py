@@ -111,9 +111,17 @@ class Azure:
             return self.missing("ResourceNotFound")
         if method == "POST":
             topic["activationState"] = "Activated"
+        if "/eventSubscriptions/" in path:
+            return self.event_subscription(method, topic, body)
+        return {"properties": topic}
+
+    def event_subscription(self, method: str, topic: Any, body: Any) -> Any:
+        """It is made after it was asked for: `states` are what it is in, one after another."""
+        states: list[str] = topic.setdefault("states", ["Creating", "Succeeded"])
         if method == "PUT":
             topic["subscription"] = body["properties"]
-        return {"properties": topic}
+        state = states.pop(0) if len(states) > 1 else states[0]
+        return {"properties": {**topic["subscription"], "provisioningState": state}}
 
     def graph(self, method: str, url: str, body: Any) -> Any:
         path = url.partition("/v1.0")[2].partition("?")[0]

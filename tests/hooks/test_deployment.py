@@ -74,6 +74,40 @@ def test_whoever_may_not_connect_the_topic_is_told_which_role_it_takes(here: Mac
         event_grid.connect(there, 0.3, 0.1)
 
 
+def test_events_are_said_to_come_only_once_event_grid_has_made_their_subscription(
+    here: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = made({**OUTPUTS, "EVENTGRID_TOPIC_NAME": TOPIC})
+    here.there = {**here.there, "topic": {"activationState": "Activated", "states": ["Creating", "Failed"]}}
+    with pytest.raises(Stop, match=r"does not bring events to the function graph_events .* \(Failed\)"):
+        event_grid.connect(there, 2.0, 0.1)
+    assert capsys.readouterr().out == ""
+    # What failed is asked for anew; so is what Resource Manager refuses because it doesn't know the function.
+    assert len(here.calls("PUT", "/eventSubscriptions/")) >= 2
+    states = ["Creating", "Failed", "Updating", "Updating", "Succeeded"]
+    here.there = {**here.there, "calls": [], "topic": {"activationState": "Activated", "states": states}}
+    here.refuse("PUT", "/eventSubscriptions/", 400, "InvalidRequest", times=1)
+    event_grid.connect(there, 20.0, 0.1)
+    assert [call[call.index("--method") + 1] for call in here.calls("/eventSubscriptions/")] == [
+        "PUT",
+        "PUT",
+        "GET",
+        "PUT",
+        "GET",
+        "GET",
+    ]
+    assert "Event Grid brings" in capsys.readouterr().out
+
+
+def test_what_is_refused_for_another_reason_than_a_role_is_not_put_down_to_one(here: Machine) -> None:
+    there = made({**OUTPUTS, "EVENTGRID_TOPIC_NAME": TOPIC})
+    here.there = {**here.there, "topic": {"activationState": "NeverActivated"}}
+    here.refuse("POST", "/activate", 400, "InvalidRequest")
+    with pytest.raises(Stop, match=r"\(InvalidRequest\)\. When that is mended") as stopped:
+        event_grid.connect(there, 0.3, 0.1)
+    assert "Contributor" not in str(stopped.value)
+
+
 # --- with the whole app -----------------------------------------------------------------------------------
 
 

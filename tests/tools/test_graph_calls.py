@@ -24,12 +24,14 @@ def test_only_the_products_calls_are_noted_by_name_and_a_batch_by_its_items(tmp_
     one = Seen(tmp_path / "calls")
     one.note("GET", "/users/somebody", None, "python-requests/2")
     assert noted(tmp_path / "calls") == frozenset()
-    for path in ("/users/somebody", "/users/another", "/me"):
+    for path in ("/users/somebody", "/users/another", "/me", "/users/$count", "/groups/$count"):
         one.note("GET", path, None, AGENT)
     one.note("POST", "/$batch", {"requests": []}, AGENT)
     Seen(tmp_path / "calls").note("POST", "/subscriptions", SUBSCRIBE, AGENT)
     assert noted(tmp_path / "calls") == {
         "GET /users/{id}",
+        "GET /users/$count",
+        "GET /groups/$count",
         "GET /me",
         "POST /subscriptions",
         "subscription groups",

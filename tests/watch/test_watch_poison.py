@@ -2,6 +2,7 @@
 
 import pytest
 
+from sandbox.stage import TOPIC_URL
 from shared.storage import Queue
 from shared.watch import details
 from shared.watch.hearing import calls, subscriptions
@@ -43,6 +44,22 @@ async def test_what_failed_too_often_is_taken_up_again_as_it_was_and_counted(kno
     assert await told(known.watch) == [("opened", "poison")]
     await round_(known)
     assert await told(known.watch) == [("opened", "poison")], "hidden for a moment is not gone"
+
+
+@pytest.mark.parametrize("delivery", ["webhook", "eventgrid"])
+async def test_an_event_that_was_put_aside_is_taken_up_again_whichever_way_notifications_come_by_now(
+    known: Scene, delivery: str
+) -> None:
+    user = sorted(known.world.users)[0]
+    [text] = write_changed(known.clock.now(), users=[user])
+    await known.storage.poison("heard").send(text)
+    await known.restarted(DELIVERY=delivery, EVENTGRID_URL=TOPIC_URL)
+    asked = await round_(known)
+    assert await known.storage.poison("heard").length() == 0
+    collected = [message.text for message in await known.storage.heard.receive()]
+    assert ([one.users for one in asked], collected) == (
+        ([], [text]) if delivery == "eventgrid" else ([(user,)], [])
+    )
 
 
 async def test_what_is_put_aside_round_after_round_is_told_until_it_is_not(known: Scene) -> None:
@@ -110,7 +127,7 @@ async def test_a_step_that_was_put_aside_is_dropped_and_the_reading_asks_for_it_
     assert watch.steps() == [step]
 
 
-async def test_two_queues_are_one_finding_that_names_each_until_both_are_empty(known: Scene) -> None:
+async def test_several_queues_are_one_finding_that_names_each_until_all_are_empty(known: Scene) -> None:
     async def noted() -> str:
         return details.for_the_log((await known.watch.tenant()).unwell["poison"])
 
@@ -118,9 +135,10 @@ async def test_two_queues_are_one_finding_that_names_each_until_both_are_empty(k
     for queue in queues.values():
         await queue.send("not to be read")
     await round_(known)
-    assert await noted() == "changed-users-poison can't be read, sweeps-poison can't be read"
+    assert await noted() == ", ".join(f"{name}-poison can't be read" for name in poison.QUEUES)
     # As a person does: looks, finds the cause, deletes the message.
     await forget(queues["sweeps"])
+    await forget(queues["heard"])
     await round_(known)
     assert await noted() == "changed-users-poison can't be read"
     assert await told(known.watch) == [("opened", "poison")], "one card, whatever becomes of its parts"

@@ -32,13 +32,15 @@ class Without(msgspec.Struct, frozen=True, kw_only=True):
 
     `unread`: pieces of evidence that Graph refuses. `told`: their lack is a finding. `differ`: how many users
     are judged otherwise by a watch that never had it, as `with it > without it`. `doctor`: what the doctor
-    says. `later`: titles of what is told once it is taken away, and how each is told to be over.
+    says, and `command`: whether it shows how to take a needless grant away, or only how to find it. `later`:
+    titles of what is told once it is taken away, and how each is told to be over.
     """
 
     unread: frozenset[str] = frozenset()
     told: bool = True
     differ: dict[str, int] = {}
     doctor: str
+    command: str = "DELETE"
     later: dict[str, str] = {}
 
 
@@ -92,7 +94,7 @@ EXPECTED: dict[tuple[str, str], Without] = {
     ),
     # Optional, and so no fault of the watch: the doctor says what is lost.
     ("policy", "Policy.Read.All"): Without(unread=frozenset({"admin-policy"}), told=False, doctor="policy"),
-    ("doctor", "Application.Read.All"): Without(doctor="ok"),
+    ("doctor", "Application.Read.All"): Without(doctor="ok", command="GET"),
 }
 
 ROWS = {f"{row.pack} {row.permission}": row for row in table().permissions}
@@ -125,6 +127,15 @@ async def unread(scene: Scene) -> dict[str, str]:
     return {
         name: one.permission for name, one in facts.evidence.items() if one.status is EvidenceStatus.FORBIDDEN
     }
+
+
+async def of_a_needless_grant(scene: Scene) -> str:
+    """What the doctor says is to be done about one."""
+    scene.world.roles |= {"Sites.Read.All"}
+    found = await ask_of(scene, "too-broad")
+    scene.world.roles -= {"Sites.Read.All"}
+    assert found.codes("too-broad") == ["unneeded"]
+    return found.lines[-1].remedy
 
 
 def test_every_row_of_the_table_is_withheld_here() -> None:
@@ -163,6 +174,7 @@ async def test_a_watch_that_never_had_it_judges_what_it_can_and_says_what_it_can
     lacking = "evidence refused for lack of a permission"
     assert {lacking in words for words in cards.each} == {bool(told)}
     assert (await ask_of(scene, "permissions")).codes("permissions") == [expected.doctor]
+    assert f"az rest --method {expected.command} " in await of_a_needless_grant(scene)
 
     await given(scene, row.permission)
     assert await hours(scene, 2) == set()
@@ -205,6 +217,7 @@ async def test_a_watch_that_loses_it_holds_what_it_knew_says_so_once_and_goes_on
     assert seen.status == ("unwell" if expected.later else "ok")
     assert (row.permission in " ".join(seen.problems)) is bool(expected.later)
     assert (await ask_of(scene, "permissions")).codes("permissions") == [expected.doctor]
+    assert f"az rest --method {expected.command} " in await of_a_needless_grant(scene)
 
     await given(scene, row.permission)
     assert await hours(scene, 3) == set()
@@ -268,3 +281,41 @@ async def test_with_a_lesser_permission_the_watch_lacks_only_what_the_table_says
     await given(scene, lesser.instead_of)
     assert await hours(scene, 2) == set()
     assert await states(scene) == without
+
+
+@pytest.mark.real
+async def test_without_the_permission_to_read_groups_nobody_is_taken_to_be_outside_one_that_is_named(
+    open_scene: Opener,
+) -> None:
+    scene = await open_scene(SSPR_SCOPE="auto")
+    scene.world.roles = frozenset(table().granted_by(OPTIONAL)) - {"Group.Read.All"}
+    cast = scene.world.cast
+    named = {"SSPR_SCOPE": f"groups:{cast['group_sspr']}", "EMERGENCY_GROUP": cast["group_emergency"]}
+    await scene.restarted(**named)
+    assert await hours(scene, 2) == set()
+    pieces = ("groups", "scope-groups", "emergency-group")
+    assert await unread(scene) == dict.fromkeys(pieces, "Group.Read.All")
+    assert len((await health.look(scene.watch)).problems) == len(pieces)
+    without = await states(scene)
+    records = await scene.watch.ledger.user_records(list(scene.world.users))
+    assert {record.verdict.reach for record in records.values()} == {
+        # Who is in reach whatever the scope, and who is in none.
+        *("administrator", "external", "resource-account", "account-disabled", "sync-account"),
+        # Whoever hangs on the group.
+        "unknown",
+    }
+
+    await scene.control.do(SetTenant(grant=("Group.Read.All",)))
+    await scene.restarted(**named)
+    assert await hours(scene, 2) == set()
+    assert await unread(scene) == {}
+    with_it = await states(scene)
+    differ = Counter(
+        f"{with_it[user]} > {without[user]}" for user in with_it if with_it[user] != without[user]
+    )
+    assert differ == {
+        "uncovered > undetermined": 3,
+        "writeback-uncovered > undetermined": 2,
+        # The one account of the emergency group.
+        "not-in-reach > covered": 1,
+    }

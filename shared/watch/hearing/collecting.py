@@ -78,8 +78,6 @@ class Collector:
 
 async def _ask(watch: "Watch", heard: Sequence[Changed]) -> None:
     along, received = await _taken_along(watch)
-    # What is asked for goes on under an id of its own; the record says whose work it is.
-    following.begin("collect")
     for text in joined([*heard, *along]):
         await watch.storage.changed_users.send(text)
     await _delete(watch, received)
