@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from infra.hooks import directory, vault
-from infra.hooks.programs import DENIED, Refused, Stop, az, set_variable
+from infra.hooks.programs import DENIED, Refused, Stop, az, launched, set_variable
 from infra.hooks.variables import Choices, Made, choices, made
 
 _GRAPH_TEMPLATE, _SIGN_IN_TEMPLATE = "infra/graph/main.bicep", "infra/app/sign-in.bicep"
@@ -12,6 +12,11 @@ _GRAPH_TEMPLATE, _SIGN_IN_TEMPLATE = "infra/graph/main.bicep", "infra/app/sign-i
 def before(environ: Mapping[str, str]) -> None:
     """Look at what can be looked at before minutes are spent. Raises `Stop`."""
     choices(environ)
+    _signed_in(environ)
+
+
+def _signed_in(environ: Mapping[str, str]) -> None:
+    """az works with the tenant of this environment, as far as that is known. Raises `Stop`."""
     try:
         account = az("account", "show")
     except Refused:
@@ -33,6 +38,8 @@ def after(environ: Mapping[str, str]) -> None:
     `Stop` for anything but that.
     """
     chosen, there = choices(environ), made(environ)
+    # The first time only now is it known which tenant: what follows must not be done in another.
+    _signed_in(environ)
     written = [vault.client_state(there), vault.teams(there, environ)]
     if any(written):
         vault.refresh(there)
@@ -107,7 +114,7 @@ def who_must(chosen: Choices, there: Made, problem: Refused) -> str:
     return (
         f"You may not grant permissions on Microsoft Graph ({problem.code or 'refused'}); the watch reads "
         "nothing until a Privileged Role Administrator has run this in a clone of the project, signed in "
-        f"with az: python -m infra.hooks grant {' '.join(words)}"
+        f"with az: {launched('grant', *words)}"
     )
 
 
