@@ -230,6 +230,24 @@ def test_whoever_may_not_grant_gets_everything_else_and_the_command_for_whoever_
     assert f"azd env set REPORT_APP_ID {BY_REQUESTS}" in granting.out
 
 
+def test_whoever_may_not_grant_is_not_alarmed_by_what_somebody_granted_before(machine: Machine) -> None:
+    assert machine.hook("postprovision", GRAPH_PACKS="report", GRAPH_CLOUD="usgov").code == 0
+    app_id = machine.there["variables"]["REPORT_APP_ID"]
+    machine.refuse("DEPLOY", GRAPH_TEMPLATE, 403, "Authorization_RequestDenied")
+    again = machine.hook("postprovision", GRAPH_PACKS="report", REPORT_APP_ID=app_id)
+    assert again.code == 0
+    assert "are there from before" in again.out
+    assert "Administrator" not in again.out
+    no_report = machine.hook("postprovision", GRAPH_PACKS="report")
+    assert "are granted, but nobody can see the report until a Privileged" in no_report.out
+    more = machine.hook("postprovision", GRAPH_PACKS="report,policy", REPORT_APP_ID=app_id)
+    assert "the watch can't read what they are for until a Privileged" in more.out
+    machine.refuse("GET", "/v1.0/", 403, "Authorization_RequestDenied")
+    blind = machine.hook("postprovision", GRAPH_PACKS="report", REPORT_APP_ID=app_id)
+    assert blind.code == 0
+    assert "unless that was done before, the watch can't read what they are for until" in blind.out
+
+
 def test_where_the_extension_can_not_be_had_graph_itself_is_asked(machine: Machine) -> None:
     machine.refuse("DEPLOY", GRAPH_TEMPLATE, 400, "InvalidTemplate")
     done = machine.hook("postprovision")
