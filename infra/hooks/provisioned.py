@@ -124,7 +124,8 @@ def issuer(tenant: str) -> str:
 def who_must(chosen: Choices, there: Made, problem: Refused, *, lacking: bool | None, known: str) -> str:
     """Who must run which command, and what is not to be had before; or that nobody must.
 
-    `lacking`: a permission of the watch's is not granted; None: that can't be said. `known`: the report's registration from before.
+    `lacking`: a permission of the watch's is not granted; None: that can't be said. `known`: the report's
+    registration from before.
     """
     if known and lacking is False:
         return (
