@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from infra.hooks import deployed, directory, provisioned, removed, vault
-from infra.hooks.programs import ROOT, Refused, Stop
-from infra.hooks.variables import CLOUDS, choices, listed, made
+from infra.hooks.programs import ROOT, Refused, Stop, variables_of_azd
+from infra.hooks.variables import CLOUDS, Made, choices, listed, made
 
 HOOKS: Mapping[str, Callable[[Mapping[str, str]], None]] = {
     "preprovision": provisioned.before,
@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
     asked = _parser().parse_args(words)
     try:
         if asked.hook == "secret":
-            vault.ask(made(os.environ), asked.name)
+            vault.ask(_made(), asked.name)
         elif asked.hook == "grant":
             _grant(asked)
         elif asked.hook == "prepackage":
@@ -40,6 +40,14 @@ def main(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _made() -> Made:
+    """What was provisioned, by this shell's variables, else by azd's environment."""
+    try:
+        return made(os.environ)
+    except Stop:
+        return made({**os.environ, **variables_of_azd()})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,5 +1,6 @@
 """After azd has deployed the code: the app answers, Graph tells it of changes, the doctor has looked."""
 
+import contextlib
 import http.client
 import json
 import time
@@ -16,15 +17,15 @@ from infra.hooks.variables import EVENT_GRID, Made, choices, made
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds: for the app to answer, for it to follow an order, between tries; and how many tries.
+    """Seconds: for the app to answer, for it to follow an order, between tries, and for new ones to begin.
 
-    Role assignments take minutes to come into force, and a first start from nothing half a minute.
+    Role assignments take up to ten minutes to come into force, and a first start from nothing half a minute.
     """
 
     health: float = 600.0
     order: int = 240
     between: float = 20.0
-    tries: int = 3
+    tries: float = 600.0
 
 
 def after(environ: Mapping[str, str], patience: Patience | None = None) -> None:
@@ -32,11 +33,28 @@ def after(environ: Mapping[str, str], patience: Patience | None = None) -> None:
     and no end of the deployment: the app goes on trying."""
     patience = patience or Patience()
     chosen, there = choices(environ), made(environ)
+    _has_secrets(there)
     wait_for_health(there, patience)
     _subscribe(there, patience)
     if chosen.delivery == EVENT_GRID:
         event_grid.connect(there, patience.health, patience.between)
     _doctor(there)
+
+
+def _has_secrets(there: Made) -> None:
+    """Without them the app can't start, and to wait for it would be for nothing. Raises `Stop`."""
+    missing = []
+    for name in (vault.CLIENT_STATE, vault.TEAMS):
+        # Whoever may deploy code and not look into the vault finds out by waiting.
+        with contextlib.suppress(Stop):
+            missing += [] if vault.there(there, name) else [name]
+    if vault.TEAMS in missing:
+        raise Stop(f"{vault.missing(there)}, and then: azd hooks run postdeploy")
+    if missing:
+        raise Stop(
+            f"{vault.CLIENT_STATE} is not in the vault {there.vault}: without it the app does not start. "
+            "Run: azd hooks run postprovision, and then: azd hooks run postdeploy"
+        )
 
 
 def wait_for_health(there: Made, patience: Patience) -> None:
@@ -57,12 +75,13 @@ def wait_for_health(there: Made, patience: Patience) -> None:
 def health(base_url: str) -> str:
     """The one word that health tells anyone; empty where it tells none."""
     try:
-        # The address is an output of our own template.
-        with urllib.request.urlopen(f"{base_url}/api/health", timeout=30) as answer:  # noqa: S310
+        try:
+            # The address is an output of our own template.
+            with urllib.request.urlopen(f"{base_url}/api/health", timeout=30) as answer:  # noqa: S310
+                said = answer.read(10_000)
+        except urllib.error.HTTPError as answer:
+            # "unwell" comes with 503, in the same form.
             said = answer.read(10_000)
-    except urllib.error.HTTPError as answer:
-        # "unwell" comes with 503, in the same form.
-        said = answer.read(10_000)
     except (OSError, http.client.HTTPException):
         return ""
     try:
@@ -73,14 +92,15 @@ def health(base_url: str) -> str:
 
 
 def _subscribe(there: Made, patience: Patience) -> None:
-    code = TROUBLE
-    for tried in range(patience.tries):
-        if tried:
-            print("Your role on the watch's storage may not be in force yet. Trying again …", flush=True)
-            time.sleep(patience.between)
-        code = admin("subscriptions", "create", "--wait", str(patience.order), environ=there.storage)
-        if code != TROUBLE:
-            break
+    until = time.monotonic() + patience.tries
+    order = ("subscriptions", "create", "--wait", str(patience.order))
+    while (code := admin(*order, environ=there.storage)) == TROUBLE and time.monotonic() < until:
+        print(
+            "If access was refused: your role on the watch's storage may not be in force yet, which takes up "
+            "to ten minutes. Trying again …",
+            flush=True,
+        )
+        time.sleep(patience.between)
     if code == FOUND:
         print(
             "Graph refused something, as said above; if it was a permission, grant it. The app tries again "

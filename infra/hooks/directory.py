@@ -75,13 +75,27 @@ class Graph:
 def grant(wanted: Wanted) -> list[str]:
     """Grant the watch's identity what its packs take; what was granted now. Raises `Refused` and `Stop`."""
     graph = Graph(wanted.graph)
+    service, roles = _roles(graph, wanted)
+    return [name for name, role in roles.items() if _assigned(graph, wanted.principal, service, role)]
+
+
+def lacking(wanted: Wanted) -> list[str]:
+    """What of that is not granted yet; changes nothing. Raises `Refused` and `Stop`."""
+    graph = Graph(wanted.graph)
+    service, roles = _roles(graph, wanted)
+    held = {one["appRoleId"] for one in _holders(graph, service) if one["principalId"] == wanted.principal}
+    return [name for name, role in roles.items() if role not in held]
+
+
+def _roles(graph: Graph, wanted: Wanted) -> tuple[str, dict[str, str]]:
+    """The id of Microsoft Graph in this tenant, and of each permission that is wanted."""
     service = graph.ask("GET", f"/servicePrincipals(appId='{GRAPH_APP_ID}')?$select=id,appRoles")
     offered = [one for one in service["appRoles"] if "Application" in one["allowedMemberTypes"]]
     roles = {one["value"]: one["id"] for one in offered}
     names = table().granted_by(wanted.packs)
     if unknown := [name for name in names if name not in roles]:
         raise Stop(f"This cloud's Microsoft Graph has no permission {', '.join(unknown)}.")
-    return [name for name in names if _assigned(graph, wanted.principal, service["id"], roles[name])]
+    return service["id"], {name: roles[name] for name in names}
 
 
 def report_app(wanted: Wanted) -> str:
@@ -164,9 +178,14 @@ def _vouch(graph: Graph, object_id: str, wanted: Wanted) -> None:
 
 def _assigned(graph: Graph, principal: str, resource: str, role: str) -> bool:
     """Assign the role if it is not; says whether it was done now."""
-    held: Sequence[dict[str, Any]] = graph.rows(f"/servicePrincipals/{resource}/appRoleAssignedTo?$top=999")
+    held = _holders(graph, resource)
     if any(one["principalId"] == principal and one["appRoleId"] == role for one in held):
         return False
     made = {"principalId": principal, "resourceId": resource, "appRoleId": role}
     graph.ask("POST", f"/servicePrincipals/{resource}/appRoleAssignedTo", made)
     return True
+
+
+def _holders(graph: Graph, resource: str) -> Sequence[dict[str, Any]]:
+    """Who was assigned which role of this one."""
+    return graph.rows(f"/servicePrincipals/{resource}/appRoleAssignedTo?$top=999")

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,43 @@ def run(program: str, *words: str, given: str = "") -> Done:
     if path is None:
         raise Stop(f"{program} is not installed, or not on the PATH. docs/deploy.md says how to get it.")
     done = subprocess.run(  # noqa: S603 - the words are ours and azd's variables, and no shell reads them
-        [path, *words], input=given, capture_output=True, text=True, check=False, cwd=ROOT, encoding="utf-8"
+        started_by(path, words),
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        encoding="utf-8",
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def started_by(path: str, words: Sequence[str]) -> str | list[str]:
+    """How the program is started: of a script of Windows every word is quoted.
+
+    cmd.exe reads its line, and az's own script has it within brackets: a `)` or `&` in an address of
+    Graph's would end it.
+    """
+    if path.lower().endswith((".cmd", ".bat")):
+        return " ".join(f'"{word}"' for word in (path, *words))
+    return [path, *words]
+
+
+def launched(*words: str) -> str:
+    """What a person runs in the project's folder to have `python -m infra.hooks` do something: the launcher
+    sets up Python where it is not there."""
+    return " ".join(("./infra/hooks/hook.ps1" if os.name == "nt" else "./infra/hooks/hook.sh", *words))
+
+
+def variables_of_azd() -> dict[str, str]:
+    """The variables of azd's environment, for what a person runs outside of a hook; none where there is no
+    azd or no environment."""
+    try:
+        done = run("azd", "env", "get-values", "--output", "json")
+        found = json.loads(done.out) if done.code == 0 else {}
+    except (Stop, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
 
 
 def az(*words: str, given: str = "") -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from infra.hooks import directory, vault
-from infra.hooks.programs import DENIED, Refused, Stop, az, set_variable
+from infra.hooks.programs import DENIED, Refused, Stop, az, launched, set_variable
 from infra.hooks.variables import Choices, Made, choices, made
 
 _GRAPH_TEMPLATE, _SIGN_IN_TEMPLATE = "infra/graph/main.bicep", "infra/app/sign-in.bicep"
@@ -12,6 +12,11 @@ _GRAPH_TEMPLATE, _SIGN_IN_TEMPLATE = "infra/graph/main.bicep", "infra/app/sign-i
 def before(environ: Mapping[str, str]) -> None:
     """Look at what can be looked at before minutes are spent. Raises `Stop`."""
     choices(environ)
+    _signed_in(environ)
+
+
+def _signed_in(environ: Mapping[str, str]) -> None:
+    """az works with the tenant of this environment, as far as that is known. Raises `Stop`."""
     try:
         account = az("account", "show")
     except Refused:
@@ -33,17 +38,23 @@ def after(environ: Mapping[str, str]) -> None:
     `Stop` for anything but that.
     """
     chosen, there = choices(environ), made(environ)
+    # The first time only now is it known which tenant: what follows must not be done in another.
+    _signed_in(environ)
     written = [vault.client_state(there), vault.teams(there, environ)]
     if any(written):
         vault.refresh(there)
-    app_id = _directory(chosen, there)
-    if app_id and app_id != environ.get("REPORT_APP_ID", ""):
+    known = environ.get("REPORT_APP_ID", "")
+    app_id = _directory(chosen, there, known)
+    if app_id and app_id != known:
         set_variable("REPORT_APP_ID", app_id)
         _sign_in(there, chosen, app_id)
 
 
-def _directory(chosen: Choices, there: Made) -> str:
-    """Permissions and registration; the registration's client id, empty where it was not allowed."""
+def _directory(chosen: Choices, there: Made, known: str) -> str:
+    """Permissions and registration; the registration's client id, empty where it was not allowed.
+
+    `known`: the client id that this environment has from before.
+    """
     try:
         if chosen.cloud == "public":
             try:
@@ -59,7 +70,7 @@ def _directory(chosen: Choices, there: Made) -> str:
                 f"Permissions and registration could not be made ({problem.code}). "
                 "Try: azd hooks run postprovision"
             ) from None
-        print(who_must(chosen, there, problem))
+        print(who_must(chosen, there, problem, lacking=_lacking(chosen, there), known=known))
         return ""
 
 
@@ -75,9 +86,8 @@ def _by_template(chosen: Choices, there: Made) -> str:
     return str(outputs["REPORT_APP_ID"]["value"])
 
 
-def by_requests(chosen: Choices, there: Made) -> str:
-    """The same by plain requests; the registration's client id. Raises `Refused`."""
-    wanted = directory.Wanted(
+def _wanted(chosen: Choices, there: Made) -> directory.Wanted:
+    return directory.Wanted(
         graph=chosen.graph,
         issuer=issuer(there.tenant),
         principal=there.principal,
@@ -85,6 +95,19 @@ def by_requests(chosen: Choices, there: Made) -> str:
         base_url=there.base_url,
         readers=chosen.readers,
     )
+
+
+def _lacking(chosen: Choices, there: Made) -> bool | None:
+    """Whether the watch lacks a permission; None where this sign-in may not see that."""
+    try:
+        return bool(directory.lacking(_wanted(chosen, there)))
+    except (Refused, Stop):
+        return None
+
+
+def by_requests(chosen: Choices, there: Made) -> str:
+    """The same by plain requests; the registration's client id. Raises `Refused`."""
+    wanted = _wanted(chosen, there)
     granted = directory.grant(wanted)
     print(f"Granted on Microsoft Graph: {', '.join(granted) or 'nothing new'}.")
     app_id = directory.report_app(wanted)
@@ -98,16 +121,30 @@ def issuer(tenant: str) -> str:
     return f"{str(cloud).rstrip('/')}/{tenant}/v2.0"
 
 
-def who_must(chosen: Choices, there: Made, problem: Refused) -> str:
-    """Who must run which command, in one sentence each."""
+def who_must(chosen: Choices, there: Made, problem: Refused, *, lacking: bool | None, known: str) -> str:
+    """Who must run which command, and what is not to be had before; or that nobody must.
+
+    `lacking`: a permission of the watch's is not granted; None: that can't be said. `known`: the report's
+    registration from before.
+    """
+    if known and lacking is False:
+        return (
+            "The watch's permissions on Microsoft Graph and the report's registration are there from before; "
+            "you may not change them."
+        )
     words = [f"--tenant {there.tenant} --principal {there.principal} --base-url {there.base_url}"]
     words += [f"--cloud {chosen.cloud}"] if chosen.cloud != "public" else []
     words += [f"--packs {','.join(chosen.packs)}"] if chosen.packs else []
     words += [f"--readers {','.join(chosen.readers)}"] if chosen.readers else []
+    until = {
+        True: "the watch can't read what they are for",
+        False: "those of the watch are granted, but nobody can see the report",
+        None: "unless that was done before, the watch can't read what they are for",
+    }[lacking]
     return (
-        f"You may not grant permissions on Microsoft Graph ({problem.code or 'refused'}); the watch reads "
-        "nothing until a Privileged Role Administrator has run this in a clone of the project, signed in "
-        f"with az: python -m infra.hooks grant {' '.join(words)}"
+        f"You may not grant permissions on Microsoft Graph ({problem.code or 'refused'}); {until} until a "
+        "Privileged Role Administrator has run this in a clone of the project, signed in with az: "
+        f"{launched('grant', *words)}"
     )
 
 

@@ -24,7 +24,7 @@ def before(environ: Mapping[str, str], wait: int = _WAIT) -> None:
             "The app did not delete all of its Graph subscriptions. What is left of them ends by itself, 27 "
             "days after it was last renewed at the latest; until then Graph calls an address that is no more."
         )
-    print("If you keep the app after all, run: python -m admin subscriptions create")
+    print("If you keep the app after all, run: azd hooks run postdeploy")
 
 
 def after(environ: Mapping[str, str]) -> None:

@@ -10,8 +10,9 @@ import secrets
 import sys
 from collections.abc import Mapping
 
-from infra.hooks.programs import DENIED, NOT_FOUND, Refused, Stop, az, rest
+from infra.hooks.programs import DENIED, NOT_FOUND, Refused, Stop, az, launched, rest
 from infra.hooks.variables import Made
+from shared.settings_reader import url_problem
 
 CLIENT_STATE, TEAMS = "CLIENT_STATE", "TEAMS_WORKFLOW_URL"
 
@@ -66,16 +67,21 @@ def teams(made: Made, environ: Mapping[str, str]) -> bool:
     """
     if there(made, TEAMS):
         return False
-    value = environ.get(TEAMS, "").strip() or _asked(TEAMS)
+    value = checked(TEAMS, environ.get(TEAMS, "").strip()) or _asked_until_right(TEAMS)
     if not value:
-        print(
-            f"{TEAMS} is not in the vault {made.vault}: without it the app does not start. "
-            f"Run: python -m infra.hooks secret {TEAMS}"
-        )
+        print(f"{missing(made)}.")
         return False
-    write(made, TEAMS, checked(TEAMS, value))
+    write(made, TEAMS, value)
     print(f"{TEAMS} stands in the vault {made.vault}.")
     return True
+
+
+def missing(made: Made) -> str:
+    """That the address of the workflow is not there, and how to give it; the full stop is left to others."""
+    return (
+        f"{TEAMS} is not in the vault {made.vault}: without it the app does not start. "
+        f"Run: {launched('secret', TEAMS)}"
+    )
 
 
 def ask(made: Made, name: str) -> None:
@@ -98,15 +104,42 @@ def refresh(made: Made) -> None:
 
 
 def checked(name: str, value: str) -> str:
-    """The value. Raises `Stop` where a URL was wanted and this is none; the app looks more closely."""
-    if name.endswith("_URL") and not value.startswith("https://"):
-        raise Stop(f"What was given for {name} is no https address. Nothing was written.")
+    """The value. Raises `Stop` where the app would not take it, or it is no address where one was wanted."""
+    if problem := _problem(name, value) if value else "":
+        raise Stop(f"What was given for {name} {problem}. Nothing was written.")
     return value
+
+
+def _problem(name: str, value: str) -> str:
+    """What is wrong with a value, as the app's settings see it, without quoting it."""
+    if name.startswith(CLIENT_STATE):
+        usable = 32 <= len(value) <= 128 and value.isascii() and value.isprintable()
+        return "" if usable else "has not 32 to 128 plain characters"
+    if not name.endswith("_URL") or not (problem := url_problem(value, teams=name == TEAMS)):
+        return ""
+    if problem.code == "not-teams":
+        return "is not the address that a Teams workflow shows for its trigger"
+    return "is no https address"
+
+
+def _asked_until_right(name: str) -> str:
+    """What somebody at a terminal gives, asked again while it can't be right; empty where nobody does."""
+    while value := _asked(name):
+        try:
+            return checked(name, value)
+        except Stop as problem:
+            print(problem)
+    return ""
 
 
 def _asked(name: str) -> str:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return ""
+    if name == TEAMS:
+        print(
+            "The watch tells people in Teams. In the channel: Workflows › Send webhook alerts to a channel; "
+            "paste the URL that it shows at the end."
+        )
     return getpass.getpass(f"{name} (is not shown): ").strip()
 
 

@@ -190,9 +190,13 @@ def main(program: str, words: Sequence[str]) -> int:
     code = 0
     try:
         if program == "azd":
-            assert list(words[:2]) == ["env", "set"]
             state["calls"].append(["azd", *words])
-            state["variables"][words[2]] = words[3]
+            if words[:2] == ["env", "get-values"]:
+                assert list(words[2:]) == ["--output", "json"]
+                print(json.dumps(state["variables"]))
+            else:
+                assert list(words[:2]) == ["env", "set"]
+                state["variables"][words[2]] = words[3]
         else:
             given = sys.stdin.read() if "@-" in words else ""
             answer = Azure(state).az(words, given)

@@ -1,12 +1,15 @@
 """After azd has deployed and before it takes down: against the whole app in the sandbox, or none."""
 
 import asyncio
+import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from admin.endings import DONE, TROUBLE
 from admin.words import say
 from infra.hooks import deployed, event_grid, removed
 from infra.hooks.deployed import Patience
@@ -15,7 +18,7 @@ from infra.hooks.variables import made
 from tests.hooks.conftest import OUTPUTS, Machine
 from tests.stories.theatre import Theatre, theatre
 
-HASTY = Patience(health=2.0, order=2, between=0.1, tries=2)
+HASTY = Patience(health=2.0, order=2, between=0.1, tries=4.0)
 TOPIC = "sspr-watch-abc"
 
 
@@ -37,8 +40,44 @@ def silent() -> Iterator[str]:
 def test_an_app_that_does_not_answer_ends_the_hook_and_it_is_said_where_to_look(
     here: Machine, silent: str
 ) -> None:
+    here.there = {**here.there, "secrets": {"client-state": "x", "teams-workflow-url": "x"}}
     with pytest.raises(Stop, match=r"Log stream .* azd hooks run postdeploy$"):
         deployed.after({**OUTPUTS, "NOTIFICATION_BASE_URL": silent}, HASTY)
+
+
+@pytest.mark.parametrize(
+    ("has", "says"),
+    [
+        ({"client-state": "x"}, "hook.sh secret TEAMS_WORKFLOW_URL, and then: azd hooks run postdeploy"),
+        ({"teams-workflow-url": "x"}, "azd hooks run postprovision, and then: azd hooks run postdeploy"),
+    ],
+)
+def test_an_app_that_can_not_start_for_want_of_a_secret_is_not_waited_for(
+    here: Machine, silent: str, has: dict[str, str], says: str
+) -> None:
+    here.there = {**here.there, "secrets": has}
+    begun = time.monotonic()
+    with pytest.raises(Stop, match=re.escape(says)):
+        deployed.after({**OUTPUTS, "NOTIFICATION_BASE_URL": silent}, Patience(health=60.0))
+    assert time.monotonic() - begun < 30
+
+
+def test_whoever_may_not_look_into_the_vault_waits_for_the_app(here: Machine) -> None:
+    here.refuse("GET", "/vaults/", 403, "AuthorizationFailed")
+    with pytest.raises(Stop, match="Log stream"):
+        deployed.after({**OUTPUTS, "NOTIFICATION_BASE_URL": "http://127.0.0.1:9"}, HASTY)
+
+
+def test_a_role_that_is_not_in_force_yet_is_waited_for(
+    here: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes = iter([TROUBLE] * 5 + [DONE])
+    monkeypatch.setattr(deployed, "admin", lambda *_, **__: next(codes))
+    deployed._subscribe(made(OUTPUTS), Patience(between=0.0))
+    assert capsys.readouterr().out.count("which takes up to ten minutes") == 5
+    monkeypatch.setattr(deployed, "admin", lambda *_, **__: TROUBLE)
+    with pytest.raises(Stop, match=r"azd hooks run postdeploy$"):
+        deployed._subscribe(made(OUTPUTS), Patience(between=0.0, tries=0.1))
 
 
 # --- Event Grid -------------------------------------------------------------------------------------------
@@ -156,7 +195,7 @@ async def test_one_run_after_deployment_has_graph_tell_the_app_and_one_before_th
         assert (await play.stage.control.state())["subscriptions"] == []
         assert say("subscriptions", "done", "delete") in down.out
         # azd asks after this hook whether it shall go on.
-        assert down.out.splitlines()[-1].endswith("python -m admin subscriptions create")
+        assert down.out.splitlines()[-1].endswith("azd hooks run postdeploy")
 
 
 @pytest.mark.real

@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+from infra.hooks import vault
+from infra.hooks.programs import started_by
+from infra.hooks.variables import made
 from shared.graph.permissions import table
 from tests.hooks.conftest import BASE_URL, OUTPUTS, Machine
 from tests.ledger.readings import TENANT_ID
@@ -86,21 +89,70 @@ def test_without_a_terminal_the_workflow_is_asked_for_by_a_sentence_and_given_by
 ) -> None:
     done = machine.hook("postprovision")
     assert done.code == 0
-    assert "Run: python -m infra.hooks secret TEAMS_WORKFLOW_URL" in done.out
-    given = machine.python("secret", "TEAMS_WORKFLOW_URL", given=f"{WORKFLOW}\n")
-    assert given.code == 0
+    command = done.out.partition("Run: ")[2].splitlines()[0].removesuffix(".")
+    assert command == "./infra/hooks/hook.sh secret TEAMS_WORKFLOW_URL"
+    # A person's shell has none of azd's variables: azd itself is asked for them.
+    machine.there = {**machine.there, "variables": OUTPUTS}
+    given = machine.run("sh", "-c", command, given=f"{WORKFLOW}\n", **dict.fromkeys(OUTPUTS, ""))
+    assert (given.code, given.err) == (0, "")
     assert machine.there["secrets"]["teams-workflow-url"] == WORKFLOW
     assert WORKFLOW not in given.out + given.err
 
 
 @pytest.mark.parametrize(
-    ("given", "says"), [("\n", "Nothing was written."), ("http://x\n", "no https address")]
+    ("name", "given", "says"),
+    [
+        ("TEAMS_WORKFLOW_URL", "", "Nothing was written."),
+        ("TEAMS_WORKFLOW_URL", "http://x", "is no https address"),
+        ("TEAMS_WORKFLOW_URL", "https://teams.microsoft.com/l/channel/x", "a Teams workflow shows"),
+        ("SERVICE_DESK_URL", "desk.example", "is no https address"),
+        ("CLIENT_STATE", "too-short", "has not 32 to 128 plain characters"),
+        ("CLIENT_STATE_PREVIOUS", "é" * 40, "has not 32 to 128 plain characters"),
+    ],
 )
-def test_what_is_no_address_is_not_written(machine: Machine, given: str, says: str) -> None:
-    done = machine.python("secret", "TEAMS_WORKFLOW_URL", given=given)
+def test_what_the_app_would_not_take_is_not_written(
+    machine: Machine, name: str, given: str, says: str
+) -> None:
+    done = machine.python("secret", name, given=f"{given}\n")
     assert done.code == 1
     assert says in done.err
+    assert not given or given not in done.out + done.err
     assert machine.there["secrets"] == {}
+
+
+def test_a_wrong_address_of_a_pipeline_ends_the_hook_before_anything_is_deployed(machine: Machine) -> None:
+    done = machine.hook("postprovision", TEAMS_WORKFLOW_URL="https://teams.microsoft.com/l/channel/x")
+    assert done.code == 1
+    assert "a Teams workflow shows for its trigger" in done.err
+    assert set(machine.there["secrets"]) == {"client-state"}
+    assert machine.hook("postprovision", TEAMS_WORKFLOW_URL=WORKFLOW).code == 0
+
+
+def test_at_a_terminal_it_is_said_what_is_wanted_and_asked_again_while_it_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = iter(["https://teams.microsoft.com/l/channel/x", WORKFLOW])
+    written: list[tuple[str, str]] = []
+    monkeypatch.setattr(vault, "there", lambda *_: False)
+    monkeypatch.setattr(vault, "write", lambda _, name, value: written.append((name, value)))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(typed))
+    assert vault.teams(made(OUTPUTS), {})
+    assert written == [("TEAMS_WORKFLOW_URL", WORKFLOW)]
+    out = capsys.readouterr().out
+    assert "Workflows › Send webhook alerts to a channel" in out
+    assert "a Teams workflow shows for its trigger" in out
+    assert WORKFLOW not in out
+
+
+def test_nothing_is_done_in_another_tenant_than_that_of_the_environment(machine: Machine) -> None:
+    machine.there = {**machine.there, "tenant": "another"}
+    done = machine.hook("postprovision", TEAMS_WORKFLOW_URL=WORKFLOW)
+    assert done.code == 1
+    assert f"Run: az login --tenant {TENANT_ID}" in done.err
+    for kind in ("secrets", "applications", "assigned", "deployments"):
+        assert not machine.there[kind], kind
 
 
 @pytest.mark.parametrize(
@@ -167,15 +219,33 @@ def test_whoever_may_not_grant_gets_everything_else_and_the_command_for_whoever_
     assert done.code == 0
     assert "client-state" in machine.there["secrets"]
     assert machine.there["variables"] == {}
-    [line] = [one for one in done.out.splitlines() if "python -m infra.hooks grant" in one]
+    [line] = [one for one in done.out.splitlines() if "./infra/hooks/hook.sh grant" in one]
     assert "Privileged Role Administrator" in line
-    words = line.partition("python -m infra.hooks ")[2].split()
+    words = line.partition("hook.sh ")[2].split()
     machine.allow()
     # Whoever may has none of azd's variables.
     granting = machine.python(*words, **dict.fromkeys(OUTPUTS, ""))
     assert (granting.code, granting.err) == (0, "")
     assert granted(machine) == list(table().granted_by(["report"]))
     assert f"azd env set REPORT_APP_ID {BY_REQUESTS}" in granting.out
+
+
+def test_whoever_may_not_grant_is_not_alarmed_by_what_somebody_granted_before(machine: Machine) -> None:
+    assert machine.hook("postprovision", GRAPH_PACKS="report", GRAPH_CLOUD="usgov").code == 0
+    app_id = machine.there["variables"]["REPORT_APP_ID"]
+    machine.refuse("DEPLOY", GRAPH_TEMPLATE, 403, "Authorization_RequestDenied")
+    again = machine.hook("postprovision", GRAPH_PACKS="report", REPORT_APP_ID=app_id)
+    assert again.code == 0
+    assert "are there from before" in again.out
+    assert "Administrator" not in again.out
+    no_report = machine.hook("postprovision", GRAPH_PACKS="report")
+    assert "are granted, but nobody can see the report until a Privileged" in no_report.out
+    more = machine.hook("postprovision", GRAPH_PACKS="report,policy", REPORT_APP_ID=app_id)
+    assert "the watch can't read what they are for until a Privileged" in more.out
+    machine.refuse("GET", "/v1.0/", 403, "Authorization_RequestDenied")
+    blind = machine.hook("postprovision", GRAPH_PACKS="report", REPORT_APP_ID=app_id)
+    assert blind.code == 0
+    assert "unless that was done before, the watch can't read what they are for until" in blind.out
 
 
 def test_where_the_extension_can_not_be_had_graph_itself_is_asked(machine: Machine) -> None:
@@ -231,3 +301,10 @@ def test_what_was_not_provisioned_is_named(machine: Machine) -> None:
     done = machine.hook("postprovision", KEY_VAULT_NAME="")
     assert done.code == 1
     assert "azd's environment lacks KEY_VAULT_NAME" in done.err
+
+
+def test_a_script_of_windows_gets_every_word_quoted_so_that_none_can_end_its_line() -> None:
+    url = "https://graph.microsoft.com/v1.0/servicePrincipals(appId='a')?$select=id&$top=9"
+    script = started_by("C:\\Program Files\\az.CMD", ["rest", "--url", url, ""])
+    assert script == f'"C:\\Program Files\\az.CMD" "rest" "--url" "{url}" ""'
+    assert started_by("/usr/bin/az", ["rest", "--url", url]) == ["/usr/bin/az", "rest", "--url", url]

@@ -4,11 +4,14 @@ import json
 import os
 import re
 import subprocess
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from infra.hooks.__main__ import HOOKS, READY
 
@@ -217,3 +220,37 @@ def test_pages_at_the_top_link_to_what_is_there() -> None:
     for page in ROOT.glob("*.md"):
         for link in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text()):
             assert (ROOT / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_package_is_built_without_node_which_whoever_deploys_may_not_have() -> None:
+    [line] = re.findall(r"^package:(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert line.split() == ["$(VENV)/.installed"]
+    source = "".join(file.read_text() for file in (ROOT / "tools/package").glob("*.py"))
+    assert not re.search(r"node_modules|\bnpm\b", source)
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_the_lock_has_what_other_systems_take_besides(system: str) -> None:
+    """With hashes pip refuses everything where one package is missing from the file."""
+    locked = {
+        canonicalize_name(name)
+        for name in re.findall(r"^([\w.-]+)==", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
+    }
+    there = {
+        "sys_platform": system,
+        "platform_system": {"win32": "Windows", "darwin": "Darwin"}[system],
+        "os_name": {"win32": "nt", "darwin": "posix"}[system],
+        "extra": "",
+    }
+    seen = set()
+    for name in sorted(locked):
+        try:
+            wanted = requires(name) or []
+        except PackageNotFoundError:
+            # Of another system than this one.
+            continue
+        seen.add(name)
+        for one in map(Requirement, wanted):
+            if one.marker is None or one.marker.evaluate(there):
+                assert canonicalize_name(one.name) in locked, f"{name} wants {one}"
+    assert len(seen) > 100

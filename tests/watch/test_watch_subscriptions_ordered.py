@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from sandbox.graph.faults import Fault
-from shared.watch import parts
+from shared.watch import parts, unwell
 from shared.watch.hearing import subscriptions
 from shared.watch.licensing import group_delta
 from shared.watch.messages import CREATE, DELETE, LifecycleEvent
@@ -70,6 +70,12 @@ async def test_while_there_are_none_that_is_no_fault_and_health_says_why(heard: 
         about = {"subscription-missing", "subscriptions-overdue", "notifications-silent"}
         assert not about & set(overdue(seen, heard.watch.settings, heard.clock.now()))
     assert await faults(heard) == {}
+
+
+async def test_what_stood_in_their_way_is_no_fault_any_more_once_there_shall_be_none(heard: Scene) -> None:
+    await unwell.note(heard.watch, {"subscription-users": "permission:", "delta": "x"})
+    await ordered(heard, DELETE)
+    assert set(await faults(heard)) == {"delta"}
 
 
 async def test_meanwhile_delta_tells_of_groups_too(heard: Scene) -> None:

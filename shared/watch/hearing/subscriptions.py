@@ -210,6 +210,8 @@ async def _leave(watch: Watch, *, held: object, before: Kept | None, obeyed: Obe
         obeyed=obeyed or (before.obeyed if before else None),
     )
     await remember(watch, kept)
+    # What stood in the way of having them is nobody's business any more.
+    await unwell.note(watch, dict.fromkeys(CODES.values()))
     _log(settled.done, kept.failed)
 
 
