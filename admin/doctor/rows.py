@@ -128,6 +128,7 @@ ROWS: tuple[Row, ...] = (
         wrong_answer=R,
         topic=S,
     ),
+    _row("forged", "notifications", Needs.SETTINGS, ok=G, unclear=A, unreached=A, believed=R),
     _row("cards", "telling", Needs.SETTINGS, sent=G, taken=G, failed=R, not_asked=S),
     _row("handovers", "telling", Needs.LEDGER, ok=G, waiting=G, never=A, failing=R),
     _row("digest", "telling", Needs.LEDGER, ok=G, off=G, waiting=G, late=A),

@@ -12,7 +12,8 @@ param delivery string
 // What must be reached without signing in: health tells anyone one word; Graph and Event Grid can't sign in.
 var openPaths = ['/api/health']
 var graphPaths = ['/api/graph/notifications', '/api/graph/lifecycle']
-var eventGridPaths = ['/runtime/webhooks/*']
+// In both spellings that Microsoft's pages have, and no more of what lies beside it.
+var eventGridPaths = ['/runtime/webhooks/EventGrid', '/runtime/webhooks/eventgrid']
 
 resource app 'Microsoft.Web/sites@2024-11-01' existing = {
   name: appName

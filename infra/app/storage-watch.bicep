@@ -14,8 +14,10 @@ param allowedAddresses array
 @description('0: no immutability.')
 param immutabilityDays int
 
-// How long a blob that was deleted, or written over, can be had back.
+// How long a blob that was deleted, or written over, can be had back. A version is a day old before it is deleted, and
+// what is deleted lies in the bin for these days; were both as long, what was erased would stay twice that long.
 var keptDays = 14
+var versionDays = 1
 
 // As shared/storage/account.py names them. The app would make what is missing itself; here, roles, policies and
 // alerts can rest on their being there.
@@ -77,7 +79,8 @@ resource immutability 'Microsoft.Storage/storageAccounts/blobServices/containers
   }
 ]
 
-// Without this rule every commit to the ledger would leave a version behind for ever.
+// Without this rule every commit to the ledger would leave a version behind for ever. Immutable versions stay
+// until their days are over.
 resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05-01' = {
   parent: account
   name: 'default'
@@ -90,7 +93,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05
           type: 'Lifecycle'
           definition: {
             filters: { blobTypes: ['blockBlob'] }
-            actions: { version: { delete: { daysAfterCreationGreaterThan: keptDays } } }
+            actions: { version: { delete: { daysAfterCreationGreaterThan: versionDays } } }
           }
         }
       ]

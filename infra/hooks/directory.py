@@ -10,6 +10,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -20,6 +21,16 @@ GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 """Microsoft Graph itself, in every tenant."""
 WATCH_READ = "5d2f6a0e-8c1b-4b57-9a64-2f0c7d3e1b98"
 """The app role Watch.Read of the registration, the same as in infra/graph/report-app.bicep."""
+
+_AUDIENCES = {
+    "login.microsoftonline.us": "api://AzureADTokenExchangeUSGov",
+    "login.chinacloudapi.cn": "api://AzureADTokenExchangeChina",
+    "login.partner.microsoftonline.cn": "api://AzureADTokenExchangeChina",
+}
+"""For whom an identity's token is that stands for a registration, by where the cloud signs people in;
+elsewhere it is `_AUDIENCE`. A wrong one is taken without complaint, and then nobody can sign in.
+(Microsoft Entra: configure an application to trust a managed identity.)"""
+_AUDIENCE = "api://AzureADTokenExchange"
 
 WAIT = 3.0
 """Seconds between tries of what the directory does not know yet."""
@@ -40,6 +51,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     def unique_name(self) -> str:
         """The registration's own name, as infra/graph/report-app.bicep makes it from the app's address."""
         return f"sspr-license-watch-{self.base_url.removeprefix('https://').partition('.')[0]}"
+
+    @property
+    def audience(self) -> str:
+        """For whom the token of the watch's identity is, in the cloud of the issuer."""
+        return _AUDIENCES.get(urlsplit(self.issuer).hostname or "", _AUDIENCE)
 
 
 class Graph:
@@ -164,7 +180,7 @@ def _vouch(graph: Graph, object_id: str, wanted: Wanted) -> None:
     """The watch's identity stands for the registration, in the place of a client secret."""
     path = f"/applications/{object_id}/federatedIdentityCredentials"
     means = {
-        "audiences": ["api://AzureADTokenExchange"],
+        "audiences": [wanted.audience],
         "issuer": wanted.issuer,
         "subject": wanted.principal,
     }

@@ -6,6 +6,8 @@ from infra.hooks import directory, vault
 from infra.hooks.programs import DENIED, Refused, Stop, az, launched, set_variable
 from infra.hooks.variables import Choices, Made, choices, made
 
+_JOINS = "Microsoft.App"
+"""The resource provider to which the app's subnet is delegated (infra/app/network.bicep)."""
 _GRAPH_TEMPLATE, _SIGN_IN_TEMPLATE = "infra/graph/main.bicep", "infra/app/sign-in.bicep"
 
 
@@ -29,6 +31,21 @@ def _signed_in(environ: Mapping[str, str]) -> None:
             f"az is signed in to tenant {account['tenantId']}, and this environment is of {wanted}. "
             f"Run: az login --tenant {wanted}"
         )
+    if environ.get("PRIVATE_NETWORK") == "true":
+        _may_join_networks(environ.get("AZURE_SUBSCRIPTION_ID") or account["id"])
+
+
+def _may_join_networks(subscription: str) -> None:
+    """Register what joins a Flex Consumption app to its network: no template names it, so Azure would not do
+    that by itself. (Azure Functions: networking options, Flex Consumption.)"""
+    try:
+        az("provider", "register", "--namespace", _JOINS, "--subscription", subscription, "--wait")
+    except Refused as problem:
+        raise Stop(
+            f"{_JOINS} could not be registered in the subscription ({problem.code or 'refused'}); without it "
+            "the app can't join its network. Somebody who is Contributor of the subscription runs: "
+            f"az provider register --namespace {_JOINS}"
+        ) from None
 
 
 def after(environ: Mapping[str, str]) -> None:

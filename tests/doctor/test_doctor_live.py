@@ -35,8 +35,8 @@ async def test_a_watch_after_its_first_reading_has_nothing_red(begun: Scene) -> 
     found = await ask_of(begun)
     assert found.of(Light.RED) == []
     assert found.of(Light.SKIPPED) == ["cards: not-asked", "gap: none"]
-    # The timer that tells people does not run in a scene.
-    assert found.of(Light.AMBER) == ["handovers: never"]
+    # A scene hears notifications and has neither health nor report; the timer that tells people does not run.
+    assert found.of(Light.AMBER) == ["forged: unclear", "forged: unclear", "handovers: never"]
 
 
 # --- settings ---------------------------------------------------------------------------------------------

@@ -46,6 +46,9 @@ class Refuse(Exception):
         self.status, self.code = status, code
 
 
+PUBLIC = "https://login.microsoftonline.com"
+
+
 class Azure:
     """What there is. Every change is written when the program ends."""
 
@@ -61,7 +64,10 @@ class Azure:
                 raise SystemExit("ERROR: Please run 'az login' to setup account.")
             return {"tenantId": self.state["tenant"], "id": "5ub"}
         if what.startswith("cloud show"):
-            return "https://login.microsoftonline.com"
+            return self.state["login"]
+        if what == "provider register":
+            self.refused("REGISTER", options["--namespace"])
+            return None
         if what == "keyvault secret show":
             self.refused("GET", f"/vault/{options['--name']}")
             value = self.state["secrets"].get(options["--name"])
@@ -180,7 +186,7 @@ def fresh(tenant: str) -> dict[str, Any]:
         name: {} for name in ("secrets", "applications", "services", "variables", "app_settings")
     }
     lists: dict[str, Any] = {name: [] for name in ("calls", "refuse", "deployments", "assigned")}
-    return {**empty, **lists, "topic": None, "signed_in": True, "tenant": tenant}
+    return {**empty, **lists, "topic": None, "signed_in": True, "tenant": tenant, "login": PUBLIC}
 
 
 def main(program: str, words: Sequence[str]) -> int:

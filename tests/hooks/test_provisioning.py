@@ -49,6 +49,23 @@ def test_a_wrong_choice_is_said_before_minutes_are_spent(
     assert len(done.err.splitlines()) == 1
 
 
+def test_what_a_private_network_takes_is_registered_beforehand_and_only_then(machine: Machine) -> None:
+    assert machine.hook("preprovision").code == 0
+    assert machine.calls("register") == []
+    done = machine.hook("preprovision", PRIVATE_NETWORK="true", AZURE_SUBSCRIPTION_ID="chosen")
+    assert (done.code, done.err) == (0, "")
+    assert machine.hook("preprovision", PRIVATE_NETWORK="true", AZURE_SUBSCRIPTION_ID="").code == 0
+    asked = [call[1:6] for call in machine.calls("register")]
+    assert asked == [
+        ["register", "--namespace", "Microsoft.App", "--subscription", one] for one in ("chosen", "5ub")
+    ]
+    machine.refuse("REGISTER", "Microsoft.App", 403, "AuthorizationFailed")
+    refused = machine.hook("preprovision", PRIVATE_NETWORK="true")
+    assert refused.code == 1
+    assert "(AuthorizationFailed)" in refused.err
+    assert refused.err.strip().endswith("az provider register --namespace Microsoft.App")
+
+
 def test_whoever_is_not_signed_in_is_told_so(machine: Machine) -> None:
     machine.there = {**machine.there, "signed_in": False}
     done = machine.hook("preprovision")
@@ -279,6 +296,26 @@ def test_by_requests_what_is_there_is_not_made_again(machine: Machine) -> None:
     assert machine.hook("postprovision", **moved).code == 0
     [app] = machine.there["applications"].values()
     assert [one["subject"] for one in app["vouching"]] == ["identity-2"]
+
+
+@pytest.mark.parametrize(
+    ("login", "audience"),
+    [
+        ("https://login.microsoftonline.com/", "api://AzureADTokenExchange"),
+        ("https://login.microsoftonline.us", "api://AzureADTokenExchangeUSGov"),
+        ("https://login.chinacloudapi.cn", "api://AzureADTokenExchangeChina"),
+        ("https://login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina"),
+    ],
+)
+def test_the_identity_vouches_for_the_registration_as_its_cloud_wants_it(
+    machine: Machine, login: str, audience: str
+) -> None:
+    machine.there = {**machine.there, "login": login}
+    assert machine.hook("postprovision", GRAPH_CLOUD="usgov").code == 0
+    [app] = machine.there["applications"].values()
+    [vouching] = app["vouching"]
+    assert vouching["audiences"] == [audience]
+    assert vouching["issuer"] == f"{login.rstrip('/')}/{TENANT_ID}/v2.0"
 
 
 def test_what_the_directory_does_not_know_yet_is_tried_again(machine: Machine) -> None:

@@ -46,6 +46,9 @@ def test_template_and_requests_make_the_same_registration(templates: Templates) 
     (vouching,) = (one for one in file.resources if one.symbol == "vouching")
     name = Evaluation(file, {"baseUrl": GRAPH_APP}).value(properties(vouching.body)["name"])
     assert name.endswith("/watch-identity")
+    audiences = Evaluation(file, {}).value(properties(vouching.body)["audiences"])
+    public = directory.Wanted(graph="", issuer="https://login.microsoftonline.com/t/v2.0", principal="")
+    assert audiences == [public.audience]
 
 
 def test_azd_finds_the_app_and_the_template(templates: Templates) -> None:

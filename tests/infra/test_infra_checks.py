@@ -41,6 +41,7 @@ BROKEN = (
     ("symbols", "app/key-vault.bicep", "? 'Deny' : 'Allow'", "? deny : 'Allow'"),
     ("symbols", "app/network.bicep", "${storageSuffix}'\n  table", "${storageSufix}'\n  table"),
     ("symbols", "app/roles.bicep", "for row in onVault: {", "for one in onVault: {"),
+    ("symbols", "app/workbook.bicep", "items: concat([parameters], items)", "items: items({ a: items })"),
     ("unused", "app/network.bicep", "var storageSuffix", "var nothing = ''\nvar storageSuffix"),
     (
         "unused",
@@ -113,6 +114,7 @@ BROKEN = (
     ("open-paths", "app/sign-in.bicep", "['/api/health']", "['/api/health', '/api/report']"),
     ("open-paths", "app/sign-in.bicep", ", '/api/graph/lifecycle'", ""),
     ("open-paths", "app/sign-in.bicep", "? eventGridPaths : graphPaths", "? graphPaths : eventGridPaths"),
+    ("open-paths", "app/sign-in.bicep", "'/runtime/webhooks/eventgrid'", "'/runtime/webhooks/*'"),
     ("storage", "app/storage-watch.bicep", "'changed-users', ", "'changed', "),
     ("storage", "app/storage-watch.bicep", "'${queue}-poison'", "'${queue}-failed'"),
     ("storage", "app/storage-watch.bicep", "'alerts', 'evidence'] : []", "'ledger', 'evidence'] : []"),

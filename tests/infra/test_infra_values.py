@@ -172,6 +172,20 @@ def test_immutability_is_off_unless_days_are_given(templates: Templates) -> None
     assert kept(30) == [30, 30]
 
 
+def test_what_was_written_over_can_be_had_back_for_two_weeks_and_not_for_twice_that(
+    templates: Templates,
+) -> None:
+    account = "Microsoft.Storage/storageAccounts"
+    given = {"immutabilityDays": 0, "closed": False, "allowedAddresses": []}
+    (policy,) = templates.values(f"{account}/managementPolicies", **given)
+    (rule,) = policy["properties"]["policy"]["rules"]
+    shelf = rule["definition"]["actions"]["version"]["delete"]["daysAfterCreationGreaterThan"]
+    services = templates.values(f"{account}/blobServices", **given)
+    (bin_,) = [one["properties"]["deleteRetentionPolicy"]["days"] for one in services if "properties" in one]
+    assert bin_ == 14
+    assert shelf + bin_ <= 16, "docs/privacy.md says seventeen days, with one for Azure to come round"
+
+
 def test_without_a_deployer_only_the_watch_gets_roles(templates: Templates) -> None:
     def given_to(deployer: str) -> list[str]:
         kind = "Microsoft.Authorization/roleAssignments"

@@ -62,7 +62,7 @@ def open_paths(delivery: str) -> set[str]:
     prefix = json.loads((ROOT / "host.json").read_text())["extensions"]["http"]["routePrefix"]
     paths = {f"/{prefix}/{route}" for route in _routes("functions.reporting") if route == "health"}
     if delivery == "eventgrid":
-        return paths | {"/runtime/webhooks/*"}
+        return paths | {"/runtime/webhooks/EventGrid", "/runtime/webhooks/eventgrid"}
     return paths | {f"/{prefix}/{route}" for route in _routes("functions.notifications")}
 
 

@@ -73,10 +73,19 @@ def symbols(all_: Templates) -> Iterator[Fault]:
             for used in _values_of(top):
                 if text(used) not in known:
                     yield Fault("symbols", all_.name(file.path), line(used), f"{text(used)} is nothing")
+        yield from _hidden(all_, file, declared - {*_NAMESPACES})
         for where, module, name in _outputs_read(file):
             found = all_.find(file.path.parent / file.modules[module].path)
             if found is not None and name not in found.outputs:
                 yield Fault("symbols", all_.name(file.path), where, f"{module} has no output {name}")
+
+
+def _hidden(all_: Templates, file: File, declared: set[str]) -> Iterator[Fault]:
+    """A function can't be called in a file that declares something of its name (Bicep: BCP265)."""
+    for node in walk(file.root):
+        if node.type == "call_expression" and text(node.named_children[0]) in declared:
+            said = f"{text(node.named_children[0])}() is hidden by what the file calls so"
+            yield Fault("symbols", all_.name(file.path), line(node), said)
 
 
 def unused(all_: Templates) -> Iterator[Fault]:
