@@ -56,7 +56,8 @@ real: setup
 	WATCH_APP=dist/app WATCH_DELIVERY=eventgrid $(BIN)/python -m pytest -n auto --maxprocesses 4 -m real \
 		tests/stories --ignore tests/stories/test_events_joined.py
 
-package: setup
+# azd runs it: whoever deploys needs Python and make, but none of what only the sandbox needs.
+package: $(VENV)/.installed
 	@$(BIN)/python -m tools.package
 
 mutate-rules: setup
