@@ -46,8 +46,8 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 class _Gauge:
     """Sends each value once.
 
-    The SDK's own gauge, as Microsoft's exporter has it collected, sends its last value every minute for as long
-    as the process lives: one that looks no longer would go on saying that all is well.
+    The SDK's own gauge, as Microsoft's exporter has it collected, sends its last value every minute for as
+    long as the process lives: one that looks no longer would go on saying that all is well.
     """
 
     def __init__(self, api: Any, metric: Metric) -> None:
