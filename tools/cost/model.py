@@ -79,7 +79,7 @@ def usage(users: int, figures: Figures, choice: Choice) -> Usage:
     timer_runs = a["reconcile_timers"] * minutes / 5 + minutes / 15 + minutes
     changes = users * a["changes_a_user"]
     calls = changes if choice.event_grid else changes / a["notifications_a_call"]
-    # What Event Grid brings one by one is joined by a function of its own (shared/watch/hearing/collecting.py).
+    # What Event Grid brings one by one is joined by a function of its own (shared.watch.hearing.collecting).
     joins = changes if choice.event_grid else 0
     evaluations = changes * m["change_evaluations"] / a["users_a_message"]
     pages = math.ceil(users / PAGE)
