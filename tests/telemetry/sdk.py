@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 from azure.monitor.opentelemetry.exporter.export.metrics._exporter import (
@@ -10,9 +10,11 @@ from azure.monitor.opentelemetry.exporter.export.metrics._exporter import (
 )
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
 
 from shared import telemetry
+
+_TEMPORALITIES = cast("dict[type, AggregationTemporality]", APPLICATION_INSIGHTS_METRIC_TEMPORALITIES)
 
 
 class Collected:
@@ -46,7 +48,7 @@ def collected() -> Iterator[Collected]:
 
     How often a value is sent depends on the exporter, so the reader is set up as Microsoft's would be.
     """
-    reader = InMemoryMetricReader(preferred_temporality=APPLICATION_INSIGHTS_METRIC_TEMPORALITIES)
+    reader = InMemoryMetricReader(preferred_temporality=_TEMPORALITIES)
     provider = MeterProvider([reader])
     with (
         mock.patch.object(metrics, "get_meter", provider.get_meter),
