@@ -56,7 +56,7 @@ real: setup
 	WATCH_APP=dist/app WATCH_DELIVERY=eventgrid $(BIN)/python -m pytest -n auto --maxprocesses 4 -m real \
 		tests/stories --ignore tests/stories/test_events_joined.py
 
-# azd runs this: no Node.js, which only the sandbox takes.
+# azd runs it: whoever deploys needs Python and make, but none of what only the sandbox needs.
 package: $(VENV)/.installed
 	@$(BIN)/python -m tools.package
 

@@ -19,11 +19,6 @@ METER = "watch"
 Kind = Literal["counter", "histogram", "gauge"]
 
 _API = "opentelemetry.metrics"
-_MAKERS: Mapping[Kind, str] = {
-    "counter": "create_counter",
-    "histogram": "create_histogram",
-    "gauge": "create_gauge",
-}
 _RECORDERS: Mapping[Kind, str] = {"counter": "add", "histogram": "record", "gauge": "set"}
 
 
@@ -48,6 +43,33 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
             getattr(_instrument(api, self), _RECORDERS[self.kind])(value, attributes)
 
 
+class _Gauge:
+    """Sends each value once.
+
+    The SDK's own gauge, as Microsoft's exporter has it collected, sends its last value every minute for as
+    long as the process lives: one that looks no longer would go on saying that all is well.
+    """
+
+    def __init__(self, api: Any, metric: Metric) -> None:
+        self._observation = api.Observation
+        self._unsent: dict[tuple[tuple[str, str], ...], float] = {}
+        api.get_meter(METER).create_observable_gauge(
+            metric.name, [self._taken], unit=metric.unit, description=metric.description
+        )
+
+    def set(self, value: float, attributes: Mapping[str, str]) -> None:
+        """Keep it until the next sending; of two before that the later counts."""
+        self._unsent[tuple(attributes.items())] = value
+
+    def _taken(self, _: Any) -> list[Any]:
+        # Called on the exporter's thread: one by one, so that nothing that is set meanwhile is lost.
+        taken = []
+        while self._unsent:
+            attributes, value = self._unsent.popitem()
+            taken.append(self._observation(value, dict(attributes)))
+        return taken
+
+
 _instruments: dict[str, Any] = {}
 
 
@@ -55,10 +77,16 @@ def _instrument(api: Any, metric: Metric) -> Any:
     """Made once a process: what is made before a provider is configured, is handed on to it."""
     made = _instruments.get(metric.name)
     if made is None:
-        make = getattr(api.get_meter(METER), _MAKERS[metric.kind])
-        made = make(metric.name, unit=metric.unit, description=metric.description)
-        _instruments[metric.name] = made
+        made = _instruments[metric.name] = _made(api, metric)
     return made
+
+
+def _made(api: Any, metric: Metric) -> Any:
+    if metric.kind == "gauge":
+        return _Gauge(api, metric)
+    meter = api.get_meter(METER)
+    make = meter.create_counter if metric.kind == "counter" else meter.create_histogram
+    return make(metric.name, unit=metric.unit, description=metric.description)
 
 
 def loaded() -> bool:

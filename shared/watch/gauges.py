@@ -1,19 +1,38 @@
 """What is measured when the watch looks after itself: queues, what was put aside, how old each reading is."""
 
+import logging
 from datetime import datetime
+
+from azure.core.exceptions import AzureError
 
 from shared import telemetry
 from shared.watch.overdue import Traces
 from shared.watch.parts import Watch
 
+log = logging.getLogger("watch.gauges")
+
 POISONED = ("changed-users", "sweeps", "heard")
 
 
 async def measure(watch: Watch, seen: Traces) -> None:
-    """Note queues and ages; nothing is asked for where nobody takes metrics. Raises what storage raises."""
+    """Note ages and queues; nothing is asked for where nobody takes metrics.
+
+    If a queue can't be asked it is left out with those after it, and a record says so: what is measured never
+    keeps from what is told.
+    """
     if not telemetry.loaded():
         return
-    now, storage = watch.now(), watch.storage
+    now = watch.now()
+    for reading, last in _readings(seen).items():
+        telemetry.LAST_RECONCILE.note(_seconds(now, last or seen.began_at), reading=reading)
+    try:
+        await _queues(watch, now)
+    except AzureError as problem:
+        log.warning("the queues can't be measured: %s", type(problem).__name__)
+
+
+async def _queues(watch: Watch, now: datetime) -> None:
+    storage = watch.storage
     queues = {"changed-users": storage.changed_users, "sweeps": storage.sweeps, "journal": storage.journal}
     if watch.settings.delivery.is_event_grid:
         queues["heard"] = storage.heard
@@ -24,8 +43,6 @@ async def measure(watch: Watch, seen: Traces) -> None:
     for name in POISONED:
         # The queue `heard` is used where Event Grid delivers; it is there in any case.
         telemetry.POISON.note(await storage.poison(name).length(), queue=f"{name}-poison")
-    for reading, last in _readings(seen).items():
-        telemetry.LAST_RECONCILE.note(_seconds(now, last or seen.began_at), reading=reading)
 
 
 def _readings(seen: Traces) -> dict[str, datetime | None]:

@@ -57,7 +57,6 @@ async def _look_if_due(watch: Watch) -> bool:
     await _remember(watch, look)
     outboxes = await _outboxes(watch, look.outboxes, now)
     seen = await see(watch, look)
-    await gauges.measure(watch, seen)
     untried = look.untried
     if seen.named is not None:
         untried = {one: look.untried.get(one, now) for one in overdue.untried(seen.record, seen.named)}
@@ -68,6 +67,7 @@ async def _look_if_due(watch: Watch) -> bool:
     for code, detail in found.items():
         log.warning("%s: %s", code, details.for_the_log(detail))
     await unwell.note(watch, {code: found.get(code) for code in OVERDUE})
+    await gauges.measure(watch, seen)
     return True
 
 

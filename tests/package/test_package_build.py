@@ -1,6 +1,7 @@
 """A whole build of a small project: what is in it, that it repeats, and what stops it."""
 
 import json
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -63,6 +64,17 @@ def test_the_same_files_give_the_same_zip_and_bill_of_materials(small: Places) -
     with zipfile.ZipFile(small.zip) as archive:
         # azd leaves that file out of the zip that it makes of the folder, and nobody reads it in Azure.
         assert set(archive.namelist()) == files(small.app) - {".funcignore"}
+
+
+def test_everybody_may_read_what_was_built_under_a_strict_umask(small: Places) -> None:
+    """azd zips the folder with its modes."""
+    before = os.umask(0o077)
+    try:
+        build(small, silent)
+    finally:
+        os.umask(before)
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in (small.app, *small.app.rglob("*"))}
+    assert modes == {(True, 0o755), (False, 0o644)}
 
 
 def test_the_second_build_of_a_lock_asks_nobody(small: Places, monkeypatch: pytest.MonkeyPatch) -> None:

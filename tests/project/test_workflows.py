@@ -131,6 +131,20 @@ def test_the_service_is_the_package_that_is_built_here() -> None:
     assert (ROOT / AZURE["infra"]["path"] / f"{AZURE['infra']['module']}.bicep").is_file()
 
 
+def test_what_azd_runs_to_build_the_package_needs_no_node() -> None:
+    def steps_of(target: str) -> str:
+        # As if nothing were set up yet; -n only shows what would be run.
+        unset = ["-W", "sandbox/package.json", "-W", "requirements-dev.txt"]
+        said = subprocess.run(
+            ["make", "-n", *unset, target], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return said.stdout
+
+    assert "npm ci" in steps_of("setup")
+    assert "npm" not in steps_of("package")
+    assert "pip install" in steps_of("package")
+
+
 def test_every_hook_of_azd_is_one_of_ours_on_each_system() -> None:
     assert set(AZURE["hooks"]) == {*HOOKS, "prepackage"}
     assert set(AZURE["hooks"]) <= AT_PROJECT

@@ -1,15 +1,20 @@
-"""Metrics as OpenTelemetry's own SDK collects them."""
+"""Metrics as OpenTelemetry's own SDK collects them for Microsoft's exporter."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
+from azure.monitor.opentelemetry.exporter.export.metrics._exporter import (
+    APPLICATION_INSIGHTS_METRIC_TEMPORALITIES,
+)
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
 
 from shared import telemetry
+
+_TEMPORALITIES = cast("dict[type, AggregationTemporality]", APPLICATION_INSIGHTS_METRIC_TEMPORALITIES)
 
 
 class Collected:
@@ -39,8 +44,11 @@ class Collected:
 
 @contextmanager
 def collected() -> Iterator[Collected]:
-    """The real SDK takes what is noted meanwhile; the process's own provider stays as it is."""
-    reader = InMemoryMetricReader()
+    """The real SDK takes what is noted meanwhile; the process's own provider stays as it is.
+
+    How often a value is sent depends on the exporter, so the reader is set up as Microsoft's would be.
+    """
+    reader = InMemoryMetricReader(preferred_temporality=_TEMPORALITIES)
     provider = MeterProvider([reader])
     with (
         mock.patch.object(metrics, "get_meter", provider.get_meter),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.telemetry import METRICS, Metric
+from shared.telemetry import LAST_RECONCILE, METRICS, Metric
 from tests.telemetry.sdk import collected
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +25,18 @@ def test_every_metric_is_recorded_by_the_sdk_with_its_attributes() -> None:
         assert dict(point.attributes) == dict.fromkeys(metric.attributes, "word")
         value = point.sum if metric.kind == "histogram" else point.value
         assert value == (3 if metric.kind == "gauge" else 5)
+
+
+def test_a_value_is_sent_once_so_that_one_who_looks_no_longer_says_nothing() -> None:
+    """As Microsoft's exporter has it collected: an alert asks whether the watch still looks after itself."""
+    with collected() as noted:
+        for metric in METRICS:
+            metric.note(2, **dict.fromkeys(metric.attributes, "word"))
+        assert noted.points().keys() == {metric.name for metric in METRICS}
+        assert noted.points() == {}
+        LAST_RECONCILE.note(7, reading="delta")
+        (point,) = noted.points()["watch.last_reconcile"]
+        assert point.value == 7
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)

@@ -49,6 +49,19 @@ def test_a_change_takes_a_call_and_two_looks(figures: Figures) -> None:
     assert 0 < readings < 60
 
 
+def test_an_event_of_event_grid_takes_an_execution_to_hear_it_and_one_to_join_it_with_others(
+    figures: Figures,
+) -> None:
+    called, brought = (usage(500, figures, choice) for choice in (Choice(), Choice(event_grid=True)))
+    changes = 500 * figures.assumed["changes_a_user"]
+    assert brought.executions - called.executions == pytest.approx(2 * changes)
+    seconds = figures.assumed["call_seconds"] + figures.assumed["collect_seconds"]
+    assert brought.gb_seconds - called.gb_seconds == pytest.approx(2 * seconds * changes)
+    # However many notifications Graph itself would put into a call.
+    many = replace(figures, assumed={**figures.assumed, "notifications_a_call": 10.0})
+    assert usage(500, many, Choice(event_grid=True)) == brought
+
+
 @pytest.mark.parametrize("field", [one.name for one in fields(Usage)])
 def test_more_users_never_take_less(field: str, figures: Figures) -> None:
     for choice in CHOICES.values():

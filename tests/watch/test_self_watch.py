@@ -24,6 +24,7 @@ from shared.watch.parts import Watch
 from shared.watch.reach import named_groups, registration
 from shared.watch.users import delta, sweep
 from shared.watch.users.evaluation import evaluate_users
+from tests.telemetry.sdk import collected
 from tests.watch.scene import Scene, run_reading, sweep_of
 from tests.watch.subscribed import faults, ids
 from tests.watch.test_watch_named_groups import excepted
@@ -259,6 +260,28 @@ async def test_a_look_that_fails_is_logged_and_tried_again_ten_minutes_later(
     assert not await self_watch.look_if_due(lived.watch)
     lived.clock.pass_by(minutes=9)
     assert await self_watch.look_if_due(lived.watch)
+
+
+@real
+async def test_a_queue_that_can_not_be_measured_keeps_nothing_from_being_found(
+    lived: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    rule = lived.proxy.answer(Match(path="^changed-users-poison", service="Queue", nth=None), 403)
+    with collected() as noted:
+        await live(lived, timedelta(minutes=60), "delta")
+        seen = noted.points()
+    assert rule.hits
+    assert "the queues can't be measured" in caplog.text
+    assert "delta-overdue" in (await lived.watch.tenant()).unwell
+    ages = {point.attributes["reading"]: point.value for point in seen["watch.last_reconcile"]}
+    assert ages.keys() == {"delta", "facts", "sweep"}
+    assert ages["delta"] >= 60 * 60
+    assert {point.attributes["queue"] for point in seen["watch.queue_length"]} == {
+        "changed-users",
+        "sweeps",
+        "journal",
+    }
+    assert "watch.poison" not in seen
 
 
 class Teller:

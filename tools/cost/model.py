@@ -78,14 +78,21 @@ def usage(users: int, figures: Figures, choice: Choice) -> Usage:
     minutes, weeks, days = HOURS * 60, HOURS / (24 * 7), HOURS / 24
     timer_runs = a["reconcile_timers"] * minutes / 5 + minutes / 15 + minutes
     changes = users * a["changes_a_user"]
-    calls = changes / a["notifications_a_call"]
+    calls = changes if choice.event_grid else changes / a["notifications_a_call"]
+    # What Event Grid brings one by one is joined by a function of its own (shared.watch.hearing.collecting).
+    joins = changes if choice.event_grid else 0
     evaluations = changes * m["change_evaluations"] / a["users_a_message"]
     pages = math.ceil(users / PAGE)
     shards = math.ceil(users / USERS_A_SHARD)
     steps = weeks * (math.ceil(pages / PAGES_A_STEP) + shards) + days * math.ceil(pages / PAGES_A_STEP)
     step_seconds = weeks * pages * a["page_seconds"] + days * pages * a["report_page_seconds"]
-    on_demand = timer_runs + evaluations + steps
-    seconds = timer_runs * a["timer_seconds"] + evaluations * a["evaluation_seconds"] + step_seconds
+    on_demand = timer_runs + evaluations + joins + steps
+    seconds = (
+        timer_runs * a["timer_seconds"]
+        + evaluations * a["evaluation_seconds"]
+        + joins * a["collect_seconds"]
+        + step_seconds
+    )
     call_gb_seconds = memory * calls * a["call_seconds"]
     ready = choice.always_ready > 0 and not choice.event_grid
     requests = {
@@ -112,7 +119,9 @@ def usage(users: int, figures: Figures, choice: Choice) -> Usage:
         blob_writes=requests["blob_writes"],
         blob_reads=requests["blob_reads"],
         blob_others=requests["blob_others"] + minutes * timers * a["lease_renewals_a_minute"],
-        queue_requests=requests["queue_requests"] + minutes * a["queue_polls_a_minute"],
+        queue_requests=requests["queue_requests"]
+        + joins * a["collect_queue_requests"]
+        + minutes * a["queue_polls_a_minute"] * (3 if choice.event_grid else 2) / 2,
         stored_gb=kept / 1e9,
         logs_gb=logs / 1e9,
         event_grid_operations=2 * changes if choice.event_grid else 0,

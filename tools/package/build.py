@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from tools.package import app, bytecode, sbom, site, sizes, wheels
-from tools.package.archive import write_zip
+from tools.package.archive import let_read, write_zip
 from tools.package.errors import PackageError
 from tools.package.sizes import Size
 
@@ -132,6 +132,7 @@ def build(places: Places, say: Say) -> Built:
         say("Compiling")
         bytecode.compile_tree(made)
         site.rewrite_records(made / site.SITE_PACKAGES)
+        let_read(made)
         built = Built(inputs, sizes.sizes_of(made), plain)
         if built.ratio > sizes.BUDGET:
             raise PackageError(

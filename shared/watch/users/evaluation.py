@@ -158,14 +158,14 @@ async def _commit(
     for user_id, at in heard.items():
         told.setdefault(shard_of(user_id, shards), {})[user_id] = at
     now = watch.now()
-    outcomes = [
-        await watch.ledger.commit_users(
+    outcomes = []
+    for name in sorted({*read, *absent, *told}):
+        outcome = await watch.ledger.commit_users(
             name, read.get(name, ()), now, absences=absent.get(name, ()), heard=told.get(name, {})
         )
-        for name in sorted({*read, *absent, *told})
-    ]
-    for outcome in outcomes:
+        # At once: if the next shard can't be written, this one is not written again.
         _measure(outcome)
+        outcomes.append(outcome)
     return outcomes
 
 
