@@ -81,8 +81,8 @@ def test_how_long_azure_keeps_things_is_as_the_templates_set_it() -> None:
     assert "actions: { version: { delete: { daysAfterCreationGreaterThan: versionDays } } }" in storage
     said = " ".join(PAGE.split())
     assert (kept, "for fourteen days, as the templates set it up" in said) == ("14", True)
-    # What is written over is a version for a day, is deleted then, and can be had back for so long again. Azure
-    # takes a day or two to do it.
+    # What is written over is a version for a day, is deleted then, and can be had back for so long again;
+    # Azure takes a day or two to do it.
     longest = int(version) + int(kept)
     assert (longest, "and is gone two or three days later" in said, "within seventeen days" in said) == (
         15,
