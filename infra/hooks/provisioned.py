@@ -24,6 +24,11 @@ def before(environ: Mapping[str, str]) -> None:
             f"az is signed in to tenant {account['tenantId']}, and this environment is of {wanted}. "
             f"Run: az login --tenant {wanted}"
         )
+    if not environ.get("ALERT_EMAIL", "").strip():
+        print(
+            "ALERT_EMAIL is not set: if the watch dies, nobody gets a mail. "
+            "To name an address: azd env set ALERT_EMAIL <address>"
+        )
 
 
 def after(environ: Mapping[str, str]) -> None:
