@@ -11,7 +11,7 @@ from rich.text import Text
 from admin.connection import Desk, WrongInput, run
 from admin.endings import DONE, FOUND, NOT_KNOWN, TROUBLE, WRONG, told
 from admin.keys import pseudonyms_of
-from admin.people import by_sign_in_name
+from admin.people import by_sign_in_name, no_such_user
 from admin.saved import offline, snapshot
 from admin.tenants import expect
 from admin.words import said, say, texts
@@ -188,7 +188,7 @@ def _is(line: Reading, meant: set[str]) -> bool:
 def _only(user: str, place: str, found: list[str]) -> str:
     """The one id. Raises `WrongInput` where there is none, or several."""
     if not found:
-        raise WrongInput(_fault("no-user", user=user, place=place))
+        raise WrongInput(no_such_user(user, place))
     if len(found) > 1:
         raise WrongInput(_fault("several-users", user=user, place=place, ids=", ".join(found[:_NAMED])))
     return found[0]
@@ -211,13 +211,13 @@ async def from_ledger(desk: Desk, user: str) -> Proof:
         user_id = _only(user, place, list(found[wanted]))
     manifest = await desk.manifest()
     if manifest is None:
-        raise WrongInput(_fault("no-user", user=user, place=place))
+        raise WrongInput(no_such_user(user, place))
     paths = Paths(manifest)
     path = paths.book(shard_of(user_id, manifest.shards))
     stored = await desk.storage.ledger.read(path)
     record = decode(stored.data, Shard, path).users.get(user_id) if stored else None
     if record is None or record.gone_at is not None:
-        raise WrongInput(_fault("no-user", user=user, place=place))
+        raise WrongInput(no_such_user(user, place))
     path = paths.book(TENANT)
     stored = await desk.storage.ledger.read(path)
     facts = decode(stored.data, TenantRecord, path).facts if stored else None

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from admin.connection import WrongInput
+from admin.people import no_such_user
 from admin.sign_in import sign_in
 from admin.words import said
 from shared.audit.person import Person, read_person
@@ -18,7 +19,6 @@ from shared.guids import as_guid
 from shared.rules.loader import load_rules
 from shared.rules.policy import Policy
 from shared.settings import GraphSettings, reading_of
-from shared.texts.plain import one_line
 
 
 class GraphTrouble(Exception):
@@ -32,7 +32,7 @@ def from_tenant(user: str, settings: Path | None, *, device_code: bool) -> Proof
     """
     if as_guid(user.strip()) is None and "@" not in user:
         # Graph would take some other word for a part of its own address: `delta`, `$count`.
-        raise WrongInput(_nobody(user))
+        raise WrongInput(no_such_user(user, said("explain", "places", "tenant")))
     access = reading_of(settings)
     nobody = GraphSettings(base_url=access.graph_url, tenant_id="")
     reading = _read(nobody, access.tenant_id, access.policy, user.strip(), device_code=device_code)
@@ -46,15 +46,10 @@ def from_tenant(user: str, settings: Path | None, *, device_code: bool) -> Proof
     except GraphError as problem:
         raise GraphTrouble(said("explain", "faults", "graph", problem=problem.brief)) from None
     if person is None:
-        raise WrongInput(_nobody(user))
+        raise WrongInput(no_such_user(user, said("explain", "places", "tenant")))
     return proof_of(
         person.user, person.standing, person.facts, load_rules(), access.policy, person.at, source=LIVE
     )
-
-
-def _nobody(user: str) -> str:
-    place = said("explain", "places", "tenant")
-    return said("explain", "faults", "no-user", user=one_line(user), place=place)
 
 
 async def _read(

@@ -10,12 +10,15 @@ from functools import partial
 import msgspec
 
 from admin.connection import Desk
+from admin.words import said
 from shared.graph.parallel import few_at_a_time
+from shared.guids import as_guid
 from shared.ledger import members
 from shared.ledger.manifest import TENANT, Paths, members_path
 from shared.ledger.records import TenantRecord
 from shared.ledger.shards import LedgerUnreadable, decode, shard_names, shard_of
 from shared.notify.names import Person
+from shared.texts.plain import one_line
 
 _PARALLEL = 8
 
@@ -31,6 +34,12 @@ class _Shard(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(_Shard)
+
+
+def no_such_user(user: str, place: str) -> str:
+    """That there is no such user in this place. Whoever named the object id is not told to name it."""
+    by_id = as_guid(user.strip()) is not None
+    return said("explain", "faults", "no-such-id" if by_id else "no-user", user=one_line(user), place=place)
 
 
 async def by_sign_in_name(desk: Desk, names: Collection[str]) -> dict[str, tuple[str, ...]]:

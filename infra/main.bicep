@@ -37,6 +37,9 @@ param immutabilityDays string = '0'
 @description('The most instances that each of the app\'s functions may have at a time.')
 param maximumInstanceCount string = '40'
 
+@description('Instances for HTTP that are always ready, 0 to 10. Empty: 1 where Graph calls the app, which must answer within 3 seconds; 0 with Event Grid, which waits and tries again.')
+param alwaysReady string = ''
+
 @description('Client id of the app registration by which people sign in to see the report; infra/graph makes it. Empty: nobody can see the report.')
 param reportAppId string = ''
 
@@ -149,7 +152,7 @@ module app 'app/function-app.bicep' = {
     identityId: identity.outputs.id
     packageContainerUrl: hostStorage.outputs.packageContainerUrl
     maximumInstanceCount: int(maximumInstanceCount)
-    delivery: delivery
+    alwaysReady: empty(alwaysReady) ? (delivery == 'webhook' ? 1 : 0) : int(alwaysReady)
     subnetId: closed ? network!.outputs.appSubnetId : ''
   }
   dependsOn: [roles]

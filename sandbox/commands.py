@@ -54,8 +54,9 @@ def up(
 ) -> None:
     """Start everything and keep it running until Ctrl-C; cards show as they come.
 
-    Of the environment it takes WATCH_LANGUAGE, DELIVERY, ROUTES and the settings that ROUTES names, and
-    nothing else.
+    Of the environment it takes WATCH_LANGUAGE, DELIVERY, ROUTES and the settings that ROUTES names; and
+    WATCH_APP, the folder of the app to run: dist/app is the package of `make package`, left out it is this
+    checkout. Nothing else.
 
     Nothing is kept: the next start has the same tenant as it was at first, without journal and exceptions.
     """
@@ -127,6 +128,7 @@ async def _up(users: int, seed: int, base_port: int) -> None:
     async with stage:
         key = stage.environment["LOCAL_KEY"]
         print(f"app      {stage.host.url}/api/health (header X-Watch-Key: {key})")
+        print(f"runs     {which(stage.app)}")
         print(f"report   {stage.host.url}/api/report (in a browser: any name, the password is {key})")
         print(f"graph    {stage.graph.graph_url}")
         print(
@@ -140,6 +142,13 @@ async def _up(users: int, seed: int, base_port: int) -> None:
         print("To use `python -m admin` on it, copy this line into another shell:")
         print(f". {_shell(log.parent, stage).relative_to(APP)}", flush=True)
         await asyncio.Event().wait()
+
+
+def which(app_dir: Path) -> str:
+    """Which app runs, as `up` says it."""
+    if app_dir.resolve() == APP:
+        return "this checkout (WATCH_APP names another app, such as dist/app)"
+    return f"{'the package' if packaged.is_package(app_dir) else 'the app'} in {app_dir}, by WATCH_APP"
 
 
 def _shell(folder: Path, stage: Stage) -> Path:

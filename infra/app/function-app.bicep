@@ -15,8 +15,10 @@ param packageContainerUrl string
 @description('Flex scales each queue function by itself, so this bounds each of them. That they don\'t ask too much of Graph together is the ledger\'s matter: it holds the pace that all share.')
 param maximumInstanceCount int
 
-@allowed(['webhook', 'eventgrid'])
-param delivery string
+@minValue(0)
+@maxValue(10)
+@description('Instances of `http` that wait, and are paid for, whether or not anybody calls.')
+param alwaysReady int
 
 @description('Subnet through which the app reaches private endpoints; empty: it has no network of its own.')
 param subnetId string
@@ -54,8 +56,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         instanceMemoryMB: 2048
         maximumInstanceCount: maximumInstanceCount
         // Graph wants its answer in 3 seconds and gives up on who is often late: a cold start would be.
-        // Event Grid waits and tries again, so that road needs no instance in waiting.
-        alwaysReady: delivery == 'webhook' ? [{ name: 'http', instanceCount: 1 }] : []
+        alwaysReady: alwaysReady > 0 ? [{ name: 'http', instanceCount: alwaysReady }] : []
         // Left alone, Python apps get one call at a time and an instance for each further one.
         triggers: { http: { perInstanceConcurrency: 16 } }
       }

@@ -14,11 +14,19 @@ _GRAPH_TEMPLATE, _SIGN_IN_TEMPLATE = "infra/graph/main.bicep", "infra/app/sign-i
 def before(environ: Mapping[str, str]) -> None:
     """Look at what can be looked at before minutes are spent. Raises `Stop`."""
     choices(environ)
-    _signed_in(environ)
+    subscription = _signed_in(environ)
+    if environ.get("PRIVATE_NETWORK") == "true":
+        _may_join_networks(environ.get("AZURE_SUBSCRIPTION_ID") or subscription)
+    if not environ.get("ALERT_EMAIL", "").strip():
+        print(
+            "ALERT_EMAIL is not set: if the watch dies, nobody gets a mail. "
+            "To name an address: azd env set ALERT_EMAIL <address>"
+        )
 
 
-def _signed_in(environ: Mapping[str, str]) -> None:
-    """az works with the tenant of this environment, as far as that is known. Raises `Stop`."""
+def _signed_in(environ: Mapping[str, str]) -> str:
+    """az works with the tenant of this environment, as far as that is known; the subscription that az has
+    chosen. Raises `Stop`."""
     try:
         account = az("account", "show")
     except Refused:
@@ -31,8 +39,7 @@ def _signed_in(environ: Mapping[str, str]) -> None:
             f"az is signed in to tenant {account['tenantId']}, and this environment is of {wanted}. "
             f"Run: az login --tenant {wanted}"
         )
-    if environ.get("PRIVATE_NETWORK") == "true":
-        _may_join_networks(environ.get("AZURE_SUBSCRIPTION_ID") or account["id"])
+    return str(account["id"])
 
 
 def _may_join_networks(subscription: str) -> None:

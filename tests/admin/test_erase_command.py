@@ -17,6 +17,7 @@ from shared.snapshot.file import read
 from shared.snapshot.judging import Comparison, rejudged
 from shared.snapshot.lines import Reading
 from shared.storage import Storage
+from shared.texts.catalogue import catalogue
 from tests.admin.shell import PEOPLE, Shell, begin
 from tests.admin.test_snapshot_commands import AT, FIRST, SECOND, kept, part_of
 from tests.ledger.readings import TENANT_ID, absence, after, user_id
@@ -161,3 +162,17 @@ def test_what_reach_rests_on_stays() -> None:
     assert [one.issuer for one in after_it.identities] == ["other.example"]
     assert "ada" not in repr(after_it).replace(ADA, "").casefold()
     assert nameless(User(id=ADA)) == User(id=ADA)
+
+
+@pytest.mark.real
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_whoever_asks_for_an_erased_id_is_not_told_to_name_the_id(filled: Shell, language: str) -> None:
+    filled.with_storage(lambda storage: gone(storage, 1))
+    assert filled.run("erase", ADA, "--yes").code == 0
+    fill = catalogue(language).text
+    for user, code in ((ADA, "no-such-id"), ("ada@contoso.example", "no-user")):
+        asked = filled.run("explain", user, "--ledger", WATCH_LANGUAGE=language)
+        assert (asked.code, asked.out) == (2, "")
+        place = fill("explain", "places", "ledger")
+        assert asked.err == fill("explain", "faults", code, user=user, place=place) + "\n"

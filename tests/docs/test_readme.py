@@ -127,6 +127,9 @@ def test_up_keeps_the_sandbox_running_until_interrupted(tmp_path: Path) -> None:
         assert first.startswith("app "), first
         assert health(base) in ("starting", "ok")
         lines = list(itertools.takewhile(lambda line: line != WITH_ADMIN, running.stdout))
+        assert lines[0].startswith(
+            f"runs     {'this checkout' if not os.environ.get('WATCH_APP') else 'the '}"
+        )
         [control] = [line.split()[1] for line in lines if line.startswith("control ")]
         with urllib.request.urlopen(control, timeout=10) as answer:  # noqa: S310 - http on loopback
             assert json.load(answer)["operations"]

@@ -131,6 +131,13 @@ def test_what_cannot_be_asked_is_one_sentence(audit: Path, options: tuple[str, .
     assert said in told(SHELL.run("explain", "nobody@contoso.example", *given), 2)
 
 
+def test_an_object_id_that_is_nobody_is_said_to_be_gone_and_not_misspelt(audit: Path) -> None:
+    nobody = "0f000000-0000-4000-8000-0000000000ff"
+    sentence = told(SHELL.run("explain", nobody, "--snapshot", str(audit)), 2)
+    assert sentence.startswith(f"There is no user with the object id {nobody} in ")
+    assert "spelling" not in sentence
+
+
 @pytest.mark.parametrize("source", [("--snapshot", "{audit}"), ("--ledger",), ()])
 def test_nobody_is_not_somebody_without_a_name(audit: Path, source: tuple[str, ...]) -> None:
     given = [one.format(audit=audit) for one in source]

@@ -27,8 +27,19 @@ def granted(machine: Machine) -> list[str]:
 
 
 def test_what_is_well_goes_on_without_a_word(machine: Machine) -> None:
-    done = machine.hook("preprovision", GRAPH_PACKS="report, policy", DELIVERY="eventgrid")
+    done = machine.hook(
+        "preprovision", GRAPH_PACKS="report, policy", DELIVERY="eventgrid", ALERT_EMAIL="it@contoso.example"
+    )
     assert (done.code, done.out, done.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("address", ["", " "])
+def test_without_an_address_for_alerts_one_line_says_so_and_it_goes_on(
+    machine: Machine, address: str
+) -> None:
+    done = machine.hook("preprovision", ALERT_EMAIL=address)
+    assert (done.code, done.err, len(done.out.splitlines())) == (0, "", 1)
+    assert done.out.startswith("ALERT_EMAIL is not set:")
 
 
 @pytest.mark.parametrize(

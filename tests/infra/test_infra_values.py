@@ -133,17 +133,22 @@ def test_each_national_cloud_has_its_own_graph(templates: Templates, cloud: str,
     assert settings.graph.scope == f"https://{host}/.default"
 
 
-def test_an_instance_waits_for_graph_but_none_for_event_grid(templates: Templates) -> None:
-    def scale(delivery: str) -> dict[str, Any]:
-        given = {"delivery": delivery, "maximumInstanceCount": 40, "subnetId": "", "tags": {}}
+def test_an_instance_waits_for_graph_but_none_for_event_grid_or_as_is_chosen(templates: Templates) -> None:
+
+    def scale(delivery: str, chosen: str) -> dict[str, Any]:
+        choice = {"delivery": delivery, "alwaysReady": chosen}
+        ready = Evaluation(templates.main, choice).value(templates.main.modules["app"].params["alwaysReady"])
+        given = {"alwaysReady": ready, "maximumInstanceCount": 40, "subnetId": "", "tags": {}}
         (app,) = templates.values("Microsoft.Web/sites", **given)
         config: dict[str, Any] = app["properties"]["functionAppConfig"]["scaleAndConcurrency"]
         return config
 
-    assert scale("webhook")["alwaysReady"] == [{"name": "http", "instanceCount": 1}]
-    assert scale("eventgrid")["alwaysReady"] == []
-    assert scale("webhook")["triggers"] == {"http": {"perInstanceConcurrency": 16}}
-    assert scale("webhook")["maximumInstanceCount"] == 40
+    assert scale("webhook", "")["alwaysReady"] == [{"name": "http", "instanceCount": 1}]
+    assert scale("eventgrid", "")["alwaysReady"] == []
+    assert scale("webhook", "0")["alwaysReady"] == []
+    assert scale("eventgrid", "2")["alwaysReady"] == [{"name": "http", "instanceCount": 2}]
+    assert scale("webhook", "")["triggers"] == {"http": {"perInstanceConcurrency": 16}}
+    assert scale("webhook", "")["maximumInstanceCount"] == 40
 
 
 def test_a_closed_account_answers_only_private_endpoints_and_the_allowed_addresses(

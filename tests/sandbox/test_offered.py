@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from sandbox.commands import up, which
 from sandbox.graph.tenant import generate
 from sandbox.offered import offered
+from sandbox.packaged import SITE_PACKAGES
 from sandbox.stage import QUICK_RATES, STORY, Ports, Stage, free_port
 from sandbox.teams import SIGNATURE
 from tests.stories.test_demo import free_base
@@ -32,6 +34,14 @@ def test_the_language_the_delivery_and_the_routes_are_taken_with_what_the_routes
     others = {"TENANT_ID": "x", "TEAMS_WORKFLOW_URL": "https://real.example", "TEAMS_NAMES": "hidden"}
     assert offered({**given, **others}) == given
     assert offered(others) == {}
+
+
+def test_up_says_which_app_runs_and_how_to_run_another(tmp_path: Path) -> None:
+    assert which(ROOT).startswith("this checkout (WATCH_APP ")
+    assert which(tmp_path) == f"the app in {tmp_path}, by WATCH_APP"
+    (tmp_path / SITE_PACKAGES).mkdir(parents=True)
+    assert which(tmp_path) == f"the package in {tmp_path}, by WATCH_APP"
+    assert "WATCH_APP" in (up.__doc__ or "")
 
 
 @pytest.mark.parametrize("routes", ["", "{", "5", "{}", "[5]", '[{"url": 5, "secret": null}]'])

@@ -112,7 +112,7 @@ def tags(all_: Templates) -> Iterator[Fault]:
     for module in main.modules.values():
         if "tags" in module.params and text(module.params["tags"]) != "tags":
             yield Fault("tags", name, module.line, f"{module.symbol} is given other tags")
-    for one in all_.values("Microsoft.Web/sites", tags={}, maximumInstanceCount=1, delivery="webhook"):
+    for one in all_.values("Microsoft.Web/sites", tags={}, maximumInstanceCount=1, alwaysReady=1):
         if one["tags"].get("azd-service-name") != _SERVICE:
             yield Fault("tags", "infra/app/function-app.bicep", 0, f"azd-service-name must be {_SERVICE}")
 
