@@ -5,7 +5,7 @@ import re
 import pytest
 
 from shared.graph.permissions import table
-from tests.hooks.conftest import BASE_URL, OUTPUTS, Machine
+from tests.hooks.conftest import BASE_URL, IDENTITY, OUTPUTS, READER, Machine
 from tests.ledger.readings import TENANT_ID
 
 WORKFLOW = "https://prod-01.westeurope.logic.azure.com/workflows/a?sig=s3cret"
@@ -15,7 +15,7 @@ BY_REQUESTS = "client-sspr-license-watch-func-sspr-watch-abc"
 
 def granted(machine: Machine) -> list[str]:
     """What the watch's identity has on Microsoft Graph."""
-    mine = [one for one in machine.there["assigned"] if one["principalId"] == "identity-1"]
+    mine = [one for one in machine.there["assigned"] if one["principalId"] == IDENTITY]
     assert all(one["resourceId"] == "graph" for one in mine)
     return [one["appRoleId"].removeprefix("role-") for one in mine]
 
@@ -144,7 +144,7 @@ def test_the_template_is_deployed_and_sign_in_put_before_the_app_the_first_time(
     [[graph, values], [sign_in, of]] = machine.there["deployments"]
     assert (graph, sign_in) == (GRAPH_TEMPLATE, SIGN_IN)
     assert values == {
-        "watchPrincipalId": "identity-1",
+        "watchPrincipalId": IDENTITY,
         "graphPacks": "report,policy",
         "baseUrl": BASE_URL,
         "reportReaders": "r-1,r-2",
@@ -163,7 +163,7 @@ def test_the_template_is_deployed_and_sign_in_put_before_the_app_the_first_time(
 
 def test_whoever_may_not_grant_gets_everything_else_and_the_command_for_whoever_may(machine: Machine) -> None:
     machine.refuse("DEPLOY", GRAPH_TEMPLATE, 403, "Authorization_RequestDenied")
-    done = machine.hook("postprovision", GRAPH_PACKS="report", REPORT_READERS="r-1")
+    done = machine.hook("postprovision", GRAPH_PACKS="report", REPORT_READERS=READER)
     assert done.code == 0
     assert "client-state" in machine.there["secrets"]
     assert machine.there["variables"] == {}
@@ -187,7 +187,7 @@ def test_where_the_extension_can_not_be_had_graph_itself_is_asked(machine: Machi
 
 
 def test_by_requests_what_is_there_is_not_made_again(machine: Machine) -> None:
-    choices = {"GRAPH_CLOUD": "usgov", "GRAPH_PACKS": "report", "REPORT_READERS": "r-1"}
+    choices = {"GRAPH_CLOUD": "usgov", "GRAPH_PACKS": "report", "REPORT_READERS": READER}
     assert machine.hook("postprovision", **choices).code == 0
     first = machine.there
     assert first["deployments"] == [[SIGN_IN, first["deployments"][0][1]]]
@@ -197,7 +197,7 @@ def test_by_requests_what_is_there_is_not_made_again(machine: Machine) -> None:
     assert app["web"]["redirectUris"] == [f"{BASE_URL}/.auth/login/aad/callback"]
     [vouching] = app["vouching"]
     assert vouching["issuer"] == f"https://login.microsoftonline.com/{TENANT_ID}/v2.0"
-    assert vouching["subject"] == "identity-1"
+    assert vouching["subject"] == IDENTITY
     [service] = first["services"].values()
     assert service["appRoleAssignmentRequired"]
     again = machine.hook("postprovision", **choices, REPORT_APP_ID=app["appId"])
@@ -213,7 +213,7 @@ def test_by_requests_what_is_there_is_not_made_again(machine: Machine) -> None:
 
 def test_what_the_directory_does_not_know_yet_is_tried_again(machine: Machine) -> None:
     machine.refuse("POST", "/v1.0/servicePrincipals", 400, "NoBackingApplicationObject", times=1)
-    granted_before = machine.python("grant", "--tenant", TENANT_ID, "--principal", "identity-1")
+    granted_before = machine.python("grant", "--tenant", TENANT_ID, "--principal", IDENTITY)
     assert granted_before.code == 1, "grants are refused here, by the same rule"
     machine.allow()
     assert machine.hook("postprovision", GRAPH_CLOUD="china").code == 0
