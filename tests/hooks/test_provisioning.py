@@ -93,6 +93,42 @@ def test_without_a_terminal_the_workflow_is_asked_for_by_a_sentence_and_given_by
     assert WORKFLOW not in given.out + given.err
 
 
+def test_a_secret_of_a_shell_that_knows_nothing_begins_with_what_tells_it(machine: Machine) -> None:
+    nothing = dict.fromkeys(OUTPUTS, "")
+    done = machine.python("secret", "CLIENT_STATE", given="x\n", **nothing)
+    assert done.code == 1
+    assert 'eval "$(azd env get-values)"' in done.err
+    (machine.bin / "azd").unlink()
+    done = machine.python("secret", "CLIENT_STATE", given="x\n", **nothing)
+    assert done.err.startswith("azd is not installed")
+    needed = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_FUNCTION_NAME", "KEY_VAULT_NAME")
+    enough = {name: "" if name not in needed else value for name, value in OUTPUTS.items()}
+    assert machine.python("secret", "CLIENT_STATE", given="x\n", **enough).code == 0
+
+
+def test_a_secret_that_the_app_does_not_know_is_refused_with_those_that_it_does(machine: Machine) -> None:
+    done = machine.python("secret", "TICKETS_SECRET", given="x\n")
+    assert (done.code, machine.there["secrets"]) == (1, {})
+    assert "CLIENT_STATE, CLIENT_STATE_PREVIOUS, TEAMS_WORKFLOW_URL, PSEUDONYM_KEY" in done.err
+    named = '[{"name": "tickets", "secret": "TICKETS_SECRET"}]'
+    assert machine.python("secret", "TICKETS_SECRET", given="x\n", ROUTES=named).code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--tenant", "contoso", "--principal", IDENTITY),
+        ("--tenant", TENANT_ID, "--principal", "watch"),
+        ("--tenant", TENANT_ID, "--principal", IDENTITY, "--readers", f"{READER},grace"),
+    ],
+)
+def test_what_is_no_id_is_said_before_az_is_looked_for(machine: Machine, words: tuple[str, ...]) -> None:
+    (machine.bin / "az").unlink()
+    done = machine.python("grant", *words)
+    assert done.code == 1
+    assert "which is no id" in done.err
+
+
 @pytest.mark.parametrize(
     ("given", "says"), [("\n", "Nothing was written."), ("http://x\n", "no https address")]
 )
