@@ -22,7 +22,8 @@ LATE = timedelta(hours=6)
 async def cards(room: Room) -> Sequence[Said]:
     """Each route: handed over, refused, or not asked for. The address is in none of the words.
 
-    Nothing is sent where the address or the secret is not seen here."""
+    Nothing is sent where the address or the secret is not seen here.
+    """
     texts, hidden = catalogue(room.settings.telling.language), unseen_routes(room)
     return [
         Said("unseen", {"route": one.rule.name}) if one.rule.name in hidden else await _sent(room, one, texts)
