@@ -196,7 +196,10 @@ def storage_of(file: Path | None = None) -> StorageAccess:
 
 
 def values_of(file: Path | None = None) -> Mapping[str, str]:
-    """What is set, unchecked: the environment, or such a file alone. Raises as `storage_of`."""
+    """What is set, unchecked: the environment, or such a file alone. Raises as `storage_of`.
+
+    The file may also be the list of an app's settings, as `az functionapp config appsettings list` prints it.
+    """
     return os.environ if file is None else _values(file)
 
 
@@ -248,9 +251,17 @@ class _File(msgspec.Struct, frozen=True):
     values: dict[str, str] = msgspec.field(name="Values")
 
 
+class _Listed(msgspec.Struct, frozen=True):
+    name: str
+    value: str | None = None
+
+
 def _values(file: Path) -> dict[str, str]:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=_File).values
+        found = msgspec.json.decode(file.read_bytes(), type=_File | list[_Listed])
+        if isinstance(found, _File):
+            return found.values
+        return {one.name: one.value for one in found if one.value is not None}
     except OSError as fault:
         problem = _unreadable(fault)
     except (msgspec.DecodeError, UnicodeDecodeError):

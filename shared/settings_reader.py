@@ -17,7 +17,8 @@ TEAMS_HOSTS = (".logic.azure.com", ".environment.api.powerplatform.com")
 """How hosts of Teams Workflows URLs end, the older and the newer form."""
 
 MISSING = Problem("missing")
-_REFERENCE = "@Microsoft.KeyVault("
+REFERENCE = "@Microsoft.KeyVault("
+"""How a setting begins that names a secret in Key Vault (App Service: Key Vault references)."""
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -41,7 +42,7 @@ class Reader:
         be one that anybody can guess.
         """
         value = self.environ.get(name, "").strip()
-        if value.startswith(_REFERENCE):
+        if value.startswith(REFERENCE):
             if not self.has_fault(name):
                 self.fault(name, Problem("unresolved"), Remedy("vault", {"secret": _secret_of(name)}))
             return default

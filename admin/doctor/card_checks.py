@@ -20,9 +20,25 @@ LATE = timedelta(hours=6)
 
 
 async def cards(room: Room) -> Sequence[Said]:
-    """Each route: handed over, refused, or not asked for. The address is in none of the words."""
-    texts = catalogue(room.settings.telling.language)
-    return [await _sent(room, one, texts) for one in room.settings.routes]
+    """Each route: handed over, refused, or not asked for. The address is in none of the words.
+
+    Nothing is sent where the address or the secret is not seen here.
+    """
+    texts, hidden = catalogue(room.settings.telling.language), unseen_routes(room)
+    return [
+        Said("unseen", {"route": one.rule.name}) if one.rule.name in hidden else await _sent(room, one, texts)
+        for one in room.settings.routes
+    ]
+
+
+def unseen_routes(room: Room) -> frozenset[str]:
+    """The routes, by name, to which nothing can be sent from here."""
+    stand_in = {room.values[name] for name in room.unseen}
+    return frozenset(
+        one.rule.name
+        for one in room.settings.routes
+        if one.url in stand_in or (one.secret and one.secret in stand_in)
+    )
 
 
 async def _sent(room: Room, route: RouteSettings, texts: Catalogue) -> Said:

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from admin.connection import WrongInput
+from admin.doctor.card_checks import unseen_routes
 from admin.doctor.examining import Found, examine
 from admin.doctor.lights import Light
 from admin.doctor.room import Asked, Room
 from admin.doctor.rows import BY_NAME
 from admin.doctor.showing import as_json, as_text, lines_of, status_of
 from admin.endings import DONE, FOUND, WRONG, told
+from admin.references import without
 from admin.words import language, texts
 from shared.settings import Settings, SettingsError, StorageAccess, load, load_storage, values_of
 
@@ -33,7 +35,8 @@ def doctor(
     """
     try:
         names = _names(only)
-        room = room_of(values_of(file), datetime.now(UTC), as_me=as_me)
+        # In the app itself a reference that is left is one that could not be resolved.
+        room = room_of(values_of(file), datetime.now(UTC), as_me=as_me, outside=as_me or file is not None)
         room.asked = Asked(as_me=as_me, cards=_cards(room, names, send=send, program=program))
         found = asyncio.run(_examined(room, names))
     except (WrongInput, SettingsError) as problem:
@@ -56,8 +59,14 @@ def _names(only: str) -> Sequence[str]:
     return names
 
 
-def room_of(values: Mapping[str, str], now: datetime, *, as_me: bool = False) -> Room:
-    """The room of these settings, right or wrong. Nothing is connected yet."""
+def room_of(values: Mapping[str, str], now: datetime, *, as_me: bool = False, outside: bool = False) -> Room:
+    """The room of these settings, right or wrong. Nothing is connected yet.
+
+    `outside`: they are read outside the app, where a secret that is a reference to Key Vault counts as set.
+    """
+    unseen: frozenset[str] = frozenset()
+    if outside:
+        values, unseen = without(values)
     settings: Settings | None = None
     access: StorageAccess | None = None
     faults: tuple[str, ...] = ()
@@ -70,14 +79,15 @@ def room_of(values: Mapping[str, str], now: datetime, *, as_me: bool = False) ->
             access = load_storage(values)
         except SettingsError:
             access = None
-    return Room(values, faults, settings, access, Asked(as_me=as_me), now, language())
+    return Room(values, faults, settings, access, Asked(as_me=as_me), now, language(), unseen)
 
 
 def _cards(room: Room, names: Collection[str], *, send: bool, program: bool) -> frozenset[str]:
     """The routes that a test card goes to."""
     if not room.right or (names and "cards" not in names):
         return frozenset()
-    routes = [one.rule.name for one in room.settings.routes]
+    hidden = unseen_routes(room)
+    routes = [one.rule.name for one in room.settings.routes if one.rule.name not in hidden]
     if send:
         return frozenset(routes)
     if program or not (sys.stdin.isatty() and sys.stdout.isatty()):

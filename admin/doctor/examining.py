@@ -93,13 +93,17 @@ async def examine(room: Room, only: Collection[str] = ()) -> Found:
         open_gates |= {
             need
             for need, name in GATES.items()
-            if name in found
-            and all(light_of(name, one.code) in (Light.GREEN, Light.AMBER) for one in found[name])
+            if name in found and _lets_through({light_of(name, one.code) for one in found[name]})
         }
     rest = [row.check for row in wanted if row.check not in gates]
     found |= dict(zip(rest, await _all(room, rest, open_gates), strict=True))
     shown = {row.check for row in wanted} | _in_the_way(rest, open_gates)
     return {row.check: found[row.check] for row in ROWS if row.check in shown}
+
+
+def _lets_through(lights: Collection[Light]) -> bool:
+    """What could not be looked at closes no gate where something else of it is well."""
+    return Light.RED not in lights and bool({Light.GREEN, Light.AMBER} & {*lights})
 
 
 def _in_the_way(names: Collection[str], open_gates: Collection[Needs]) -> set[str]:

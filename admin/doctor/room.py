@@ -42,6 +42,7 @@ class Room:
     """Filled as the first checks go: `storage` once it answers, `claims` once Graph gave a token.
 
     `values`: the settings as they stand, unchecked; `settings` and `access` are None where they are wrong.
+    `unseen`: secrets that are set and whose values are not seen here; what stands in for them proves nothing.
     """
 
     def __init__(
@@ -53,9 +54,10 @@ class Room:
         asked: Asked,
         now: datetime,
         language: str,
+        unseen: frozenset[str] = frozenset(),
     ) -> None:
         self.values, self.faults, self.asked, self.now = values, faults, asked, now
-        self.language = language
+        self.language, self.unseen = language, unseen
         self._settings, self.access = settings, access
         self._storage: Storage | None = None
         self._seen: Traces | None = None

@@ -54,7 +54,7 @@ ANY: Mapping[str, Light] = {
 """What every check can end in besides its own codes; words under `any`."""
 
 ROWS: tuple[Row, ...] = (
-    _row("settings", "settings", Needs.NOTHING, ok=G, fault=R),
+    _row("settings", "settings", Needs.NOTHING, ok=G, fault=R, unseen=S, storage_only=S),
     _row("schedules", "settings", Needs.SETTINGS, ok=G, seldom=A, unreadable=A),
     _row("writeback", "settings", Needs.SETTINGS, ok=G, unknown=A),
     _row(
@@ -103,6 +103,7 @@ ROWS: tuple[Row, ...] = (
         Needs.LEDGER,
         ok=G,
         recorded=G,
+        secret_unseen=S,
         none=R,
         left=A,
         forgone=A,
@@ -129,17 +130,17 @@ ROWS: tuple[Row, ...] = (
         topic=S,
     ),
     _row("forged", "notifications", Needs.SETTINGS, ok=G, unclear=A, unreached=A, believed=R),
-    _row("cards", "telling", Needs.SETTINGS, sent=G, taken=G, failed=R, not_asked=S),
+    _row("cards", "telling", Needs.SETTINGS, sent=G, taken=G, failed=R, not_asked=S, unseen=S),
     _row("handovers", "telling", Needs.LEDGER, ok=G, waiting=G, never=A, failing=R),
     _row("digest", "telling", Needs.LEDGER, ok=G, off=G, waiting=G, late=A),
     _row("ledger", "watch", Needs.STORAGE, ok=G, none=R, others=R, unreadable=R, no_settings=S),
-    _row("health", "watch", Needs.LEDGER, ok=G, problem=R, note=A),
+    _row("health", "watch", Needs.LEDGER, ok=G, problem=R, note=A, left=A),
     _row("sweep", "watch", Needs.LEDGER, ok=G, running=G, first=A, none=A, late=R),
     _row("delta", "watch", Needs.LEDGER, ok=G, none=A, lost=A, late=R),
     _row("gap", "watch", Needs.LEDGER, ok=G, quiet=G, none=S, missed=A, slow=A),
     _row("evidence", "watch", Needs.LEDGER, ok=G, none=A, failed=A, forbidden=A, expired=R),
     _row("exceptions", "watch", Needs.LEDGER, ok=G, ending=A, ending_today=A),
-    _row("previous-secret", "watch", Needs.LEDGER, ok=G, said=A),
+    _row("previous-secret", "watch", Needs.LEDGER, ok=G, said=A, unseen=S),
 )
 """In the order in which they are shown."""
 

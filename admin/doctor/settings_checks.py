@@ -8,11 +8,21 @@ from admin.doctor.room import Room
 from admin.doctor.schedules import longest_wait
 
 _DAY = timedelta(days=1)
+_OF_AN_APP = ("NOTIFICATION_BASE_URL", "CLIENT_STATE", "TEAMS_WORKFLOW_URL")
+"""No app does without; nobody needs them to open its storage."""
 
 
 async def settings(room: Room) -> Sequence[Said]:
-    """All faults, each with its own remedy in its sentence."""
-    return [Said("fault", {"said": one}) for one in room.faults] or [Said("ok")]
+    """All faults, each with its own remedy in its sentence; what is set and can't be seen.
+
+    Whoever set only where the storage is, as the other commands want it, is not told to make a secret.
+    """
+    if not room.right and room.access is not None and not any(room.values.get(one) for one in _OF_AN_APP):
+        return [Said("storage-only")]
+    if room.faults:
+        return [Said("fault", {"said": one}) for one in room.faults]
+    unseen = [Said("unseen", {"names": ", ".join(sorted(room.unseen))})] if room.unseen else []
+    return [Said("ok"), *unseen]
 
 
 async def schedules(room: Room) -> Sequence[Said]:

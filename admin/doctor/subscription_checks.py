@@ -32,6 +32,9 @@ async def _one(room: Room, name: str, kept: Kept | None) -> Said:
         return Said("expired", values)
     if said := await _asked(room, record):
         return Said(said, values | {"permission": PERMISSIONS[name]})
+    if {"CLIENT_STATE", "CLIENT_STATE_PREVIOUS"} & room.unseen:
+        near = record.expires_at <= room.now + NEAR_ITS_END
+        return Said("ends-soon" if near else "secret-unseen", values)
     secret = secrets_of(room.settings).get(record.fingerprint)
     if secret is None:
         return Said("changed", values)

@@ -1,7 +1,7 @@
 """What the watch's jobs left behind: readings, gaps, ages. What health says is said in its own words."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from admin.doctor.lights import Said
 from admin.doctor.room import Room
@@ -13,8 +13,10 @@ from shared.notify.exemptions import WARNED_BEFORE
 from shared.texts.catalogue import catalogue
 from shared.watch import health_lines, unwell
 from shared.watch.fault_codes import OVERDUE, Overdue
-from shared.watch.overdue import overdue, stamp
+from shared.watch.overdue import Traces, overdue, stamp
 
+LOOKED_AT = timedelta(hours=1)
+"""So long after it was ordered the look at each group has been taken, or lies among what was put aside."""
 SLOW = 300
 """Seconds from a notification to the verdict, on average, from which something holds the queue up."""
 
@@ -50,13 +52,32 @@ async def health(room: Room) -> Sequence[Said]:
         *health_lines.permission_problems(seen.record, settings, texts),
         *health_lines.self_watch_problems(seen.last_look, now, texts),
     ]
-    notes = [
-        *health_lines.subscription_notes(seen.kept, seen.record, now, texts),
-        *health_lines.other_notes(seen, {}, texts),
-    ]
+    of_subscriptions = health_lines.subscription_notes(
+        seen.kept, seen.record, now, texts, read=_made_good(seen, now)
+    )
     said = [Said("problem", {"said": one}) for one in problems]
+    if seen.kept and seen.kept.left:
+        # No hour mends what somebody ordered.
+        by_order, *of_subscriptions = of_subscriptions
+        said.append(Said("left", {"said": by_order}))
+    notes = [*of_subscriptions, *health_lines.other_notes(seen, {}, texts)]
     said += [Said("note", {"said": one}) for one in notes]
     return said or [Said("ok")]
+
+
+def _made_good(seen: Traces, now: datetime) -> frozenset[str]:
+    """The resources of which all was read since notifications may have been lost.
+
+    The health page goes on telling of the loss for days; a light is for what is still so. A round of delta
+    knows of all users before it; groups are looked at one by one, and a look that fails is said as such.
+    """
+    lost = seen.kept.caught_up if seen.kept else {}
+    rounds = seen.delta.last_round_at if seen.delta else None
+    done = {
+        "users": rounds is not None and "users" in lost and rounds > lost["users"],
+        "groups": "groups" in lost and now - lost["groups"] > LOOKED_AT,
+    }
+    return frozenset(name for name, is_done in done.items() if is_done)
 
 
 async def sweep(room: Room) -> Sequence[Said]:
@@ -159,6 +180,8 @@ async def exceptions(room: Room) -> Sequence[Said]:
 
 async def previous_secret(room: Room) -> Sequence[Said]:
     """Whether CLIENT_STATE_PREVIOUS is needed still."""
+    if room.settings.client_state_previous and {"CLIENT_STATE", "CLIENT_STATE_PREVIOUS"} & room.unseen:
+        return [Said("unseen")]
     seen = await room.seen()
     texts = catalogue(room.language)
     said = health_lines.previous_secret(room.settings, seen.kept, seen.calls, room.now, texts)

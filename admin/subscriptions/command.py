@@ -13,6 +13,7 @@ from admin.connection import Desk, run
 from admin.endings import DONE, FOUND, TROUBLE, told
 from admin.tenants import expect
 from admin.words import say, texts
+from shared.model import EvidenceStatus
 from shared.watch import subscription_memory
 from shared.watch.health_lines import not_done
 from shared.watch.hearing.subscriptions import RESOURCES
@@ -66,8 +67,21 @@ async def _order(desk: Desk, what: str, wait: int, now: Callable[[], datetime]) 
         await asyncio.sleep(LOOK_EVERY)
     ended = _shown(kept, now())
     if ended == DONE:
-        print(say("subscriptions", "done", what))
+        print(_done(kept, what))
     return ended
+
+
+def _done(kept: Kept | None, what: str) -> str:
+    """That it is done; where the watch does without one of them, that too."""
+    if kept and kept.forgoes(OPTIONAL):
+        permission = kept.refused[OPTIONAL].permission
+        return say("subscriptions", "done", "without", name=OPTIONAL, permission=permission)
+    return say("subscriptions", "done", what)
+
+
+def _blind(kept: Kept, name: str) -> bool:
+    """Whether what would be read in the place of notifications was refused as well, when last tried."""
+    return kept.refused[name].evidence == EvidenceStatus.FORBIDDEN
 
 
 def _obeyed(kept: Kept | None, at: datetime) -> bool:
@@ -85,14 +99,18 @@ def _shown(kept: Kept | None, now: datetime) -> int:
             print(say("subscriptions", "undeleted", name=one.resource, id=one.id, at=stamp(one.expires_at)))
     missing = False
     for name in () if kept.left else RESOURCES:
+        if kept.forgoes(name):
+            # One that was made before the permission was taken away may still be recorded; it brings nothing.
+            permission, blind = kept.refused[name].permission, _blind(kept, name)
+            word = "forgone-blind" if blind else "forgone"
+            print(say("subscriptions", word, name=name, permission=permission))
+            missing = missing or blind
+            continue
         alive = [one for one in kept.records if one.resource == name and one.expires_at > now]
         for one in alive:
             values = {"id": one.id, "renewed": stamp(one.renewed_at), "at": stamp(one.expires_at)}
             print(say("subscriptions", "alive", name=name, **values))
-        if kept.forgoes(name):
-            permission = kept.refused[OPTIONAL].permission
-            print(say("subscriptions", "forgone", name=name, permission=permission))
-        elif not alive:
+        if not alive:
             missing = True
             print(say("subscriptions", "none", name=name))
     for problem in kept.failed:

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from admin.references import stand_ins
 from infra.hooks import deployed, directory, provisioned, removed, vault
 from infra.hooks.programs import ROOT, Refused, Stop, variables_of_azd
-from infra.hooks.variables import CLOUDS, Made, choices, listed, made
+from infra.hooks.variables import CLOUDS, choices, known_for_secrets, listed, made_for_secrets
+from shared.graph.permissions import table
+from shared.guids import as_guid
 
 HOOKS: Mapping[str, Callable[[Mapping[str, str]], None]] = {
     "preprovision": provisioned.before,
@@ -17,6 +20,8 @@ HOOKS: Mapping[str, Callable[[Mapping[str, str]], None]] = {
     "predown": removed.before,
     "postdown": removed.after,
 }
+
+_FORM_OF_ID = "00000000-0000-0000-0000-000000000000"
 
 READY = "ready"
 """Does nothing: what starts this has set up Python, before azd runs two hooks at a time."""
@@ -27,7 +32,8 @@ def main(words: Sequence[str]) -> int:
     asked = _parser().parse_args(words)
     try:
         if asked.hook == "secret":
-            vault.ask(_made(), asked.name)
+            environ = _for_secrets()
+            vault.ask(made_for_secrets(environ), vault.known(asked.name, environ))
         elif asked.hook == "grant":
             _grant(asked)
         elif asked.hook == "prepackage":
@@ -42,12 +48,9 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def _made() -> Made:
-    """What was provisioned, by this shell's variables, else by azd's environment."""
-    try:
-        return made(os.environ)
-    except Stop:
-        return made({**os.environ, **variables_of_azd()})
+def _for_secrets() -> Mapping[str, str]:
+    """This shell's variables; where they lack what was provisioned, with those of azd's environment."""
+    return os.environ if known_for_secrets(os.environ) else {**os.environ, **variables_of_azd()}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,18 +59,31 @@ def _parser() -> argparse.ArgumentParser:
     for name in (*HOOKS, "prepackage", READY):
         hooks.add_parser(name)
     secret = hooks.add_parser("secret", help="write a secret of the app into its vault, typed or piped")
-    secret.add_argument("name", metavar="SETTING")
+    secret.add_argument(
+        "name", metavar="SETTING", help=f"{', '.join(stand_ins({}))}, or one that ROUTES names"
+    )
     grant = hooks.add_parser("grant", help="grant the watch's permissions, make the report's registration")
     grant.add_argument("--tenant", required=True, metavar="ID")
     grant.add_argument("--principal", required=True, metavar="ID", help="object id of the watch's identity")
     grant.add_argument("--base-url", default="", metavar="URL", help="of the app; left out: no registration")
     grant.add_argument("--cloud", default="public", choices=list(CLOUDS))
-    grant.add_argument("--packs", default="", metavar="PACK,…")
-    grant.add_argument("--readers", default="", metavar="ID,…", help="who may see the report")
+    grant.add_argument(
+        "--packs", default="", metavar="PACK,…", help=f"beyond the base, of: {', '.join(table().packs)}"
+    )
+    grant.add_argument("--readers", default="", metavar="ID,…", help="who may see the report, by object id")
     return parser
 
 
+def _expect_ids(option: str, *values: str) -> None:
+    """Before anything is asked of anybody. Raises `Stop`."""
+    if wrong := [one for one in values if as_guid(one) is None]:
+        raise Stop(f"{option} is {wrong[0][:60]!r}, which is no id. An id has the form {_FORM_OF_ID}.")
+
+
 def _grant(asked: argparse.Namespace) -> None:
+    _expect_ids("--tenant", asked.tenant)
+    _expect_ids("--principal", asked.principal)
+    _expect_ids("--readers", *listed(asked.readers))
     chosen = choices(
         {"GRAPH_CLOUD": asked.cloud, "GRAPH_PACKS": asked.packs, "REPORT_READERS": asked.readers}
     )

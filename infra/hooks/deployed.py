@@ -11,9 +11,16 @@ from collections.abc import Mapping
 import msgspec
 
 from admin.endings import DONE, FOUND, TROUBLE
+from admin.references import is_reference, stand_ins
 from infra.hooks import event_grid, vault
 from infra.hooks.programs import Refused, Stop, admin, rest
 from infra.hooks.variables import EVENT_GRID, Made, choices, made
+from shared.settings_reader import REFERENCE
+
+_NOT_FOR_THE_DOCTOR = ("WATCH_STORAGE", "AzureWebJobs", "APPLICATIONINSIGHTS", "WEBSITE_", "LOCAL_KEY")
+"""How settings begin that it has no use for, or has from elsewhere; some may hold a key."""
+_SET = f"{REFERENCE}SecretUri=)"
+"""Says that a secret is set, and nothing else of it."""
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,9 +120,8 @@ def _subscribe(there: Made, patience: Patience) -> None:
 
 
 def _doctor(there: Made) -> None:
-    """The doctor, with the settings that the app has; secrets go into its environment and nowhere else."""
-    environ = {**_app_settings(there), **there.storage}
-    code = admin("doctor", environ=environ)
+    """The doctor, with the settings that the app has, as whoever deploys: only the app has its identity."""
+    code = admin("doctor", "--as-me", environ={**_app_settings(there), **there.storage})
     if code == FOUND:
         print("What is red above is to be mended, or not done yet so soon after the start: look again later.")
     elif code != DONE:
@@ -123,17 +129,16 @@ def _doctor(there: Made) -> None:
 
 
 def _app_settings(there: Made) -> dict[str, str]:
-    """The app's settings, references to the vault replaced by what they name; not its managed identity."""
+    """The app's settings as they stand: of a secret, that it is set; not where the host keeps its own."""
     try:
         listed = rest("POST", f"{there.app_id}/config/appsettings/list?api-version=2024-11-01")
     except Refused:
         return {}
-    found: dict[str, str] = {}
-    for name, value in listed["properties"].items():
-        if name.startswith(("WATCH_STORAGE", "AzureWebJobs", "APPLICATIONINSIGHTS", "WEBSITE_")):
-            continue
-        if str(value).startswith("@Microsoft.KeyVault("):
-            value = vault.read(there, name)
-        if value:
-            found[name] = str(value)
-    return found
+    settings = {name: str(value) for name, value in listed["properties"].items() if value}
+    secrets = stand_ins(settings)
+    return {
+        # A secret that somebody put there in plain stays there.
+        name: _SET if name in secrets and not is_reference(value) else value
+        for name, value in settings.items()
+        if not name.startswith(_NOT_FOR_THE_DOCTOR)
+    }

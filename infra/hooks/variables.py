@@ -1,5 +1,6 @@
 """azd's variables, as the hooks find them in their environment: outputs of infra/main.bicep, and choices."""
 
+import shutil
 from collections.abc import Mapping
 
 import msgspec
@@ -111,13 +112,47 @@ _NAMES = {
 }
 
 
+_OF_SECRETS = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_FUNCTION_NAME", "KEY_VAULT_NAME")
+"""All that writing a secret takes."""
+
+
 def made(environ: Mapping[str, str]) -> Made:
     """Raises `Stop` naming what is missing: then nothing was provisioned, or in another environment."""
     if missing := [name for name in _NAMES.values() if not environ.get(name)]:
         raise Stop(
             f"azd's environment lacks {', '.join(missing)}, which {_MADE_BY} puts out. Run: azd provision"
         )
-    found = {field: environ[name] for field, name in _NAMES.items()}
+    return _made(environ)
+
+
+def known_for_secrets(environ: Mapping[str, str]) -> bool:
+    """Whether all is there that writing a secret takes."""
+    return all(environ.get(name) for name in _OF_SECRETS)
+
+
+def made_for_secrets(environ: Mapping[str, str]) -> Made:
+    """The same for a person's shell, which needs no more than what writing a secret takes.
+
+    Raises `Stop` with how the shell gets to know it.
+    """
+    if known_for_secrets(environ):
+        return _made(environ)
+    missing = [name for name in _OF_SECRETS if not environ.get(name)]
+    lacks = f"this shell does not know {', '.join(missing)}"
+    if shutil.which("azd") is None:
+        raise Stop(
+            f"azd is not installed, or not on the PATH, and {lacks}. docs/deploy.md says how to get azd. "
+            "Without it, set them as they stand in the Azure portal."
+        )
+    raise Stop(
+        f"In the folder of the deployment run this first, as {lacks}:\n"
+        'set -a && eval "$(azd env get-values)" && set +a\n'
+        "If they are still not known then, nothing was provisioned yet."
+    )
+
+
+def _made(environ: Mapping[str, str]) -> Made:
+    found = {field: environ.get(name, "") for field, name in _NAMES.items()}
     found |= {
         "topic": environ.get("EVENTGRID_TOPIC_NAME", ""),
         "connection": environ.get("WATCH_STORAGE", ""),

@@ -1,4 +1,4 @@
-"""The secrets in Key Vault: made or asked for once, written, and never read back by a hook that writes.
+"""The secrets in Key Vault: made or asked for once, written, and never read back by a hook.
 
 They are written by way of Azure Resource Manager, not of the vault's own address: that needs no role on the
 secrets themselves, which takes minutes to come into force, and reaches a vault behind a private endpoint.
@@ -10,7 +10,8 @@ import secrets
 import sys
 from collections.abc import Mapping
 
-from infra.hooks.programs import DENIED, NOT_FOUND, Refused, Stop, az, launched, rest
+from admin.references import stand_ins
+from infra.hooks.programs import DENIED, NOT_FOUND, Refused, Stop, launched, rest
 from infra.hooks.variables import Made
 from shared.settings_reader import url_problem
 
@@ -38,16 +39,6 @@ def write(made: Made, name: str, value: str) -> None:
         rest("PUT", made.secret_id(name) + _API, {"properties": {"value": value}})
     except Refused as problem:
         raise _stop(made, problem) from None
-
-
-def read(made: Made, name: str) -> str:
-    """The value, by the vault's own address, for a program that runs now; empty where it can't be had."""
-    key = name.lower().replace("_", "-")
-    try:
-        found = az("keyvault", "secret", "show", "--vault-name", made.vault, "--name", key)
-    except Refused:
-        return ""
-    return str(found.get("value") or "") if isinstance(found, dict) else ""
 
 
 def client_state(made: Made) -> bool:
@@ -82,6 +73,17 @@ def missing(made: Made) -> str:
         f"{TEAMS} is not in the vault {made.vault}: without it the app does not start. "
         f"Run: {launched('secret', TEAMS)}"
     )
+
+
+def known(name: str, environ: Mapping[str, str]) -> str:
+    """The name. Raises `Stop` where no setting of the app that is a secret has it."""
+    names = stand_ins(environ)
+    if name not in names:
+        raise Stop(
+            f"The app has no secret {name[:60]!r}. Its secrets are {', '.join(names)}, and those that ROUTES "
+            "names. Nothing was written."
+        )
+    return name
 
 
 def ask(made: Made, name: str) -> None:

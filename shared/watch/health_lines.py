@@ -3,7 +3,7 @@
 Pure: everything looked at is passed in, the words too (section `health`). Ids only, never names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -149,8 +149,18 @@ def _gap_shown(gap: Gap) -> dict[str, Any]:
 # --- subscriptions ------------------------------------------------------------------------------------------
 
 
-def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime, texts: Catalogue) -> Lines:
-    """What is worth knowing of the subscriptions; what a person must mend is a fault, and said there."""
+def subscription_notes(
+    kept: Kept | None,
+    record: TenantRecord,
+    now: datetime,
+    texts: Catalogue,
+    *,
+    read: Collection[str] = (),
+) -> Lines:
+    """What is worth knowing of the subscriptions; what a person must mend is a fault, and said there.
+
+    `read`: resources of which what may have been lost need not be told, as it was read since.
+    """
     if kept is None:
         return []
     if kept.left:
@@ -180,7 +190,10 @@ def subscription_notes(kept: Kept | None, record: TenantRecord, now: datetime, t
         texts.text("health", "lost", name=name, at=stamp(at))
         for name, at in kept.caught_up.items()
         # What the first reading of all users began without, that has read.
-        if now - at <= LOST_SHOWN and record.baseline_ended_at and at > record.baseline_ended_at
+        if name not in read
+        and now - at <= LOST_SHOWN
+        and record.baseline_ended_at
+        and at > record.baseline_ended_at
     ]
     if kept.others:
         ids = ", ".join(kept.others[:5])

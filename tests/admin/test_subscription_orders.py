@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from admin.subscriptions.command import _done
 from shared.graph.subscription_plan import Failed, Reason, Record
 from shared.storage import Storage
 from shared.texts.catalogue import Catalogue
@@ -46,6 +47,7 @@ FORGONE = Kept(
     refused={"groups": Refused(permission="Group.Read.All", since=NOW, tried_at=NOW)},
     troubles={"groups": Held(reason=Reason.PERMISSION, since=NOW)},
 )
+BLIND = {name: msgspec.structs.replace(one, evidence="forbidden") for name, one in FORGONE.refused.items()}
 
 
 @pytest.mark.parametrize(
@@ -55,10 +57,12 @@ FORGONE = Kept(
         (Kept(at=NOW, records=(USERS, GROUPS)), 0, ["alive", "alive"]),
         (Kept(at=NOW, records=(USERS,)), 3, ["alive", "none"]),
         (FORGONE, 0, ["alive", "forgone"]),
+        (msgspec.structs.replace(FORGONE, records=(USERS, GROUPS)), 0, ["alive", "forgone"]),
+        (msgspec.structs.replace(FORGONE, refused=BLIND), 3, ["alive", "forgone-blind"]),
         (Kept(at=NOW, left=NOW), 0, ["left"]),
         (Kept(at=NOW, left=NOW, records=(GROUPS,)), 3, ["left", "undeleted"]),
     ],
-    ids=["unknown", "well", "missing", "forgone", "left", "undeleted"],
+    ids=["unknown", "well", "missing", "forgone", "taken away", "blind", "left", "undeleted"],
 )
 def test_each_way_that_it_can_stand_has_its_words_and_its_exit_code(
     shell: Shell, texts: Catalogue, kept: Kept | None, code: int, said: list[str]
@@ -102,6 +106,13 @@ def test_an_order_is_the_later_one_though_this_clock_is_behind_that_of_the_last(
     [(_, at)] = waiting(shell)
     assert at is not None
     assert at > ahead
+
+
+def test_an_order_that_leaves_one_out_does_not_end_as_if_all_were_there() -> None:
+    said = _done(FORGONE, CREATE)
+    assert "Group.Read.All" in said
+    assert "can do without" in said
+    assert _done(Kept(at=NOW, records=(USERS, GROUPS)), CREATE) != said
 
 
 def test_the_storage_of_another_tenant_is_not_asked(shell: Shell) -> None:

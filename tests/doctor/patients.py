@@ -44,7 +44,7 @@ async def ask(
 ) -> Findings:
     """Every check, or these, of a watch with these settings; by the scene's clock."""
     now = scene.clock.now() if scene else datetime.now(UTC)
-    room = room_of(values, now, as_me=as_me)
+    room = room_of(values, now, as_me=as_me, outside=as_me)
     room.asked = Asked(as_me=as_me, cards=frozenset(cards))
     try:
         found = await examine(room, only)

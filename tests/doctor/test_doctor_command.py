@@ -11,12 +11,14 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from admin.doctor.rows import BY_NAME
+from sandbox import az
 from sandbox.graph.tenant import generate
 from sandbox.stage import QUICK_RATES, STORY, Stage
 from sandbox.teams import TeamsSink
@@ -194,11 +196,49 @@ async def test_a_watch_that_runs_is_green_throughout_and_what_the_page_shows_can
 
         identity = {name: inherited.pop(name) for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")}
         (tmp_path / "settings.json").write_text(json.dumps({"Values": inherited}))
+        (tmp_path / "app.json").write_text(as_azure_lists(inherited))
+        az.install(tmp_path / "bin", ROOT)
+        person = {"TENANT_ID": inherited["TENANT_ID"], "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
         for line in shown():
             given = identity if "--settings" in line else identity | inherited
+            given = person if "--as-me" in line else given
             answer = await asyncio.to_thread(run_in, tmp_path, line.split(), given)
             assert (answer.code, answer.err) == (0, ""), line
         await storage.close()
+
+
+def as_azure_lists(settings: Mapping[str, str]) -> str:
+    """These settings of an app as `az functionapp config appsettings list` prints them."""
+    secrets = ("CLIENT_STATE", "TEAMS_WORKFLOW_URL")
+    kept = {name: f"@Microsoft.KeyVault(SecretUri=https://v/secrets/{name.lower()})" for name in secrets}
+    rows = ({"name": name, "slotSetting": False, "value": one} for name, one in {**settings, **kept}.items())
+    return json.dumps([*rows])
+
+
+def test_where_only_the_storage_is_known_it_is_said_how_to_get_the_rest_and_no_secret_is_to_be_made() -> None:
+    only = {name: GOOD[name] for name in ("TENANT_ID", "WATCH_STORAGE")}
+    answer = run("--only", "settings,permissions", "--json", environ=only)
+    lines = json.loads(answer.out)["lines"]
+    assert [(one["check"], one["code"]) for one in lines] == [
+        ("settings", "storage-only"),
+        ("sign-in", "needs-settings"),
+        ("permissions", "needs-graph"),
+    ]
+    assert "CLIENT_STATE" not in answer.out
+    assert "## A watch that runs in Azure" in PAGE.read_text()
+
+
+def test_a_reference_counts_as_set_outside_the_app_and_as_a_fault_in_it(tmp_path: Path) -> None:
+    (tmp_path / "app.json").write_text(as_azure_lists(GOOD))
+    answer = run("--only", "settings,cards", "--json", "--settings", str(tmp_path / "app.json"), environ={})
+    assert [(one["light"], one["code"]) for one in json.loads(answer.out)["lines"]] == [
+        ("green", "ok"),
+        ("skipped", "unseen"),
+        ("skipped", "unseen"),
+    ]
+    inside = {**GOOD, "CLIENT_STATE": "@Microsoft.KeyVault(SecretUri=https://v/secrets/client-state)"}
+    answer = run("--only", "settings", "--json", environ=inside)
+    assert (answer.code, json.loads(answer.out)["lines"][0]["code"]) == (3, "fault")
 
 
 TYPED = "python -m admin doctor"

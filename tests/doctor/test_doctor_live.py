@@ -3,6 +3,7 @@
 import base64
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from admin.doctor import storage_checks
 from admin.doctor.lights import Light
+from sandbox import az
 from sandbox.graph import service_operations as service
 from sandbox.graph.faults import Fault
 from sandbox.graph.principals import assignment_id, principal_of
@@ -21,8 +23,11 @@ from shared.notify import agreed
 from shared.notify.proposals import Proposal
 from shared.rules.loader import load_rules
 from shared.storage import Storage
+from shared.watch.hearing import subscriptions as hearing
+from shared.watch.messages import CREATE, DELETE
 from shared.watch.users import delta_state
 from shared.watch.users.delta_state import Delta, Gap
+from tests.admin.shell import ROOT
 from tests.doctor.answering import Answer, answering
 from tests.doctor.patients import ask, ask_of, cards_of, change
 from tests.test_settings import GOOD
@@ -37,6 +42,36 @@ async def test_a_watch_after_its_first_reading_has_nothing_red(begun: Scene) -> 
     assert found.of(Light.SKIPPED) == ["cards: not-asked", "gap: none"]
     # A scene hears notifications and has neither health nor report; the timer that tells people does not run.
     assert found.of(Light.AMBER) == ["forged: unclear", "forged: unclear", "handovers: never"]
+
+
+REFERENCE = "@Microsoft.KeyVault(SecretUri=https://v/secrets/{})"
+
+
+async def test_with_references_in_the_place_of_secrets_all_else_is_checked_and_nothing_is_red(
+    begun: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    az.install(tmp_path, ROOT)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("TENANT_ID", begun._settings["TENANT_ID"])
+    names = ("CLIENT_STATE", "CLIENT_STATE_PREVIOUS", "TEAMS_WORKFLOW_URL", "TICKETS_URL", "TICKETS_SECRET")
+    secrets = {name: REFERENCE.format(name.lower()) for name in names}
+    routes = '[{"name": "tickets", "type": "webhook", "url": "TICKETS_URL", "secret": "TICKETS_SECRET"}]'
+    settings = {**begun._settings, **secrets, "ROUTES": routes}
+    found = await ask(settings, scene=begun, as_me=True, cards=("teams", "tickets"))
+    assert found.of(Light.RED) == []
+    assert found.of(Light.SKIPPED) == [
+        "settings: unseen",
+        "subscriptions: secret-unseen",
+        "subscriptions: secret-unseen",
+        "cards: unseen",
+        "cards: unseen",
+        "gap: none",
+        "previous-secret: unseen",
+    ]
+    assert found.codes("permissions") == ["ok"]
+    begun.world.roles -= {"Organization.Read.All"}
+    found = await ask(settings, "permissions", scene=begun, as_me=True)
+    assert found.codes("permissions") == ["organization"]
 
 
 # --- settings ---------------------------------------------------------------------------------------------
@@ -335,6 +370,26 @@ async def test_what_health_finds_is_red_here_too_and_its_notes_amber(begun: Scen
     found = await ask_of(begun, "health")
     assert found.lights("health") == {Light.RED}
     assert any("products" in line.said for line in found.lines)
+
+
+async def test_what_somebody_ordered_is_not_said_to_mend_itself_and_what_was_made_good_is_not_amber(
+    begun: Scene,
+) -> None:
+    begun.clock.pass_by(minutes=1)
+    await hearing.obey(begun.watch, DELETE, begun.clock.now())
+    found = await ask_of(begun, "health")
+    assert found.codes("health") == ["left"]
+    assert "subscriptions create" in found.lines[-1].remedy
+    begun.clock.pass_by(minutes=1)
+    await hearing.obey(begun.watch, CREATE, begun.clock.now())
+    assert (await ask_of(begun, "health")).codes("health") == ["note", "note"]
+    state = (await delta_state.read(begun.watch)).state
+    begun.clock.pass_by(minutes=2)
+    await remember(begun, msgspec.structs.replace(state, last_round_at=begun.clock.now()))
+    found = await ask_of(begun, "health")
+    assert ["groups" in line.said for line in found.lines] == [True], "users were asked for since"
+    begun.clock.pass_by(hours=1)
+    assert "may have been lost" not in str((await ask_of(begun, "health")).lines)
 
 
 async def test_a_job_that_stands_still_is_red_where_it_is_asked_for_alone(begun: Scene) -> None:

@@ -17,13 +17,14 @@ from tests.ledger.readings import TENANT_ID
 
 AZURE_YAML = yaml.safe_load((ROOT / "azure.yaml").read_text())
 BASE_URL = "https://func-sspr-watch-abc.azurewebsites.net"
+IDENTITY, READER = "1d000000-0000-4000-8000-000000000001", "4ead0000-0000-4000-8000-000000000001"
 OUTPUTS = {
     "AZURE_SUBSCRIPTION_ID": "5ub",
     "AZURE_TENANT_ID": TENANT_ID,
     "AZURE_RESOURCE_GROUP": "rg-watch",
     "AZURE_FUNCTION_NAME": "func-sspr-watch-abc",
     "NOTIFICATION_BASE_URL": BASE_URL,
-    "WATCH_IDENTITY_PRINCIPAL_ID": "identity-1",
+    "WATCH_IDENTITY_PRINCIPAL_ID": IDENTITY,
     "KEY_VAULT_NAME": "kv-sspr-abc",
     "WATCH_BLOB_URI": "https://stssprwatch.blob.core.windows.net/",
     "WATCH_QUEUE_URI": "https://stssprwatch.queue.core.windows.net/",

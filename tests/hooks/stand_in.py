@@ -9,8 +9,11 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from sandbox.az import answer
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAPH_ROLES = (
@@ -72,6 +75,8 @@ class Azure:
             self.refused("GET", f"/vault/{options['--name']}")
             value = self.state["secrets"].get(options["--name"])
             return {"value": value} if value else self.missing("SecretNotFound")
+        if what.startswith("account get-access-token"):
+            return answer(words, {"TENANT_ID": self.state["tenant"]}, datetime.now(UTC))
         if what == "deployment group create":
             return self.deployed(options["--template-file"], words[words.index("--parameters") + 1 :])
         assert words[0] == "rest", words

@@ -80,6 +80,17 @@ def test_a_role_that_is_not_in_force_yet_is_waited_for(
         deployed._subscribe(made(OUTPUTS), Patience(between=0.0, tries=0.1))
 
 
+def test_the_doctor_is_given_no_secret_that_somebody_put_there_in_plain(here: Machine) -> None:
+    routes = '[{"name": "tickets", "type": "webhook", "url": "TICKETS_URL", "secret": "TICKETS_SECRET"}]'
+    plain = dict.fromkeys(("CLIENT_STATE", "TICKETS_SECRET", "WATCH_STORAGE", "LOCAL_KEY"), "in-plain")
+    kept = {"TICKETS_URL": "@Microsoft.KeyVault(SecretUri=https://v/secrets/tickets-url)", "SEATS_LOW": "3"}
+    here.there = {**here.there, "app_settings": {**plain, **kept, "ROUTES": routes}}
+    found = deployed._app_settings(made(OUTPUTS))
+    assert "in-plain" not in found.values()
+    assert {**kept, "ROUTES": routes}.items() <= found.items()
+    assert set(found) == {"CLIENT_STATE", "TICKETS_SECRET", "ROUTES", *kept}
+
+
 # --- Event Grid -------------------------------------------------------------------------------------------
 
 
@@ -185,9 +196,11 @@ async def test_one_run_after_deployment_has_graph_tell_the_app_and_one_before_th
             assert (done.code, done.err) == (0, ""), done.out
             assert "The app answers; its health is: " in done.out
             assert say("subscriptions", "done", "create") in done.out
-            # The doctor looked with the app's own settings, secrets among them, and showed none.
+            # The doctor looked with the app's own settings, as whoever deploys; no secret was even read.
             assert "Settings: all of them can be used." in done.out
+            assert "Permissions: all that it needs are there" in done.out
             assert not any(secret in done.out for secret in machine.there["secrets"].values())
+            assert not machine.calls("keyvault")
         assert len((await play.stage.control.state())["subscriptions"]) == 2
 
         down = await asyncio.to_thread(machine.hook, "predown")

@@ -8,7 +8,7 @@ from infra.hooks import vault
 from infra.hooks.programs import started_by
 from infra.hooks.variables import made
 from shared.graph.permissions import table
-from tests.hooks.conftest import BASE_URL, OUTPUTS, Machine
+from tests.hooks.conftest import BASE_URL, IDENTITY, OUTPUTS, READER, Machine
 from tests.ledger.readings import TENANT_ID
 
 WORKFLOW = "https://prod-01.westeurope.logic.azure.com/workflows/a?sig=s3cret"
@@ -18,7 +18,7 @@ BY_REQUESTS = "client-sspr-license-watch-func-sspr-watch-abc"
 
 def granted(machine: Machine) -> list[str]:
     """What the watch's identity has on Microsoft Graph."""
-    mine = [one for one in machine.there["assigned"] if one["principalId"] == "identity-1"]
+    mine = [one for one in machine.there["assigned"] if one["principalId"] == IDENTITY]
     assert all(one["resourceId"] == "graph" for one in mine)
     return [one["appRoleId"].removeprefix("role-") for one in mine]
 
@@ -127,6 +127,42 @@ def test_without_a_terminal_the_workflow_is_asked_for_by_a_sentence_and_given_by
     assert WORKFLOW not in given.out + given.err
 
 
+def test_a_secret_of_a_shell_that_knows_nothing_begins_with_what_tells_it(machine: Machine) -> None:
+    nothing = dict.fromkeys(OUTPUTS, "")
+    done = machine.python("secret", "CLIENT_STATE", given="x\n", **nothing)
+    assert done.code == 1
+    assert 'eval "$(azd env get-values)"' in done.err
+    (machine.bin / "azd").unlink()
+    done = machine.python("secret", "CLIENT_STATE", given="x\n", **nothing)
+    assert done.err.startswith("azd is not installed")
+    needed = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_FUNCTION_NAME", "KEY_VAULT_NAME")
+    enough = {name: "" if name not in needed else value for name, value in OUTPUTS.items()}
+    assert machine.python("secret", "CLIENT_STATE", given=f"{'x' * 48}\n", **enough).code == 0
+
+
+def test_a_secret_that_the_app_does_not_know_is_refused_with_those_that_it_does(machine: Machine) -> None:
+    done = machine.python("secret", "TICKETS_SECRET", given="x\n")
+    assert (done.code, machine.there["secrets"]) == (1, {})
+    assert "CLIENT_STATE, CLIENT_STATE_PREVIOUS, TEAMS_WORKFLOW_URL, PSEUDONYM_KEY" in done.err
+    named = '[{"name": "tickets", "secret": "TICKETS_SECRET"}]'
+    assert machine.python("secret", "TICKETS_SECRET", given="x\n", ROUTES=named).code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--tenant", "contoso", "--principal", IDENTITY),
+        ("--tenant", TENANT_ID, "--principal", "watch"),
+        ("--tenant", TENANT_ID, "--principal", IDENTITY, "--readers", f"{READER},grace"),
+    ],
+)
+def test_what_is_no_id_is_said_before_az_is_looked_for(machine: Machine, words: tuple[str, ...]) -> None:
+    (machine.bin / "az").unlink()
+    done = machine.python("grant", *words)
+    assert done.code == 1
+    assert "which is no id" in done.err
+
+
 @pytest.mark.parametrize(
     ("name", "given", "says"),
     [
@@ -141,7 +177,8 @@ def test_without_a_terminal_the_workflow_is_asked_for_by_a_sentence_and_given_by
 def test_what_the_app_would_not_take_is_not_written(
     machine: Machine, name: str, given: str, says: str
 ) -> None:
-    done = machine.python("secret", name, given=f"{given}\n")
+    routes = '[{"name": "desk", "type": "webhook", "url": "SERVICE_DESK_URL"}]'
+    done = machine.python("secret", name, given=f"{given}\n", ROUTES=routes)
     assert done.code == 1
     assert says in done.err
     assert not given or given not in done.out + done.err
@@ -224,7 +261,7 @@ def test_the_template_is_deployed_and_sign_in_put_before_the_app_the_first_time(
     [[graph, values], [sign_in, of]] = machine.there["deployments"]
     assert (graph, sign_in) == (GRAPH_TEMPLATE, SIGN_IN)
     assert values == {
-        "watchPrincipalId": "identity-1",
+        "watchPrincipalId": IDENTITY,
         "graphPacks": "report,policy",
         "baseUrl": BASE_URL,
         "reportReaders": "r-1,r-2",
@@ -243,7 +280,7 @@ def test_the_template_is_deployed_and_sign_in_put_before_the_app_the_first_time(
 
 def test_whoever_may_not_grant_gets_everything_else_and_the_command_for_whoever_may(machine: Machine) -> None:
     machine.refuse("DEPLOY", GRAPH_TEMPLATE, 403, "Authorization_RequestDenied")
-    done = machine.hook("postprovision", GRAPH_PACKS="report", REPORT_READERS="r-1")
+    done = machine.hook("postprovision", GRAPH_PACKS="report", REPORT_READERS=READER)
     assert done.code == 0
     assert "client-state" in machine.there["secrets"]
     assert machine.there["variables"] == {}
@@ -285,7 +322,7 @@ def test_where_the_extension_can_not_be_had_graph_itself_is_asked(machine: Machi
 
 
 def test_by_requests_what_is_there_is_not_made_again(machine: Machine) -> None:
-    choices = {"GRAPH_CLOUD": "usgov", "GRAPH_PACKS": "report", "REPORT_READERS": "r-1"}
+    choices = {"GRAPH_CLOUD": "usgov", "GRAPH_PACKS": "report", "REPORT_READERS": READER}
     assert machine.hook("postprovision", **choices).code == 0
     first = machine.there
     assert first["deployments"] == [[SIGN_IN, first["deployments"][0][1]]]
@@ -295,7 +332,7 @@ def test_by_requests_what_is_there_is_not_made_again(machine: Machine) -> None:
     assert app["web"]["redirectUris"] == [f"{BASE_URL}/.auth/login/aad/callback"]
     [vouching] = app["vouching"]
     assert vouching["issuer"] == f"https://login.microsoftonline.com/{TENANT_ID}/v2.0"
-    assert vouching["subject"] == "identity-1"
+    assert vouching["subject"] == IDENTITY
     [service] = first["services"].values()
     assert service["appRoleAssignmentRequired"]
     again = machine.hook("postprovision", **choices, REPORT_APP_ID=app["appId"])
@@ -331,7 +368,7 @@ def test_the_identity_vouches_for_the_registration_as_its_cloud_wants_it(
 
 def test_what_the_directory_does_not_know_yet_is_tried_again(machine: Machine) -> None:
     machine.refuse("POST", "/v1.0/servicePrincipals", 400, "NoBackingApplicationObject", times=1)
-    granted_before = machine.python("grant", "--tenant", TENANT_ID, "--principal", "identity-1")
+    granted_before = machine.python("grant", "--tenant", TENANT_ID, "--principal", IDENTITY)
     assert granted_before.code == 1, "grants are refused here, by the same rule"
     machine.allow()
     assert machine.hook("postprovision", GRAPH_CLOUD="china").code == 0
