@@ -131,23 +131,22 @@ def known_for_secrets(environ: Mapping[str, str]) -> bool:
 
 
 def made_for_secrets(environ: Mapping[str, str]) -> Made:
-    """The same for a person's shell, which needs no more than what writing a secret takes.
+    """The same for a person, who needs no more than what writing a secret takes.
 
-    Raises `Stop` with how the shell gets to know it.
+    Raises `Stop` where neither the shell nor azd knows that.
     """
     if known_for_secrets(environ):
         return _made(environ)
     missing = [name for name in _OF_SECRETS if not environ.get(name)]
-    lacks = f"this shell does not know {', '.join(missing)}"
+    lacks = f"neither this shell nor azd's environment knows {', '.join(missing)}"
     if shutil.which("azd") is None:
         raise Stop(
-            f"azd is not installed, or not on the PATH, and {lacks}. docs/deploy.md says how to get azd. "
+            f"azd is not installed, or not on the PATH, so {lacks}. docs/deploy.md says how to get azd. "
             "Without it, set them as they stand in the Azure portal."
         )
     raise Stop(
-        f"In the folder of the deployment run this first, as {lacks}:\n"
-        'set -a && eval "$(azd env get-values)" && set +a\n'
-        "If they are still not known then, nothing was provisioned yet."
+        f"Here {lacks}. Run this in the clone that you deployed from; where there are several environments, "
+        "choose one with azd env select. If they are unknown even so, nothing was provisioned yet: azd up"
     )
 
 
