@@ -38,7 +38,7 @@ _TRIES = 6
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be there. `graph`: the cloud's Graph; `login`: where it signs people in, of the tenant."""
+    """What is to be there. `graph`: the cloud's Graph; `issuer`: who issues the tenant's tokens there."""
 
     graph: str
     issuer: str

@@ -28,7 +28,6 @@ class Naming(msgspec.Struct, frozen=True):
 
     name: str
     day: str
-    etag: str
     blob: Blob
     nameless: bytes
 
@@ -43,12 +42,12 @@ async def parts_naming(container: Container, tenant_id: str, user_id: str) -> As
         nameless = without_names(blob.data, user_id) if blob else None
         if blob and nameless is not None:
             day = listed.name.removeprefix(start).partition("/")[0]
-            yield Naming(listed.name, day, blob.etag, blob, nameless)
+            yield Naming(listed.name, day, blob, nameless)
 
 
 async def rewrite(container: Container, part: Naming) -> None:
     """Put the nameless part in its place. Raises `Stale` if it changed since, and what storage raises."""
-    await container.replace(part.name, part.nameless, part.etag, part.blob.metadata, gzip=False)
+    await container.replace(part.name, part.nameless, part.blob.etag, part.blob.metadata, gzip=False)
 
 
 def without_names(packed: bytes, user_id: str) -> bytes | None:

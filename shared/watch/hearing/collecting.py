@@ -33,8 +33,6 @@ _A_TIME = 32
 _HIDDEN = 60
 """Seconds that messages taken along stay hidden: if this process dies they come back."""
 _DELETES = 16
-_NAMED = 50
-"""So many of the joined calls are named in the log."""
 
 
 class Collector:
