@@ -82,9 +82,8 @@ def table(rows: Iterable[Row]) -> Table:
 def tell(console: Console, row: Row) -> None:
     """Print one row as soon as it is known."""
     measured, budget = number(row.measured, row.unit), row.bound
-    console.print(
-        f"  {_coloured(row) or '  '} {escape(f'{row.what}: {measured} ({budget})')}", highlight=False
-    )
+    told = escape(f"{row.what}: {measured} ({budget})")
+    console.print(f"  {_coloured(row) or '  '} {told}", highlight=False, soft_wrap=True)
 
 
 def number(value: float, unit: str) -> str:

@@ -31,7 +31,7 @@ PLAIN = 50_000
 TIMES = 3
 """How often the smaller tenant is swept."""
 
-EMPTY, A_PAGE, ALL = 0.2, 100, 2000
+EMPTY, A_PAGE, ALL = 0.2, 100, 1000
 """Pages that may be empty: which share of them, of how many users, until how many are read."""
 
 
