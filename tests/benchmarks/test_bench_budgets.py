@@ -5,9 +5,14 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
+from rich.console import Console
 
 from benchmarks import __main__ as bench
+from benchmarks import page as page_file
+from benchmarks import results
 from benchmarks.budgets import HERE, budgets, reasons, row
+from benchmarks.process import Failed
 
 ROOT = HERE.parent
 
@@ -73,7 +78,7 @@ def test_a_row_takes_its_names_and_a_budget_that_hangs_on_the_run() -> None:
 
 def test_over_budget_ends_badly_unless_the_reason_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     over, kept = row("judging", 1.7), row("post", 2.0)
-    console = bench.Console(record=True, width=200)
+    console = Console(record=True, width=200)
     monkeypatch.setattr(bench, "reasons", dict)
     assert bench.verdict(console, [kept]) == 0
     assert bench.verdict(console, [kept, over]) == 1
@@ -90,9 +95,9 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A page with an empty section, a place for charts and results, in place of ours."""
     page = tmp_path / "measurements.md"
     page.write_text("<!-- bench -->\n<!-- end -->\n")
-    monkeypatch.setattr(bench.page.write, "__defaults__", (page,))
+    monkeypatch.setattr(page_file.write, "__defaults__", (page,))
     monkeypatch.setattr(bench, "PICTURES", tmp_path)
-    monkeypatch.setattr(bench.results, "KEPT", tmp_path / "bench.json")
+    monkeypatch.setattr(results, "KEPT", tmp_path / "bench.json")
     return page
 
 
@@ -100,10 +105,10 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     async def measure(take: bench.Found, _: object, __: int, ___: int, only: str = "") -> None:
         take([row("post", 2.0), row("judging", 0.5)] if only != "broken" else [row("post", 2.0)])
         if only == "broken":
-            raise bench.Failed("it broke")
+            raise Failed("it broke")
 
     monkeypatch.setattr(bench, "measure", measure)
-    app = bench.typer.Typer()
+    app = typer.Typer()
     app.command()(bench.main)
     try:
         app(list(arguments))
@@ -147,4 +152,4 @@ def test_a_run_that_breaks_shows_what_it_has_and_writes_nothing(
     assert _run(monkeypatch, "--only", "broken", "--write", "--json", str(kept)) == 2
     assert page.read_text() == empty
     assert "it broke" in capsys.readouterr().out
-    assert [one.id for one in bench.results.read(kept.read_bytes()).rows] == ["post"]
+    assert [one.id for one in results.read(kept.read_bytes()).rows] == ["post"]
