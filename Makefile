@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test setup lint types fast real package infra-check lock mutate-rules clean pictures rules-page cost-page \
 	doctor-page permissions-page journal-schema report-schema what-if-schema snapshot-schema soak bench browser \
-	no-graph-calls graph-calls
+	no-graph-calls graph-calls slow-consumer
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 
@@ -71,6 +71,10 @@ soak: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# Does Graph get its answer in time while there is more to evaluate than can be? About ten minutes.
+slow-consumer: setup
+	$(BIN)/python -m benchmarks.slow_consumer
 
 lock: setup
 	$(BIN)/pip-compile --quiet $(LOCK_FLAGS) --output-file requirements.txt requirements.in
