@@ -1,4 +1,4 @@
-"""Counts what each job of the watch asks of Graph, for the model of load: `python -m tools.cost.asked`.
+"""Counts what each job of the watch asks of Graph and storage, for `load.py`: `python -m tools.cost.asked`.
 
 Every job runs once, in this process, on simulated tenants of two sizes; what it asks beyond the smaller one
 is what a page of 999 users more costs. Resource units are those that the simulator charges
@@ -19,6 +19,7 @@ from sandbox.azurite import Azurite
 from sandbox.graph.rates import Rates
 from sandbox.graph.server import Running, serve
 from sandbox.graph.tenant import generate
+from sandbox.storage_proxy import StorageProxy
 from shared.graph.notifications import handshake
 from shared.settings import load
 from shared.watch.hearing import subscriptions
@@ -37,7 +38,7 @@ CHANGED = 20
 _RATES = Rates(
     throttling=False, report_takes_top=True, report_page_size=PAGE, replication_delay=0.0, index_lag=0.0
 )
-_SETTINGS = {
+SETTINGS = {
     "CLIENT_STATE": "the-secret-of-a-measurement-0123456789",
     "TEAMS_WORKFLOW_URL": "http://127.0.0.1:9/workflow",
     "TELLING_SCHEDULE": "0 * * * * *",
@@ -46,24 +47,24 @@ _SETTINGS = {
     "PASSWORD_WRITEBACK": "on",
 }
 
+_RECORD = r"^ledger/[^?]*/tenant($|\?)"
+
 Job = Callable[[], Awaitable[object]]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What a job asked: HTTP requests (a batch is one), resource units of the directory, requests under the
-    limit of the reports."""
+    """What a job asked of Graph: HTTP requests (a batch is one), resource units of the directory, requests
+    under the limit of the reports; and of storage: all requests, and those for the tenant's record alone."""
 
-    requests: float
-    units: float
-    reports: float
+    requests: float = 0.0
+    units: float = 0.0
+    reports: float = 0.0
+    storage: float = 0.0
+    record: float = 0.0
 
-    def less(self, other: "Asked", parts: float = 1.0) -> "Asked":
-        """What this asked more than the other, a part of it."""
-        return Asked(
-            (self.requests - other.requests) / parts,
-            (self.units - other.units) / parts,
-            (self.reports - other.reports) / parts,
-        )
+    def plus(self, other: "Asked", times: float = 1.0) -> "Asked":
+        """Together with so many times the other."""
+        return Asked(*(getattr(self, name) + times * getattr(other, name) for name in self.__struct_fields__))
 
 
 async def measure() -> dict[str, dict[str, Asked]]:
@@ -71,13 +72,12 @@ async def measure() -> dict[str, dict[str, Asked]]:
 
     Raises `Skipped` where a job found nothing to do.
     """
-    small, large = [await _all_jobs(size) for size in SIZES]
+    small, large = [await all_jobs(size) for size in SIZES]
     pages = [size // PAGE for size in SIZES]
     found: dict[str, dict[str, Asked]] = {}
     for job in small:
-        page = large[job].less(small[job], pages[1] - pages[0])
-        by_size = Asked(page.requests * pages[0], page.units * pages[0], page.reports * pages[0])
-        found[job] = {"once": small[job].less(by_size), "page": page}
+        page = Asked().plus(large[job].plus(small[job], -1), 1 / (pages[1] - pages[0]))
+        found[job] = {"once": small[job].plus(page, -pages[0]), "page": page}
     return found
 
 
@@ -90,19 +90,20 @@ def _due(job: str, done: bool) -> None:
         raise Skipped(job)
 
 
-async def _all_jobs(users: int) -> dict[str, Asked]:
-    async with _opened(users) as (watch, running):
-        return await _played(watch, running)
+async def all_jobs(users: int) -> dict[str, Asked]:
+    """What each job asks in a tenant of so many users. Raises `Skipped`."""
+    async with _opened(users) as (watch, running, proxy):
+        return await _played(watch, running, proxy)
 
 
-async def _played(watch: Watch, running: Running) -> dict[str, Asked]:
+async def _played(watch: Watch, running: Running, proxy: StorageProxy) -> dict[str, Asked]:
     found: dict[str, Asked] = {}
     world = running.world
 
     async def count(name: str, job: Job) -> None:
-        before = _spent(running)
+        before = _spent(running, proxy)
         await job()
-        found[name] = _spent(running).less(before)
+        found[name] = _spent(running, proxy).plus(before, -1)
 
     async def report() -> None:
         _due("report", await registration.start(watch))
@@ -149,13 +150,19 @@ async def _steps(watch: Watch, reading: str) -> None:
                 await take(watch, step)
 
 
-def _spent(running: Running) -> Asked:
+def _spent(running: Running, proxy: StorageProxy) -> Asked:
     simulator = running.simulator
-    return Asked(sum(simulator.requests.values()), simulator.units["identity"], simulator.units["reports"])
+    return Asked(
+        requests=sum(simulator.requests.values()),
+        units=simulator.units["identity"],
+        reports=simulator.units["reports"],
+        storage=len(proxy.passed),
+        record=len(proxy.seen(path=_RECORD)),
+    )
 
 
 @asynccontextmanager
-async def _opened(users: int) -> AsyncIterator[tuple[Watch, Running]]:
+async def _opened(users: int) -> AsyncIterator[tuple[Watch, Running, StorageProxy]]:
     """A tenant of so many users, of whose largest licensing group every second member is in a group in it."""
     world = generate(users, rates=_RATES)
     largest = world.cast["group_m365_e3"]
@@ -164,11 +171,12 @@ async def _opened(users: int) -> AsyncIterator[tuple[Watch, Running]]:
     world.add_to_group(largest, [inside.id])
     async with AsyncExitStack() as stack:
         azurite = await stack.enter_async_context(Azurite())
+        proxy = await stack.enter_async_context(StorageProxy(azurite.connection_string))
         running = await stack.enter_async_context(await serve(world))
         environment = {
-            **_SETTINGS,
+            **SETTINGS,
             **running.environment,
-            "WATCH_STORAGE": azurite.connection_string,
+            "WATCH_STORAGE": proxy.connection_string,
             "NOTIFICATION_BASE_URL": await _address(stack),
         }
         # The identity's client reads them there.
@@ -177,7 +185,7 @@ async def _opened(users: int) -> AsyncIterator[tuple[Watch, Running]]:
         stack.push_async_callback(watch.storage.close)
         stack.push_async_callback(watch.notifier.close)
         stack.push_async_callback(watch.graph.aclose)
-        yield await watch.ready(), running
+        yield await watch.ready(), running, proxy
 
 
 async def _address(stack: AsyncExitStack) -> str:
@@ -205,7 +213,7 @@ def as_toml(found: dict[str, dict[str, Asked]]) -> str:
         lines.append(f"\n[{job}]\n")
         for part, asked in parts.items():
             told = ", ".join(
-                f"{name} = {getattr(asked, name):g}" for name in ("requests", "units", "reports")
+                f"{name} = {round(getattr(asked, name), 2):g}" for name in asked.__struct_fields__
             )
             lines.append(f"{part} = {{ {told} }}\n")
     return "".join(lines)
