@@ -83,10 +83,11 @@ def table(runs: dict[str, Run]) -> str:
 _TIMES = ("50 %", "90 %", "99 %", "99.9 %", "the slowest")
 _PICTURE = (
     "![How long calls took, by the share of them that took less](pictures/slow-consumer.svg)\n\n"
-    "Times count from when a call was due. All processes of a run, Azurite and the simulated Graph among them, share\n"
-    "the cores of one machine; on Flex Consumption the function that answers Graph has instances to itself. Calls bring\n"
-    "21 notifications on average, one to 1,000. Whenever the queue holds more than 500 messages it is emptied and filled\n"
-    "anew: with each further one Azurite gets slower, which Azure's queues do not."
+    "Times count from when a call was due. All processes of a run, Azurite and the simulated Graph among\n"
+    "them, share the cores of one machine; on Flex Consumption the function that answers Graph has\n"
+    "instances to itself. Calls bring 21 notifications on average, one to 1,000. Whenever the queue holds\n"
+    "more than 500 messages it is emptied and filled anew: with each further one Azurite gets slower, as\n"
+    "Azure's queues do not."
 )
 
 

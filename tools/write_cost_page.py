@@ -163,7 +163,7 @@ def _exact(once: float, page: float) -> str:
 
 
 def _limits(loads: load.Loads) -> str:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in loads.limits.values():
         within = f" in {one.seconds:g} s" if one.seconds else " s"
         rows.append((one.what, f"{one.value:,.0f}{within}", one.source))

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from sandbox.graph import throttle
-from sandbox.graph.permissions import match
-from sandbox.graph.wire import Caller
+from sandbox.graph.permissions import BUCKETS, match
+from sandbox.graph.wire import Caller, GraphFault
 from shared.graph import users as graph_users
 from shared.graph.retry import Room
 from shared.watch.users import sweep
@@ -23,7 +23,7 @@ LIMIT, WINDOW = 20.0, 1.0
 @pytest.fixture
 def small_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty units a second for the whole directory, and pages of two users."""
-    monkeypatch.setitem(throttle.BUCKETS, "identity", (LIMIT, WINDOW))
+    monkeypatch.setitem(BUCKETS, "identity", (LIMIT, WINDOW))
     monkeypatch.setattr(throttle, "IDENTITY_SIZES", ())
     monkeypatch.setattr(graph_users, "PAGE", 2)
 
@@ -42,7 +42,7 @@ async def others(scene: Scene, share: float) -> AsyncIterator[Callable[[], int]]
             at = asyncio.get_running_loop().time()
             try:
                 simulator.throttle.charge(found[0], share * LIMIT / 10, at, 1000, holder, "tenant")
-            except throttle.GraphFault:
+            except GraphFault:
                 refused += 1
             await asyncio.sleep(WINDOW / 10)
 
