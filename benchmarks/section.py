@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from benchmarks.budgets import Budget
 from benchmarks.machine import headed
-from benchmarks.results import Results
+from benchmarks.results import KEPT, Results
 from benchmarks.rows import Row, number
 
 CHARTS = {
@@ -25,6 +25,7 @@ def section(results: Results, budgets: Mapping[str, Budget], reasons: Mapping[st
     parts.append("What each row means to you:")
     meant = [(row, budgets[row.id]) for row in results.rows if row.id in budgets]
     parts.append("\n".join(f"- *{row.what}*: {budget.means}" for row, budget in meant))
+    parts.append(f"For programs: [{KEPT.name}]({KEPT.name}).")
     return "\n\n".join(parts)
 
 

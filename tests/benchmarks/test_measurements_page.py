@@ -69,4 +69,6 @@ def test_the_page_has_a_section_for_each_command_that_measures(tmp_path: Path) -
     for name in SECTIONS:
         copy.write_text(text)
         write(name, f"what {name} found", copy)
-        assert f"make {name}`\n\n<!-- {name} -->\nwhat {name} found\n<!-- end -->" in copy.read_text()
+        before, _, after = copy.read_text().partition(f"<!-- {name} -->\n")
+        assert after.startswith(f"what {name} found\n<!-- end -->")
+        assert before.rpartition("\n## ")[2].partition("\n")[0].endswith(f"`make {name}`")
