@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test setup lint types fast real package infra-check lock mutate-rules clean pictures rules-page cost-page \
 	doctor-page permissions-page journal-schema report-schema what-if-schema snapshot-schema soak bench bench-page browser \
-	no-graph-calls graph-calls
+	no-graph-calls graph-calls slow-consumer
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 
@@ -77,6 +77,10 @@ bench: setup
 # The same page from docs/bench.json: after a change of benchmarks/budgets.toml or reasons.toml.
 bench-page: setup
 	$(BIN)/python -m benchmarks --redraw
+
+# Does Graph get its answer in time while there is more to evaluate than can be? About ten minutes.
+slow-consumer: setup
+	$(BIN)/python -m benchmarks.slow_consumer
 
 lock: setup
 	$(BIN)/pip-compile --quiet $(LOCK_FLAGS) --output-file requirements.txt requirements.in

@@ -37,15 +37,18 @@ YEARLY = dict.fromkeys(("TELLING_SCHEDULE", "RECONCILE_SCHEDULE", "SUBSCRIPTIONS
 
 
 class BenchStage(Stage):
-    """The stage, its host running the app in a folder of our choice."""
+    """The stage, its host running the app in a folder of our choice; `split`: as Flex Consumption does."""
 
-    def __init__(self, world: World, app: Path, settings: Mapping[str, str], storage: str = "") -> None:
+    def __init__(
+        self, world: World, app: Path, settings: Mapping[str, str], storage: str = "", *, split: bool = False
+    ) -> None:
         super().__init__(world, settings=settings, storage=storage)
         self._app = app
+        self._split = split
 
     def another_host(self, *, port: int = 0, only: Collection[str] | None = None) -> HostProcess:
         """As the stage's own."""
-        return HostProcess(self._app, self.environment, port=port, only=only, lease=30)
+        return HostProcess(self._app, self.environment, port=port, only=only, split=self._split, lease=30)
 
 
 class Playing:
@@ -80,14 +83,17 @@ class Playing:
 
 @contextlib.asynccontextmanager
 async def playing(
-    world: World, settings: Mapping[str, str] | None = None, storage: str = ""
+    world: World, settings: Mapping[str, str] | None = None, storage: str = "", *, split: bool = False
 ) -> AsyncIterator[Playing]:
-    """Everything running for `world`, on that storage account or an Azurite of its own."""
+    """Everything running for `world`, on that storage account or an Azurite of its own.
+
+    `split`: the app in processes as on Flex Consumption.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-app-") as folder:
         app = Path(folder)
         shutil.copy(ROOT / "host.json", app)
         (app / "function_app.py").symlink_to(ROOT / "benchmarks" / "unpaced.py")
-        async with BenchStage(world, app, {**SETTINGS, **(settings or {})}, storage) as stage:
+        async with BenchStage(world, app, {**SETTINGS, **(settings or {})}, storage, split=split) as stage:
             account = Storage.connect(StorageSettings(connection_string=stage.storage))
             try:
                 await account.ensure()

@@ -5,10 +5,13 @@ import sys
 import tomllib
 from pathlib import Path
 
+from benchmarks.machine import lasted
+from tools.cost import load
+from tools.cost.asked import Asked
 from tools.cost.model import HERE, Choice, Figures, cost, read, usage
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cost.md"
-USERS = (1_000, 10_000, 100_000)
+USERS = (1_000, 10_000, 100_000, 1_000_000)
 
 CHOICES: dict[str, Choice] = {
     "as the templates deploy it": Choice(),
@@ -37,7 +40,13 @@ _USED = {
 
 def tables(figures: Figures) -> dict[str, str]:
     """Each table of the page by its name."""
+    loads = load.read(figures)
     return {
+        "day": _day(loads),
+        "busiest": _busiest(loads),
+        "spans": _spans(loads),
+        "asked": _asked(loads),
+        "limits": _limits(loads),
         "cost": _cost(figures),
         "choices": _choices(figures),
         "usage": _usage(figures),
@@ -83,6 +92,88 @@ def _usage(figures: Figures) -> str:
     return _table(("a month", *_heads()), rows)
 
 
+_JOBS = {
+    "look": "users who changed, both looks",
+    "delta": "the delta query, 96 rounds",
+    "errors": "groups whose licences fail, 96 times",
+    "facts": "the tenant's facts, hourly",
+    "nested": "members of groups in licensing groups, hourly",
+    "subscriptions": "our subscriptions, 96 times",
+    "report": "the registration report",
+    "sweep": "a seventh of the weekly reading of everybody",
+}
+
+
+def _day(loads: load.Loads) -> str:
+    days = [load.day(users, loads) for users in USERS]
+    billed = [load.billed(users, loads) for users in USERS]
+    rows = [(name, *(_many(one[job].requests) for one in days)) for job, name in _JOBS.items()]
+    sums = [Asked() for _ in USERS]
+    for job in _JOBS:
+        sums = [total.plus(one[job]) for total, one in zip(sums, days, strict=True)]
+    rows += [
+        ("**Graph requests**", *(f"**{_many(one.requests)}**" for one in sums)),
+        ("**resource units of the directory**", *(f"**{_many(one.units)}**" for one in sums)),
+        ("**requests of the report**", *(f"**{_many(one.reports)}**" for one in sums)),
+        ("**storage transactions**", *(f"**{_many(one)}**" for one, _ in billed)),
+        ("**executions of functions**", *(f"**{_many(one)}**" for _, one in billed)),
+    ]
+    return _table(("a day", *_heads()), rows)
+
+
+_NAMED = {
+    "directory_units": "resource units of the directory in 10 s",
+    "directory_writes": "writes to the directory in 150 s",
+    "reports": "requests of report and audit log in 10 s",
+    "subscriptions": "requests to subscriptions in 20 s",
+    "storage_requests": "requests to the storage account in a second",
+    "queue_messages": "messages put on and taken from `changed-users` in a second",
+    "blob_requests": "requests for one blob, the tenant's record, in a second",
+    "run_seconds": "seconds of the longest run of a function",
+}
+
+
+def _busiest(loads: load.Loads) -> str:
+    found = [load.busiest(users, loads) for users in USERS]
+    rows = [
+        (what, _many(loads.limits[name].value), *(_many(one[name]) for one in found))
+        for name, what in _NAMED.items()
+    ]
+    return _table(("at the most", "granted", *_heads()), rows)
+
+
+def _spans(loads: load.Loads) -> str:
+    found = [load.spans(users, loads) for users in USERS]
+    rows = [(what, *(lasted(one[what]) for one in found)) for what in found[0]]
+    return _table(("how long", *_heads()), rows)
+
+
+def _asked(loads: load.Loads) -> str:
+    names = Asked.__struct_fields__
+    rows = [
+        (f"`{job}`", *(_exact(getattr(parts["once"], name), getattr(parts["page"], name)) for name in names))
+        for job, parts in sorted(loads.asked.items())
+    ]
+    heads = ("job", "Graph requests", "units", "of the report", "storage requests", "for the tenant's record")
+    return _table(heads, rows)
+
+
+def _exact(once: float, page: float) -> str:
+    return f"{once:g} + {page:g} a page" if page else f"{once:g}"
+
+
+def _limits(loads: load.Loads) -> str:
+    rows: list[tuple[str, ...]] = []
+    for one in loads.limits.values():
+        within = f" in {one.seconds:g} s" if one.seconds else " s"
+        rows.append((one.what, f"{one.value:,.0f}{within}", one.source))
+    return _table(("limit", "", "known from"), rows)
+
+
+def _many(value: float) -> str:
+    return f"{value:,.1f}" if 0 < value < 10 and value != round(value) else f"{value:,.0f}"
+
+
 def _given(file: str, heads: tuple[str, ...], keys: tuple[str, ...]) -> str:
     given = tomllib.loads((HERE / file).read_text())
     return _table(heads, [(f"`{name}`", *(str(row[key]) for key in keys)) for name, row in given.items()])
@@ -93,7 +184,7 @@ def _heads() -> tuple[str, ...]:
 
 
 def _dollars(value: float) -> str:
-    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 
 def _amount(value: float) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,7 +77,10 @@ class Incoming:
 
 
 class Simulator:
-    """One tenant in service. `requests` and `items` count calls of their own and items of batches by name."""
+    """One tenant in service. `requests` and `items` count calls of their own and items of batches by name.
+
+    `units` sums what they cost, by throttling bucket and whether or not there is throttling.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -94,6 +97,7 @@ class Simulator:
         self.requests: Counter[str] = Counter()
         self.items: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
+        self.units: dict[str, float] = defaultdict(float)
         self._seen = seen()
         self._work: tuple[asyncio.Task[None], ...] = ()
         world.listen(self._tell)
@@ -153,8 +157,10 @@ class Simulator:
             raise GraphFault(400, "BadRequest", f"Resource not found for the segment '{segment}'.")
         call, params = found
         extra: dict[str, str] = {}
+        units = cost(call, incoming.query)
+        self.units[call.bucket] += units
         if self.world.rates.throttling:
-            extra = self._charge(call, incoming, holder)
+            extra = self._charge(call, units, holder)
         _permitted(call, holder, directory_role=self.world.rates.audits_need_directory_role)
         request = GraphRequest(
             incoming.method,
@@ -174,11 +180,10 @@ class Simulator:
             answer = HANDLERS[call.key](request, self.world)
         return GraphAnswer(answer.status, answer.body, extra | dict(answer.headers))
 
-    def _charge(self, call: Call, incoming: Incoming, holder: Caller) -> dict[str, str]:
+    def _charge(self, call: Call, units: float, holder: Caller) -> dict[str, str]:
         """What the call costs, as headers; 429 beyond the bucket, and at a rate below it (graph.md §9)."""
         rates, tenant_id = self.world.rates, self.world.organization.id
         at = asyncio.get_running_loop().time()
-        units = cost(call, incoming.query)
         try:
             headers = self.throttle.charge(call, units, at, len(self.world.users), holder, tenant_id)
             if rates.throttle_rate and self.rng.random() < rates.throttle_rate:

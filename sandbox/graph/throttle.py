@@ -15,11 +15,15 @@ _OF_SUBSCRIPTIONS = {
 
 
 class Throttle:
-    """The buckets of one application in one tenant. Throttled calls count too."""
+    """The buckets of one application in one tenant. Throttled calls count too.
+
+    `most`: the largest share of each bucket that was ever spent at once; over 1 where somebody was refused.
+    """
 
     def __init__(self) -> None:
         self._spent: dict[str, deque[tuple[float, float]]] = {name: deque() for name in BUCKETS}
         self._sums = dict.fromkeys(BUCKETS, 0.0)
+        self.most = dict.fromkeys(BUCKETS, 0.0)
 
     def charge(
         self, call: Call, units: float, at: float, users: int, holder: Caller, tenant_id: str
@@ -35,6 +39,7 @@ class Throttle:
         self._sums[call.bucket] += units
         headers = {"x-ms-resource-unit": f"{units:g}"} if call.bucket == "identity" else {}
         share = self._sums[call.bucket] / limit
+        self.most[call.bucket] = max(self.most[call.bucket], share)
         if share > 0.8:
             headers["x-ms-throttle-limit-percentage"] = f"{min(share, 1.8):.2f}"
         if share <= 1:

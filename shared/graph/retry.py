@@ -1,4 +1,5 @@
-"""When to ask Graph again: how long to wait, one gate for all calls, and the pace of slow reports.
+"""When to ask Graph again: how long to wait, one gate for all calls, the pace of slow reports, and
+the room that is left to what can wait.
 
 Microsoft Graph throttling guidance: honour Retry-After (its own sample is decimal, `2.128`), else back off
 exponentially; throttled calls count against the limit too, so after a 429 every call waits, not only that
@@ -109,3 +110,36 @@ class Pace:
                 break
             await self._sleep(left)
         self._sent.append(self._clock())
+
+
+class Room:
+    """What can wait leaves the last fifth of the directory's budget to what can't.
+
+    From 0.8 on Graph tells which share of an app's budget for a tenant is spent, in a window of ten seconds
+    (Microsoft Graph throttling limits, identity and access: x-ms-throttle-limit-percentage). The share is
+    that of all workers together, so a reading of all users makes way for an evaluation that others are at.
+    """
+
+    FULL = 0.8
+
+    def __init__(self, seconds: float, clock: Clock, sleep: Sleep) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._opens_at = clock()
+
+    def told(self, share: str) -> None:
+        """Take in what an answer said; anything but a number is taken for no word."""
+        if not _SECONDS.fullmatch(share) or float(share) <= self.FULL:
+            return
+        # The nearer to the end of the budget the longer; at its end until all that is spent now is free.
+        over = min(1.0, (float(share) - self.FULL) / (1.0 - self.FULL))
+        pause = self._seconds * max(0.2, over)
+        self._opens_at = max(self._opens_at, self._clock() + pause)
+
+    async def turn(self, gate: Gate) -> None:
+        """Return when there is room and the gate is open. Raises `Throttled`."""
+        await gate.passed()
+        while (left := self._opens_at - self._clock()) > 0:
+            await self._sleep(left)
+            await gate.passed()

@@ -43,13 +43,14 @@ from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]  # i
 from shared import telemetry
 from shared.graph.called import call_of, status_class
 from shared.graph.errors import GraphError, LinkError, Throttled, Unauthorized, Unavailable, error_of
-from shared.graph.retry import Clock, Gate, Pace, Patience, Sleep, chance, retry_after
+from shared.graph.retry import Clock, Gate, Pace, Patience, Room, Sleep, chance, retry_after
 from shared.settings import GraphSettings
 
 PRODUCT = "sspr-license-watch"
 """Sent as `User-Agent`: by it a tenant's activity log tells our calls from those of others (Microsoft Graph
 activity logs, UserAgent)."""
 
+_PRIORITY = "x-ms-throttle-priority"
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _TRY_AGAIN = {500, 502, 503, 504}
 _PLAIN = re.compile(r"[0-9A-Za-z_.-]{1,100}")
@@ -94,8 +95,9 @@ def asking(query: Query | None = None, *, eventual: bool = False) -> RequestConf
 
 def unhurried(request: RequestInformation) -> RequestInformation:
     """The same request, marked as one that can wait: where the tenant's budget runs short, Graph throttles it
-    before others (Microsoft Graph throttling guidance, x-ms-throttle-priority)."""
-    request.headers.try_add("x-ms-throttle-priority", "low")
+    before others (Microsoft Graph throttling guidance, x-ms-throttle-priority), and it waits by itself
+    (`retry.Room`)."""
+    request.headers.try_add(_PRIORITY, "low")
     return request
 
 
@@ -129,6 +131,7 @@ class GraphSession:
         self.patience = patience or Patience()
         self.gate = Gate(clock, sleep, self.patience.longest_wait)
         self.reports = Pace(5, 10.0, clock, sleep)
+        self.room = Room(10.0, clock, sleep)
         self._sleep = sleep
         self._origin = _origin_of(settings.base_url)
         self._own_credential: ManagedIdentityCredential | None = None
@@ -210,7 +213,12 @@ class GraphSession:
         self, request: RequestInformation, accept: frozenset[int], slow: bool
     ) -> "Answer | _Failed":
         """One attempt: an answer, or a failure that may be tried again. Raises what no repetition mends."""
-        await (self.reports.turn(self.gate) if slow else self.gate.passed())
+        if slow:
+            await self.reports.turn(self.gate)
+        elif request.headers.contains(_PRIORITY):
+            await self.room.turn(self.gate)
+        else:
+            await self.gate.passed()
         # The SDK keeps the token that it put on an earlier attempt; it may have run out since.
         request.headers.remove("Authorization")
         asked_at = self.now()
@@ -226,6 +234,9 @@ class GraphSession:
             unsent = isinstance(problem, _UNSENT)
             return _Failed(Unavailable(code=type(problem).__name__), delay=None, harmless=unsent)
         status = int(response.status_code)
+        # Only the directory's budget is counted in these units; the reports have a pace of their own.
+        if "x-ms-resource-unit" in response.headers:
+            self.room.told(response.headers.get("x-ms-throttle-limit-percentage", ""))
         telemetry.GRAPH_CALLS.note(1, call=call_of(request), status=status_class(status))
         if 200 <= status < 300 or status in accept:
             headers = {name.lower(): value for name, value in response.headers.items()}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.graph.errors import Throttled
-from shared.graph.retry import Gate, Pace, Patience, retry_after
+from shared.graph.retry import Gate, Pace, Patience, Room, retry_after
 from tests.graph.stub_graph import Hours
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -92,3 +92,43 @@ async def test_an_open_gate_holds_nobody() -> None:
     hours = Hours()
     await Gate(hours.clock, hours.sleep, 60.0).passed()
     assert hours.slept == []
+
+
+@pytest.mark.parametrize(
+    ("share", "seconds"),
+    [
+        ("0.80", 0.0),
+        ("0.81", 2.0),
+        ("0.9", 5.0),
+        ("1.00", 10.0),
+        ("1.8", 10.0),
+        ("", 0.0),
+        ("nan", 0.0),
+        ("much", 0.0),
+    ],
+)
+async def test_the_nearer_the_budget_is_to_its_end_the_longer_waits_who_can(
+    share: str, seconds: float
+) -> None:
+    hours = Hours()
+    room, gate = Room(10.0, hours.clock, hours.sleep), Gate(hours.clock, hours.sleep, 60.0)
+    room.told(share)
+    await room.turn(gate)
+    assert hours.elapsed == pytest.approx(seconds)
+
+
+async def test_a_word_of_more_room_does_not_end_the_wait_for_an_earlier_one() -> None:
+    hours = Hours()
+    room, gate = Room(10.0, hours.clock, hours.sleep), Gate(hours.clock, hours.sleep, 60.0)
+    room.told("1.0")
+    room.told("0.85")
+    await room.turn(gate)
+    assert hours.elapsed == pytest.approx(10)
+    # Who can wait passes the gate too, and is not let through by the one where the other is shut.
+    room.told("0.9")
+    gate.shut(30)
+    await room.turn(gate)
+    assert hours.elapsed >= 40
+    gate.shut(100)
+    with pytest.raises(Throttled):
+        await room.turn(gate)

@@ -14,7 +14,7 @@ from shared.graph.errors import (
     Unauthorized,
     Unavailable,
 )
-from shared.graph.session import GraphSession, Query, asking
+from shared.graph.session import GraphSession, Query, asking, unhurried
 from shared.settings import GraphSettings
 from tests.graph.stub_graph import ANY, AT, TENANT, Bench, Reply, ask, error
 
@@ -268,3 +268,18 @@ async def test_no_log_line_of_ours_holds_a_token(at_bench: Bench, caplog: pytest
     with caplog.at_level(logging.DEBUG):
         await ask(at_bench)
     assert "token-1" not in caplog.text
+
+
+@pytest.mark.parametrize(("units", "waits"), [({"x-ms-resource-unit": "1"}, True), ({}, False)])
+async def test_what_can_wait_leaves_the_rest_of_the_directorys_budget_to_what_cannot(
+    at_bench: Bench, units: dict[str, str], waits: bool
+) -> None:
+    told = {"x-ms-throttle-limit-percentage": "0.95", **units}
+    at_bench.stub.replies = [Reply({"value": []}, headers=told), ANY, ANY]
+    skus = at_bench.session.client.subscribed_skus
+    await at_bench.session.send(skus.to_get_request_information(asking()))
+    await at_bench.session.send(skus.to_get_request_information(asking()))
+    assert at_bench.hours.slept == []
+    await at_bench.session.send(unhurried(skus.to_get_request_information(asking())))
+    # A share without units is that of another limit, which has a pace of its own.
+    assert bool(at_bench.hours.slept) is waits
