@@ -8,12 +8,14 @@ from shared.settings import StorageSettings
 from shared.storage.account import Storage
 from shared.storage.blobs import NOT_MODIFIED, Container, Lease, Listed, NotModified, Stale, Stored
 from shared.storage.queues import Queue, Received
+from shared.storage.versions import NewerSchema
 
 __all__ = [
     "NOT_MODIFIED",
     "Container",
     "Lease",
     "Listed",
+    "NewerSchema",
     "NotModified",
     "Queue",
     "Received",

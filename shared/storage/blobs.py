@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from shared.storage import versions
 from shared.storage.codes import code
 
 if TYPE_CHECKING:
@@ -85,10 +86,15 @@ class Lease:
 
 
 class Container:
-    """One container. Errors not named below are those of `azure.core.exceptions`, after all retries."""
+    """One container. Errors not named below are those of `azure.core.exceptions`, after all retries.
+
+    Every blob is written with the version of its schema; reading raises `NewerSchema` for one that a newer
+    release has written (`versions`).
+    """
 
     def __init__(self, client: "ContainerClient") -> None:
         self._client = client
+        self._name = client.container_name
 
     async def read(self, name: str) -> Stored | None:
         """The blob, or None if there is none."""
@@ -118,9 +124,12 @@ class Container:
                 return None
             raise
         properties = answer.properties
+        metadata = dict(properties.metadata or {})
+        if refused := versions.newer(self._name, name, metadata):
+            raise refused
         if properties.content_settings.content_encoding == "gzip":
             data = gzip_format.decompress(data)
-        return Stored(data, str(properties.etag), dict(properties.metadata or {}))
+        return Stored(data, str(properties.etag), metadata)
 
     async def create(
         self, name: str, data: bytes, metadata: Mapping[str, str] | None = None, *, gzip: bool = True
@@ -177,7 +186,7 @@ class Container:
         answer = await self._client.get_blob_client(name).upload_blob(
             packed,
             overwrite=True,
-            metadata=dict(metadata or {}),
+            metadata=versions.labelled(self._name, name, metadata),
             content_settings=ContentSettings(content_type=kind, content_encoding="gzip" if gzip else None),
             **condition,
         )
