@@ -232,9 +232,9 @@ async def storage_of(account: str, addresses: Mapping[str, str]) -> dict[str, An
                 else:
                     blob["base64"] = base64.b64encode(data).decode()
                 blobs.append(blob)
-    async with QueueServiceClient.from_connection_string(account) as service:
-        async for queue in service.list_queues():
-            waiting = service.get_queue_client(queue.name).receive_messages(messages_per_page=32)
+    async with QueueServiceClient.from_connection_string(account) as queue_service:
+        async for queue in queue_service.list_queues():
+            waiting = queue_service.get_queue_client(queue.name).receive_messages(messages_per_page=32)
             queued += [
                 {"queue": queue.name, "text": neutral(base64.b64decode(one.content).decode())}
                 async for one in waiting
