@@ -5,10 +5,16 @@ log records are made to bear the ids by which a change can be followed (shared/f
 which way Graph's notifications come, and only that way is open.
 """
 
+import gc
+
 import azure.functions as func
 
-from functions import evaluation, reconciliation, reporting, subscriptions, telling
-from shared import following, settings
+# What the runtime and azure.functions have made by now lives as long as the process: the collector need not
+# look through it while the app is imported (4 ms of CPU, a sixth of the import) and at every full pass after.
+gc.freeze()
+
+from functions import evaluation, reconciliation, reporting, subscriptions, telling  # noqa: E402 - see above
+from shared import following, settings  # noqa: E402 - see above
 
 following.mark_records()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.budgets import row
 from benchmarks.process import ROOT, answer_of
 from benchmarks.rows import Row
 from benchmarks.start import SETTINGS
@@ -57,32 +58,18 @@ async def rows() -> list[Row]:
             for name, each in found.items():
                 # The first of each reads the disk, and writes bytecode of our own modules where it may.
                 spent[name, compiled] = statistics.median(each[1:])
+    totals = (sizes.total(package.package), sizes.total(package.plain))
+    unpacked = " over ".join(f"{size.bytes / 1e6:.1f} MB in {size.files:,} files" for size in totals)
     return [
-        Row(
-            what="package over plain install, unpacked bytes, .pyc in both",
-            measured=package.ratio,
-            budget=sizes.BUDGET,
-            note=" over ".join(
-                f"{size.bytes / 1e6:.1f} MB in {size.files:,} files"
-                for size in (sizes.total(package.package), sizes.total(package.plain))
-            ),
-        ),
-        _row("import of everything from the package over the plain install, .pyc in both", spent, True, 1.1),
-        _row("the same without .pyc in either", spent, False, 1.1),
-        Row(
-            what="import of everything from the package as it is over a plain install without .pyc",
-            measured=spent["package", True] / spent["plain", False],
-            budget=0.6,
-            note=f"{spent['package', True]:.0f} ms over {spent['plain', False]:.0f} ms of CPU",
-        ),
+        row("package-size", package.ratio, unpacked, most=sizes.BUDGET),
+        _row("package-import", spent["package", True], spent["plain", True]),
+        _row("package-import-bare", spent["package", False], spent["plain", False]),
+        _row("package-import-as-is", spent["package", True], spent["plain", False]),
     ]
 
 
-def _row(what: str, spent: dict[tuple[str, bool], float], compiled: bool, budget: float) -> Row:
-    ours, theirs = spent["package", compiled], spent["plain", compiled]
-    return Row(
-        what=what, measured=ours / theirs, budget=budget, note=f"{ours:.0f} ms over {theirs:.0f} ms of CPU"
-    )
+def _row(row_id: str, ours: float, theirs: float) -> Row:
+    return row(row_id, ours / theirs, f"{ours:.0f} ms over {theirs:.0f} ms of CPU", times=TIMES)
 
 
 async def _spent(path: list[Path], prefix: str | None) -> float:

@@ -2,30 +2,62 @@
 
 import statistics
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One figure. `unit` comes after the number; `more`: the budget is a least, not a most.
 
-    `note`: the figures behind it.
+    `id`: its table in budgets.toml. `budget`: None for a figure that others are held against. `note`: the
+    figures behind it. `times`: the median of so many measurements.
     """
 
     what: str
     measured: float
-    budget: float
-    unit: str = "x"
+    budget: float | None
+    unit: str = TIMES
     more: bool = False
     note: str = ""
+    id: str = ""
+    times: int = 1
 
     @property
     def ok(self) -> bool:
-        """Whether the budget is kept."""
+        """Whether the budget is kept; what has none keeps it."""
+        if self.budget is None:
+            return True
         return self.measured >= self.budget if self.more else self.measured <= self.budget
+
+    @property
+    def verdict(self) -> str:
+        """`ok`, `over`, or nothing where there is no budget."""
+        return "" if self.budget is None else "ok" if self.ok else "over"
+
+    @property
+    def use(self) -> float:
+        """The share of the budget that is used up, 1: all of it. Raises `ValueError` where there is none."""
+        if self.budget is None:
+            raise ValueError(f"{self.what} has no budget")
+        return self.budget / self.measured if self.more else self.measured / self.budget
+
+    @property
+    def bound(self) -> str:
+        """The budget for people: `≤ 25 ms`, or `beside it`."""
+        if self.budget is None:
+            return "beside it"
+        return f"{'≥' if self.more else '≤'} {number(self.budget, self.unit)}"
+
+    @property
+    def figures(self) -> str:
+        """How often it was measured, and the figures behind it."""
+        median = f"median of {self.times}" if self.times > 1 else ""
+        return "; ".join(part for part in (median, self.note) if part)
 
 
 def ratio(of: Callable[[], float], over: Callable[[], float], times: int = 15) -> tuple[float, float, float]:
@@ -38,28 +70,28 @@ def ratio(of: Callable[[], float], over: Callable[[], float], times: int = 15) -
 
 def table(rows: Iterable[Row]) -> Table:
     """The rows for a terminal."""
-    shown = Table(title="What the watch costs (CPU time, medians of one run)", title_justify="left")
+    shown = Table(title="What the watch costs (CPU time of one run)", title_justify="left")
     for name in ("what", "measured", "budget", "", "figures"):
         shown.add_column(name, justify="right" if name in ("measured", "budget") else "left")
     for row in rows:
-        sign = "≥" if row.more else "≤"
-        verdict = "[green]ok[/]" if row.ok else "[bold red]over[/]"
-        measured, budget = (_number(value, row.unit) for value in (row.measured, row.budget))
-        shown.add_row(row.what, measured, f"{sign} {budget}", verdict, row.note)
+        cells = (row.what, number(row.measured, row.unit), row.bound)
+        shown.add_row(*map(escape, cells), _coloured(row), escape(row.figures))
     return shown
 
 
-def as_json(rows: Iterable[Row], about: dict[str, Any]) -> bytes:
-    """The rows and what they were measured with."""
-    shown = [{**msgspec.to_builtins(row), "ok": row.ok} for row in rows]
-    return msgspec.json.format(msgspec.json.encode({"about": about, "rows": shown})) + b"\n"
+def tell(console: Console, row: Row) -> None:
+    """Print one row as soon as it is known."""
+    measured, budget = number(row.measured, row.unit), row.bound
+    console.print(
+        f"  {_coloured(row) or '  '} {escape(f'{row.what}: {measured} ({budget})')}", highlight=False
+    )
 
 
-def show(rows: Iterable[Row]) -> None:
-    """Print the table."""
-    Console().print(table(rows))
-
-
-def _number(value: float, unit: str) -> str:
+def number(value: float, unit: str) -> str:
+    """A figure no longer than it is sure, with its unit."""
     text = f"{value:,.2f}" if value < 10 else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {unit}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {unit}".rstrip()
+
+
+def _coloured(row: Row) -> str:
+    return {"ok": "[green]ok[/]", "over": "[bold red]over[/]", "": ""}[row.verdict]

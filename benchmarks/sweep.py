@@ -1,11 +1,19 @@
-"""Rows about the reading of all users: how fast, at what cost, in how much memory."""
+"""Rows about the reading of all users: how fast, at what cost, in how much memory.
+
+A sweep is held against other ways to read the same users from the same simulator, as soon as it has ended.
+The smaller tenant is swept some times over, each time from nothing; of the ratios the median counts. The
+largest takes minutes and is swept once.
+"""
 
 import asyncio
+import statistics
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 import msgspec
 
+from benchmarks.budgets import row
 from benchmarks.process import Failed, answer_of, cpu_seconds, most_memory
 from benchmarks.rows import Row
 from benchmarks.spent import Plainly, Spent
@@ -20,8 +28,11 @@ REMEMBERED_WITHIN = 5.0
 """So long the notifier is given to write down that the card was handed over."""
 
 PLAIN = 50_000
-FLAT = 0.2
-"""By how much the peak may grow from a tenth of the tenant to the whole."""
+TIMES = 3
+"""How often the smaller tenant is swept."""
+
+EMPTY, A_PAGE, ALL = 0.2, 100, 2000
+"""Pages that may be empty: which share of them, of how many users, until how many are read."""
 
 
 @dataclass(frozen=True)
@@ -39,45 +50,57 @@ class Swept:
     peak: float
 
 
-async def sweep_only(users: int) -> Swept:
+@dataclass(frozen=True)
+class Beside:
+    """A sweep, and what other ways cost on users of the same tenant. `told`: by PageIterator, of `ALL`."""
+
+    swept: Swept
+    typed: Spent
+    iterated: Spent
+    plain: Plainly
+    told: int
+
+    @property
+    def each(self) -> float:
+        """CPU seconds of the sweep for a user."""
+        return self.swept.cpu / self.swept.users
+
+    @property
+    def over_typed(self) -> float:
+        """By how much the sweep is faster than typed paging, in users a CPU second."""
+        return self.typed.each / self.each
+
+    @property
+    def over_bare(self) -> float:
+        """By how much the sweep costs more than the bare work."""
+        return self.each / self.plain.bare.each
+
+
+async def run(users: int, sample: int) -> Beside:
     """Sweep a tenant of so many users, half of them in the scope group, in an app just started."""
-    async with _opened(users) as play:
-        return await _swept(play)
-
-
-async def sweep_rows(users: int, sample: int) -> tuple[Swept, list[Row]]:
-    """The same, and its rows side by side with typed paging and with the bare work on users of the tenant."""
     async with _opened(users) as play:
         swept = await _swept(play)
         environment = play.stage.environment
-        # Nothing else runs while these two are measured.
+        # Nothing else runs while these are measured.
         await play.stage.host.stop()
-        typed = msgspec.json.decode(
-            await answer_of(["-m", "benchmarks.typed", str(sample)], environment), type=Spent
-        )
-        plain = msgspec.json.decode(
-            await answer_of(["-m", "benchmarks.plain", str(PLAIN)], environment), type=Plainly
-        )
-    return swept, [*_rows(swept, typed, plain), _judging(plain)]
+        ask = ["-m", "benchmarks.typed"]
+        typed = await answer_of([*ask, "paging", str(sample)], environment)
+        plain = await answer_of(["-m", "benchmarks.plain", str(PLAIN)], environment)
+        iterated = await answer_of([*ask, "iterator", str(sample)], environment)
+        play.stage.world.rates = msgspec.structs.replace(RATES, empty_page_rate=EMPTY)
+        told = await answer_of([*ask, "iterator", str(ALL), str(A_PAGE)], environment)
+    return Beside(
+        swept=swept,
+        typed=msgspec.json.decode(typed, type=Spent),
+        iterated=msgspec.json.decode(iterated, type=Spent),
+        plain=msgspec.json.decode(plain, type=Plainly),
+        told=msgspec.json.decode(told, type=Spent).users,
+    )
 
 
-def memory_rows(large: Swept, small: Swept) -> list[Row]:
-    """The peak, and how flat it is."""
-    return [
-        Row(
-            what=f"peak memory of a sweep of {large.users:,} users",
-            measured=large.peak,
-            budget=300,
-            unit="MB",
-            note=f"report scope, {large.members:,} members in the scope group",
-        ),
-        Row(
-            what=f"the same over {small.users:,} users",
-            measured=large.peak / small.peak,
-            budget=1 + FLAT,
-            note=f"{large.peak:.0f} MB over {small.peak:.0f} MB",
-        ),
-    ]
+def rows(small: Sequence[Beside], large: Beside) -> list[Row]:
+    """The rows of some runs on the smaller tenant and one on the larger."""
+    return [*_speed(small, large), *_peers([*small, large]), *_overhead(small, large), *_memory(small, large)]
 
 
 def _opened(users: int) -> AbstractAsyncContextManager[Playing]:
@@ -117,34 +140,75 @@ async def _swept(play: Playing) -> Swept:
     )
 
 
-def _rows(swept: Swept, typed: Spent, plain: Plainly) -> list[Row]:
-    each = swept.cpu / swept.users
-    parts = ", ".join(f"{name} {micros:.1f}" for name, micros in plain.parts.items())
+def _speed(small: Sequence[Beside], large: Beside) -> list[Row]:
+    def note(run: Beside) -> str:
+        swept, typed = run.swept, run.typed
+        return (
+            f"{1 / run.each:,.0f} over {1 / typed.each:,.0f} ({typed.users:,} of the same users); "
+            f"by the clock {swept.users / swept.seconds:,.0f}/s over {typed.users / typed.seconds:,.0f}/s"
+        )
+
+    middle = _middle(small, "over_typed")
     return [
-        Row(
-            what="full sweep over typed paging, users a CPU second",
-            measured=typed.each / each,
-            budget=150,
-            more=True,
-            note=(
-                f"{1 / each:,.0f} over {1 / typed.each:,.0f} ({typed.users:,} of the same users); by the "
-                f"clock {swept.users / swept.seconds:,.0f}/s over {typed.users / typed.seconds:,.0f}/s"
-            ),
-        ),
-        Row(
-            what="full sweep over the bare work, CPU a user",
-            measured=each / plain.bare.each,
-            budget=2,
-            note=f"{each * 1e6:.1f} µs over {plain.bare.each * 1e6:.1f} µs ({parts})",
+        row("sweep-over-typed", middle.over_typed, note(middle), times=len(small), users=_users(middle)),
+        row("sweep-over-typed-large", large.over_typed, note(large), users=_users(large)),
+    ]
+
+
+def _peers(runs: Sequence[Beside]) -> list[Row]:
+    typed, iterated = (
+        statistics.median(1 / spent.each for spent in each)
+        for each in ([run.typed for run in runs], [run.iterated for run in runs])
+    )
+    told = ", ".join(f"{run.told:,}" for run in runs)
+    return [
+        row("typed-paging", typed, f"{runs[0].typed.users:,} users", times=len(runs)),
+        row("page-iterator", iterated, f"{runs[0].iterated.users:,} users", times=len(runs)),
+        row(
+            "page-iterator-empty",
+            statistics.median(run.told for run in runs),
+            f"{told}; the watch and paging by hand read all",
+            times=len(runs),
+            all=f"{ALL:,}",
         ),
     ]
 
 
-def _judging(plain: Plainly) -> Row:
-    judge, decode = plain.judge.each, plain.decode.each
-    return Row(
-        what="judging one user, warm, over its decode",
-        measured=judge / decode,
-        budget=1,
-        note=f"{judge * 1e6:.1f} µs over {decode * 1e6:.1f} µs",
+def _overhead(small: Sequence[Beside], large: Beside) -> list[Row]:
+    def note(run: Beside) -> str:
+        parts = ", ".join(f"{name} {micros:.1f}" for name, micros in run.plain.parts.items())
+        return f"{run.each * 1e6:.1f} µs over {run.plain.bare.each * 1e6:.1f} µs ({parts})"
+
+    runs = [*small, large]
+    judge, decode = (
+        statistics.median(spent.each * 1e6 for spent in each)
+        for each in ([run.plain.judge for run in runs], [run.plain.decode for run in runs])
     )
+    middle = _middle(small, "over_bare")
+    return [
+        row("sweep-over-bare", middle.over_bare, note(middle), times=len(small), users=_users(middle)),
+        row("sweep-over-bare-large", large.over_bare, note(large), users=_users(large)),
+        row("judging", judge / decode, f"{judge:.1f} µs over {decode:.1f} µs", times=len(runs)),
+    ]
+
+
+def _memory(small: Sequence[Beside], large: Beside) -> list[Row]:
+    peak, less = large.swept.peak, statistics.median(run.swept.peak for run in small)
+    return [
+        row("memory", peak, users=_users(large), members=f"{large.swept.members:,}"),
+        row(
+            "memory-flat",
+            peak / less,
+            f"{peak:.0f} MB once over {less:.0f} MB, median of {len(small)}",
+            users=_users(small[0]),
+        ),
+    ]
+
+
+def _middle(runs: Sequence[Beside], by: str) -> Beside:
+    """The run with the median ratio; of an even number the lower."""
+    return sorted(runs, key=lambda run: float(getattr(run, by)))[(len(runs) - 1) // 2]
+
+
+def _users(run: Beside) -> str:
+    return f"{run.swept.users:,}"

@@ -11,8 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,6 +25,9 @@ from shared.settings_parts import GraphSettings, StorageAccess, StorageSettings,
 from shared.settings_reader import LOOPBACK, MISSING, Reader, shown, unknown
 from shared.settings_routes import RouteRule, RouteSettings, read_routes
 from shared.texts import catalogue
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "GRAPH",
@@ -187,7 +189,7 @@ def load_storage(environ: Mapping[str, str]) -> StorageAccess:
     return StorageAccess(tenant_id=tenant_id, storage=storage)
 
 
-def storage_of(file: Path | None = None) -> StorageAccess:
+def storage_of(file: "Path | None" = None) -> StorageAccess:
     """As `load_storage`, from the environment, or from a file in the form of `settings.example.json` alone.
 
     Raises `SettingsError` also where the file can't be read.
@@ -195,7 +197,7 @@ def storage_of(file: Path | None = None) -> StorageAccess:
     return load_storage(values_of(file))
 
 
-def values_of(file: Path | None = None) -> Mapping[str, str]:
+def values_of(file: "Path | None" = None) -> Mapping[str, str]:
     """What is set, unchecked: the environment, or such a file alone. Raises as `storage_of`.
 
     The file may also be the list of an app's settings, as `az functionapp config appsettings list` prints it.
@@ -203,7 +205,7 @@ def values_of(file: Path | None = None) -> Mapping[str, str]:
     return os.environ if file is None else _values(file)
 
 
-def reading_of(file: Path | None = None, chosen: Mapping[str, str] | None = None) -> ReadingAccess:
+def reading_of(file: "Path | None" = None, chosen: Mapping[str, str] | None = None) -> ReadingAccess:
     """Read just where Graph is and the policy, from the environment or such a file alone.
 
     `chosen`: settings given otherwise, which go before. Raises `SettingsError` with every fault.
@@ -217,7 +219,7 @@ def reading_of(file: Path | None = None, chosen: Mapping[str, str] | None = None
     return access
 
 
-def language_of(file: Path | None = None) -> str:
+def language_of(file: "Path | None" = None) -> str:
     """The language that is set in the environment, or in such a file alone; English where none can be had.
 
     What is wrong with the file or the setting is told by `storage_of`.
@@ -228,7 +230,7 @@ def language_of(file: Path | None = None) -> str:
         return catalogue.DEFAULT
 
 
-def expect_language(file: Path | None = None) -> None:
+def expect_language(file: "Path | None" = None) -> None:
     """Raises `SettingsError` where a language is set that there is none of, or the file can't be read.
 
     For commands that need no other setting.
@@ -256,7 +258,7 @@ class _Listed(msgspec.Struct, frozen=True):
     value: str | None = None
 
 
-def _values(file: Path) -> dict[str, str]:
+def _values(file: "Path") -> dict[str, str]:
     try:
         found = msgspec.json.decode(file.read_bytes(), type=_File | list[_Listed])
         if isinstance(found, _File):

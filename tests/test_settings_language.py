@@ -31,7 +31,7 @@ ROOMS = (
     settings_keeping,
     settings_delivery,
 )
-MARKS = marked(FOLDER / f"{DEFAULT}.toml")
+MARKS = marked(Path(FOLDER) / f"{DEFAULT}.toml")
 
 
 def named(kind: str) -> set[str]:

@@ -22,7 +22,7 @@ MOST_POINTS = 120
 """More days than these would be closer together than a screen's pixels: every second, third … is drawn."""
 
 _SVG = "http://www.w3.org/2000/svg"
-_PLAIN = Style(background="transparent", plot_background="transparent", font_family="inherit")
+PLAIN = Style(background="transparent", plot_background="transparent", font_family="inherit")
 _LEFT_OUT = ("defs", "desc", "title", "script", "style")
 _LEFT_OUT_GROUPS = frozenset(("overlay", "titles", "background"))
 
@@ -94,7 +94,7 @@ def _common(number: Callable[[int], str]) -> dict[str, object]:
         return number(round(value)) if value == round(value) else ""
 
     return {
-        "style": _PLAIN,
+        "style": PLAIN,
         "js": [],
         "explicit_size": False,
         "show_legend": False,
@@ -105,15 +105,15 @@ def _common(number: Callable[[int], str]) -> dict[str, object]:
 
 def _drawn(chart: Graph, label: str, classes: Sequence[str]) -> str:
     root: Element = chart.render_tree()
-    _tidy(root, {f"serie-{n}": f"c-{name}" for n, name in enumerate(classes)})
+    tidy(root, {f"serie-{n}": f"c-{name}" for n, name in enumerate(classes)})
     root.attrib.pop("id", None)
     root.set("role", "img")
     root.set("aria-label", label)
     return tostring(root, encoding="unicode", short_empty_elements=True)
 
 
-def _tidy(node: Element, classes: Mapping[str, str]) -> None:
-    """Leave of the drawing what is seen: shapes, their text, one class each."""
+def tidy(node: Element, classes: Mapping[str, str]) -> None:
+    """Leave of pygal's drawing what is seen: shapes, their text, one class each, renamed by `classes`."""
     for child in list(node):
         kind = child.get("class", "").split()
         # A comment's tag is a function.
@@ -129,4 +129,4 @@ def _tidy(node: Element, classes: Mapping[str, str]) -> None:
                 child.set("class", " ".join(one for one in shown if not one.startswith("color-")))
             else:
                 child.attrib.pop("class", None)
-            _tidy(child, classes)
+            tidy(child, classes)

@@ -5,22 +5,25 @@ them first (`shared/texts/plain.py`). A missing text is an error of ours: tests 
 catalogue, and every language against English.
 
 A new language is a new file here, named as HTML names languages (`de.toml`); nothing else knows them.
+
+The settings ask which languages there are before the first call is answered (design §7): neither tomllib nor
+pathlib is imported until a text is read.
 """
 
 import functools
+import os
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 DEFAULT = "en"
 """The language that the others are held against."""
 
-FOLDER = Path(__file__).parent
+FOLDER = os.path.dirname(__file__)
 """Where the packaged texts are."""
 
+_FILE = ".toml"
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -92,14 +95,17 @@ def fill(text: str, values: Mapping[str, str | int], path: str = "") -> str:
     return _PLACE.sub(value, text)
 
 
-def languages(folder: Path = FOLDER) -> tuple[str, ...]:
+def languages(folder: str | os.PathLike[str] = FOLDER) -> tuple[str, ...]:
     """The languages that there is a file of, in order."""
-    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
+    return tuple(sorted(name.removesuffix(_FILE) for name in os.listdir(folder) if name.endswith(_FILE)))
 
 
 @functools.cache
-def catalogue(language: str = DEFAULT, folder: Path = FOLDER) -> Catalogue:
+def catalogue(language: str = DEFAULT, folder: str | os.PathLike[str] = FOLDER) -> Catalogue:
     """The texts of a language. Raises `MissingText` for a language that there is no file of."""
+    import tomllib
+
     if language not in languages(folder):
         raise MissingText(f"language {language}")
-    return Catalogue(language, tomllib.loads((folder / f"{language}.toml").read_text(encoding="utf-8")))
+    with open(os.path.join(folder, f"{language}{_FILE}"), "rb") as file:
+        return Catalogue(language, tomllib.load(file))

@@ -1,6 +1,7 @@
 """Everything a card or an event can say comes from the catalogue: no word of it is written in the code."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -44,7 +45,7 @@ from tests.notify.test_telling_texts import CAUSES, ENDS, EVIDENCES, OTHER_CAUSE
 from tests.texts import comparing
 from tests.texts.comparing import from_elsewhere, marked
 
-ENGLISH = FOLDER / f"{DEFAULT}.toml"
+ENGLISH = Path(FOLDER) / f"{DEFAULT}.toml"
 MARKS = marked(ENGLISH)
 BACKDROP = Backdrop(edition="2017-10-24", at=AT, differing={"2025-03-04": 1234}, users=1000)
 EVIDENCE_CODES = [one for one in EVIDENCES if one != "trial"]

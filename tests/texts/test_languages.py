@@ -16,7 +16,7 @@ from tests.test_settings import GOOD
 from tests.texts import comparing
 from tests.texts.comparing import may_be_alike, texts_of
 
-ENGLISH = texts_of(FOLDER / f"{DEFAULT}.toml")
+ENGLISH = texts_of(Path(FOLDER) / f"{DEFAULT}.toml")
 OTHERS = [language for language in languages() if language != DEFAULT]
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +33,7 @@ def language(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def other(language: str) -> dict[str, str]:
     """Its texts."""
-    return texts_of(FOLDER / f"{language}.toml")
+    return texts_of(Path(FOLDER) / f"{language}.toml")
 
 
 def listed(fault: str, lines: list[str]) -> str:
@@ -94,7 +94,7 @@ def test_each_text_that_may_read_as_in_english_is_there_and_has_a_reason(languag
 
 
 def test_no_text_is_markup(texts: Catalogue) -> None:
-    for path, text in texts_of(FOLDER / f"{texts.language}.toml").items():
+    for path, text in texts_of(Path(FOLDER) / f"{texts.language}.toml").items():
         bare = re.sub(r"\{\w+\}", "x", text)
         assert not set(bare) & set("{}<>"), path
         assert inert(bare), path
@@ -103,9 +103,8 @@ def test_no_text_is_markup(texts: Catalogue) -> None:
 @pytest.mark.parametrize("language", languages())
 def test_no_text_sends_an_administrator_to_a_file_of_the_source(language: str) -> None:
     own = re.compile(r"\b(?:shared|functions|sandbox|tests|tools)/|\.(?:py|toml)\b")
-    lines = [
-        f"{path}: {text}" for path, text in texts_of(FOLDER / f"{language}.toml").items() if own.search(text)
-    ]
+    texts = texts_of(Path(FOLDER) / f"{language}.toml")
+    lines = [f"{path}: {text}" for path, text in texts.items() if own.search(text)]
     assert not lines, listed("These texts name a file of ours", lines)
 
 
@@ -158,7 +157,7 @@ def test_a_number_may_have_its_thousands_set_apart_otherwise_and_no_other_digits
 
 
 def test_marks_tell_our_own_words_from_those_of_elsewhere() -> None:
-    texts = comparing.marked(FOLDER / "en.toml")
+    texts = comparing.marked(Path(FOLDER) / "en.toml")
     said = texts.text("format", "and", first="Ada", last="some words")
     assert comparing.from_elsewhere(said) == {"Ada", "some", "words"}
     assert comparing.from_elsewhere(said, ["Ada", "some words"]) == set()
@@ -188,7 +187,7 @@ def test_a_new_language_is_a_new_file_and_nothing_else(tmp_path: Path) -> None:
     refused = watch_with(tmp_path, "fy")
     assert refused.returncode != 0
     assert f"WATCH_LANGUAGE: 'fy' is not known. Use one of: {', '.join(languages())}" in refused.stderr
-    frisian = (FOLDER / "nl.toml").read_text(encoding="utf-8").replace('who = "Wie"', 'who = "Wa"')
+    frisian = (Path(FOLDER) / "nl.toml").read_text(encoding="utf-8").replace('who = "Wie"', 'who = "Wa"')
     (tmp_path / "shared" / "texts" / "fy.toml").write_text(frisian, encoding="utf-8")
     accepted = watch_with(tmp_path, "fy")
     assert (accepted.returncode, accepted.stdout, accepted.stderr) == (0, "fy Wa\n", "")

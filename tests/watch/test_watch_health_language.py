@@ -32,7 +32,7 @@ from tests.watch.scene import Scene
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-DUTCH = marked(FOLDER / "nl.toml")
+DUTCH = marked(Path(FOLDER) / "nl.toml")
 """Whatever stands outside marks was not translated."""
 
 ROTATING = load({**GOOD, "CLIENT_STATE_PREVIOUS": "the-previous-secret-of-these-tests-01234"})
@@ -150,7 +150,7 @@ def said_by_health(texts: Catalogue) -> list[str]:
 
 
 def test_no_sentence_of_health_has_a_word_that_is_written_in_the_code() -> None:
-    said = said_by_health(marked(FOLDER / f"{DEFAULT}.toml"))
+    said = said_by_health(marked(Path(FOLDER) / f"{DEFAULT}.toml"))
     assert len(said) == len(set(said)) >= 21
     for sentence in said:
         assert from_elsewhere(sentence, CODES) == set(), sentence

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import itertools
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -323,7 +324,7 @@ def test_only_states_in_which_somebody_is_are_offered() -> None:
 
 
 def test_every_word_of_the_page_comes_from_the_catalogue() -> None:
-    marks = marked(FOLDER / f"{DEFAULT}.toml")
+    marks = marked(Path(FOLDER, f"{DEFAULT}.toml"))
     digits = report()
     digits = msgspec.structs.replace(
         digits,
