@@ -18,7 +18,7 @@ from shared.notify.memory import TableUnreadable
 from shared.notify.proposals import Fault
 from shared.rules.loader import Rules, load_rules
 from shared.settings import SettingsError, StorageAccess, storage_of
-from shared.storage import Storage
+from shared.storage import NewerSchema, Storage
 from shared.storage.codes import code
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
         return told(WRONG, say("settings", n=len(problem.faults)), *problem.faults)
     except WrongInput as problem:
         return told(WRONG, *problem.lines)
+    except NewerSchema as problem:
+        return told(TROUBLE, newer(problem))
     except (AgreedUnreadable, LedgerUnreadable, TableUnreadable) as problem:
         return told(TROUBLE, say("trouble", "unreadable", problem=str(problem)))
     except KeyboardInterrupt:
@@ -89,6 +91,11 @@ def run(work: Callable[[Desk], Awaitable[None]], settings: Path | None) -> int:
             raise
         return told(TROUBLE, refused)
     return DONE
+
+
+def newer(problem: NewerSchema) -> str:
+    """A sentence on a blob that a newer release has written."""
+    return say("trouble", "newer", path=problem.path, found=problem.found, known=problem.known)
 
 
 def output_refused(problem: OSError) -> str:

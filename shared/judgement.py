@@ -57,23 +57,29 @@ class Judge:
             for edition, choice in zip((governing, *others), choices, strict=True)
         ]
         self._resource_like = rules.skus.resource_like
+        self._reach = self._population.reach
         self._holders: dict[object, _Holder] = {}
+        self._known = self._holders.get
+        self._counts_at: datetime | None = None
 
     def judged(self, user: User, standing: Standing, at: datetime) -> Judged:
         """The governing edition's verdict on the user at that time, and the state each other would give."""
-        holder = self._holder(user)
-        row = self._population.row_in_force(standing, at)
-        administrator = row is not None and row.is_admin
-        reach: Reach | tuple[Reach, ...]
+        # The raw tuples are the key: hashing them costs less than any reading of them.
+        holder = self._known((user.assigned_licenses, user.license_assignment_states)) or self._holder(user)
+        row = standing.registration
+        if row is not None and at is not self._counts_at:
+            row = self._row_at(row, at)
+        answers = holder.synced if user.on_premises_sync_enabled is True else holder.cloud_only
+        key: object
         if self._one_reach:
-            reach = self._population.reach(user, standing, row, at, resource=holder.resource)
+            key = self._reach(user, standing, row, at, holder.resource)
         else:
-            reach = self._reaches(user, standing, row, at, holder)
-        key = (reach, user.on_premises_sync_enabled is True, administrator)
-        judged = holder.judged.get(key)
+            key = self._reaches(user, standing, row, at, holder)
+        if row is not None and row.is_admin:
+            key = (key, "administrator")
+        judged = answers.get(key)
         if judged is None:
-            reaches = reach if isinstance(reach, tuple) else (reach,) * len(self._benches)
-            judged = holder.judged[key] = self._judge(user, holder, reaches, administrator)
+            judged = answers[key] = self._judge(user, standing, row, at, holder)
         return judged
 
     def verdict(self, user: User, standing: Standing, at: datetime, edition: str) -> Verdict:
@@ -116,9 +122,18 @@ class Judge:
         """The user's row of the registration report, if the report still counts at that time."""
         return self._population.row_in_force(standing, at)
 
+    def _row_at(self, row: Registration, at: datetime) -> Registration | None:
+        """The row, if the report still counts then: users of one page were all asked for at one time."""
+        if not self._population.readable(at):
+            return None
+        self._counts_at = at
+        return row
+
     def _judge(
-        self, user: User, holder: "_Holder", reaches: tuple[Reach, ...], administrator: bool
+        self, user: User, standing: Standing, row: Registration | None, at: datetime, holder: "_Holder"
     ) -> Judged:
+        reaches = self._reaches(user, standing, row, at, holder)
+        administrator = row is not None and row.is_admin
         verdicts = [
             bench.composer.verdict(licences, reach, synced=user.synced, administrator=administrator)
             for bench, licences, reach in zip(self._benches, holder.profiles, reaches, strict=True)
@@ -130,13 +145,12 @@ class Judge:
         self, user: User, standing: Standing, row: Registration | None, at: datetime, holder: "_Holder"
     ) -> tuple[Reach, ...]:
         by_choice = {
-            choice: population.reach(user, standing, row, at, resource=holder.resource)
+            choice: population.reach(user, standing, row, at, holder.resource)
             for choice, population in self._populations.items()
         }
         return tuple(by_choice[bench.internal_guests] for bench in self._benches)
 
     def _holder(self, user: User) -> "_Holder":
-        # The raw tuples are the key: hashing them costs less than any reading of them.
         key = (user.assigned_licenses, user.license_assignment_states)
         holder = self._holders.get(key)
         if holder is None:
@@ -146,17 +160,21 @@ class Judge:
                 resource=bool(user.assigned_licenses)
                 and all(self._resource_like(one.sku_id) for one in user.assigned_licenses),
                 profiles=[bench.profile(user) for bench in self._benches],
-                judged={},
             )
         return holder
 
 
 class _Holder(msgspec.Struct):
-    """One set of licences: its reading by each edition, and the answers given so far."""
+    """One set of licences: its reading by each edition, and the answers given so far, by what they rest on.
+
+    Besides licences and synchronisation that is the reach by each edition, and being an administrator: time
+    and all else that is known of a user have their say in the reach. There are some twenty of these.
+    """
 
     resource: bool
     profiles: list[Profile]
-    judged: dict[tuple[Reach | tuple[Reach, ...], bool, bool], Judged]
+    synced: dict[object, Judged] = {}
+    cloud_only: dict[object, Judged] = {}
 
 
 class _Bench:

@@ -11,8 +11,8 @@ from shared.rules.policy import Policy
 IN, OUT, UNKNOWN, NOT_YET = "in", "out", "unknown", "not-yet"
 
 
-class Reach(msgspec.Struct, frozen=True):
-    """Why a user is or is not in reach.
+class Reach(msgspec.Struct, frozen=True, eq=False):
+    """Why a user is or is not in reach. There is one of each, below: they are told apart by identity.
 
     `answer`: in, out, unknown, not-yet (the report does not know the account yet). `missing`: the evidence
     that would settle an unknown.
@@ -60,6 +60,12 @@ EXCLUSIONS = (DISABLED, SYNC_ACCOUNT, EMERGENCY, EXTERNAL, INTERNAL_GUEST, RESOU
 SYNC_NAME = "on-premises directory synchronization service account"
 """The display name of an account of synchronisation, casefolded."""
 
+_SYNC_NAME_LENGTH = len(SYNC_NAME)
+
+_SYNC_INITIALS = frozenset("SsAa")
+_SYNC_STARTS = frozenset(("sy", "sY", "Sy", "SY", "ad", "aD", "Ad", "AD"))
+"""How the UPN of such an account begins: tells most others apart without the whole comparison."""
+
 _SYNC_UPN = re.compile(r"(sync_[^@]+_[0-9a-f]{12}|adtoaadsyncserviceaccount)@", re.IGNORECASE)
 """Entra Connect names its account after its server and twelve hex digits; cloud sync has one name."""
 
@@ -76,6 +82,7 @@ class Population:
         self._skip_internal_guests = internal_guests == "not_in_reach"
         self._skip_resources = policy.resource_accounts == "skip"
         self._everybody = policy.population == "enabled"
+        self._by_report = policy.scope not in ("all", "groups")
         self._administrators_out = facts.admin_sspr_allowed is False
         self._domains = frozenset(domain.casefold() for domain in facts.domains)
         read_at = facts.evidence_of("registration").read_at
@@ -84,44 +91,47 @@ class Population:
     def row_in_force(self, standing: Standing, at: datetime) -> Registration | None:
         """The user's row of the report, if the report still counts at that time."""
         row = standing.registration
-        return row if row is not None and self._readable(at) else None
+        return row if row is not None and self.readable(at) else None
 
     def reach(
-        self, user: User, standing: Standing, row: Registration | None, at: datetime, *, resource: bool
+        self, user: User, standing: Standing, row: Registration | None, at: datetime, resource: bool
     ) -> Reach:
-        """Why this user is or is not in reach.
+        """Why this user is or is not in reach, as `EXCLUSIONS` says in what order.
 
         `row`: as `row_in_force` gives it. `resource`: holds licences for rooms, devices and robots only.
         """
-        excluded = self._excluded(user, standing, resource)
-        if excluded is not None:
-            return excluded
-        if row is not None and row.is_admin:
-            scope = ADMIN_SSPR_OFF if self._administrators_out else ADMINISTRATOR
-        else:
-            scope = self._in_scope(user, standing, row, at)
-        if scope.answer != IN or self._everybody:
-            return scope
-        return self._in_population(scope, user, standing, row, at)
-
-    def _readable(self, at: datetime) -> bool:
-        return self._report_until is not None and at <= self._report_until
-
-    def _excluded(self, user: User, standing: Standing, resource: bool) -> Reach | None:
+        # All that is asked of everybody stands in one function: a call costs as much as several questions.
         if user.account_enabled is not True:
             return DISABLED
-        if is_sync_account(user):
+        upn, name = user.user_principal_name, user.display_name
+        may_sync = (upn and upn[0] in _SYNC_INITIALS and upn[:2] in _SYNC_STARTS) or (
+            name and len(name) >= _SYNC_NAME_LENGTH
+        )
+        if may_sync and is_sync_account(user):
             return SYNC_ACCOUNT
         if standing.emergency:
             return EMERGENCY
-        # Nearly all users bear no mark of a guest: they are passed without a call.
         if (user.external_user_state or user.creation_type) and self._resets_at_home(user):
             return EXTERNAL
         if user.user_type != "Member" and self._skip_internal_guests and _is_guest(user):
             return INTERNAL_GUEST
         if resource and self._skip_resources:
             return RESOURCE_ACCOUNT
-        return None
+        if row is None:
+            scope = self._without_row(user, standing, at)
+        elif row.is_admin:
+            scope = ADMIN_SSPR_OFF if self._administrators_out else ADMINISTRATOR
+        elif self._by_report:
+            scope = REPORT if row.is_sspr_enabled else SSPR_NOT_ENABLED
+        else:
+            scope = self._by_setting(standing)
+        if self._everybody or scope.answer != IN:
+            return scope
+        return self._in_population(scope, user, standing, row, at)
+
+    def readable(self, at: datetime) -> bool:
+        """Whether the registration report counts at that time."""
+        return self._report_until is not None and at <= self._report_until
 
     def _resets_at_home(self, user: User) -> bool:
         """External by its marks, unless every issuer of its identities is a domain of this tenant.
@@ -139,19 +149,21 @@ class Population:
         issuers = [one.issuer.casefold() for one in user.identities if one.issuer]
         return not (self._domains and issuers) or any(issuer not in self._domains for issuer in issuers)
 
-    def _in_scope(self, user: User, standing: Standing, row: Registration | None, at: datetime) -> Reach:
-        scope = self._policy.scope
-        if scope == "all":
+    def _by_setting(self, standing: Standing) -> Reach:
+        """Whether in scope where the report isn't asked."""
+        if self._policy.scope == "all":
             return EVERYONE
-        if scope == "groups":
-            if standing.in_scope_group is None:
-                return NO_SCOPE_GROUPS
-            return SCOPE_GROUP if standing.in_scope_group else OUTSIDE_SCOPE_GROUP
-        if row is not None:
-            return REPORT if row.is_sspr_enabled else SSPR_NOT_ENABLED
-        if self._readable(at):
-            return self._without_row(user, standing, at)
-        return NO_REPORT if scope == "report" else ASSUMED
+        if standing.in_scope_group is None:
+            return NO_SCOPE_GROUPS
+        return SCOPE_GROUP if standing.in_scope_group else OUTSIDE_SCOPE_GROUP
+
+    def _without_row(self, user: User, standing: Standing, at: datetime) -> Reach:
+        """Whether in scope, for whom there is no row in force."""
+        if not self._by_report:
+            return self._by_setting(standing)
+        if self.readable(at):
+            return self._absent(user, standing, at)
+        return NO_REPORT if self._policy.scope == "report" else ASSUMED
 
     def _in_population(
         self, scope: Reach, user: User, standing: Standing, row: Registration | None, at: datetime
@@ -159,7 +171,7 @@ class Population:
         population = self._policy.population
         if population == "capable":
             if row is None:
-                return self._without_row(user, standing, at) if self._readable(at) else NO_REPORT
+                return self._absent(user, standing, at) if self.readable(at) else NO_REPORT
             return scope if row.is_sspr_capable else NOT_CAPABLE
         if population == "used":
             if standing.used is None:
@@ -167,7 +179,7 @@ class Population:
             return scope if standing.used else NOT_USED
         return scope
 
-    def _without_row(self, user: User, standing: Standing, at: datetime) -> Reach:
+    def _absent(self, user: User, standing: Standing, at: datetime) -> Reach:
         """Absent from a report in force: new or newly enabled accounts are given time; old ones are a gap."""
         since = [one for one in (user.created_date_time, standing.enabled_since) if one]
         if since and at - max(since) < self._policy.report_grace:
@@ -181,10 +193,9 @@ def is_sync_account(user: User) -> bool:
     `Sync_<server>_<12 hex digits>@`, `ADToAADSyncServiceAccount@`, or the display name that both are given.
     """
     upn, name = user.user_principal_name, user.display_name
-    # The first letter spares nearly all users the whole comparison.
-    if upn and upn[0] in "SsAa" and _SYNC_UPN.match(upn):
+    if upn and _SYNC_UPN.match(upn):
         return True
-    return name is not None and len(name) >= len(SYNC_NAME) and name.strip().casefold() == SYNC_NAME
+    return name is not None and len(name) >= _SYNC_NAME_LENGTH and name.strip().casefold() == SYNC_NAME
 
 
 def _is_guest(user: User) -> bool:

@@ -21,6 +21,7 @@ from admin.doctor.lights import Light, Said
 from admin.doctor.room import Room
 from admin.doctor.rows import BY_NAME, ROWS, Needs, light_of
 from shared.graph.errors import GraphError
+from shared.storage import NewerSchema
 
 Check = Callable[[Room], Awaitable[Sequence[Said]]]
 
@@ -132,5 +133,7 @@ async def _one(room: Room, name: str, open_gates: Collection[Needs]) -> Sequence
     except AzureError as problem:
         # Its text may hold addresses; its kind is enough.
         return [Said("storage", {"problem": type(problem).__name__})]
+    except NewerSchema as problem:
+        return [Said("newer", {"path": problem.path})]
     except Exception as problem:  # whatever it was, the others are to be asked all the same
         return [Said("broke", {"problem": type(problem).__name__})]

@@ -46,6 +46,7 @@ ANY: Mapping[str, Light] = {
     "graph": R,
     "storage": R,
     "broke": R,
+    "newer": R,
     "needs-settings": S,
     "needs-storage": S,
     "needs-graph": S,

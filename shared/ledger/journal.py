@@ -13,6 +13,7 @@ import msgspec
 from shared.ledger.records import OutboxEntry, Posting
 from shared.model import Because, Moment, Severity, Step, ndjson
 from shared.rules.loader import Rules
+from shared.storage import versions
 
 SCHEMA = 1
 """Rises when a field changes its meaning or goes; a new field, or a new value of one, does not raise it."""
@@ -67,6 +68,10 @@ class JournalLine(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
     reopened: int = 0
     opened_at: datetime
+
+
+class _Schema(msgspec.Struct, frozen=True):
+    schema: int
 
 
 class JournalUnreadable(Exception):
@@ -128,11 +133,26 @@ def write_lines(lines: Iterable[JournalLine]) -> bytes:
 
 
 def read_lines(data: bytes, path: str) -> list[JournalLine]:
-    """The reverse of `write_lines`; fields of later schemas are ignored. Raises `JournalUnreadable`."""
+    """The reverse of `write_lines`; fields that this release does not know are ignored.
+
+    Raises `NewerSchema` for lines whose fields mean something else by now, and `JournalUnreadable`.
+    """
+    rows = [row for row in data.splitlines() if row]
     try:
-        return [msgspec.json.decode(row, type=JournalLine) for row in data.splitlines() if row]
+        lines = [msgspec.json.decode(row, type=JournalLine) for row in rows]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        versions.expect(f"alerts/{path}", max(map(_schema, rows), default=SCHEMA), SCHEMA)
         raise JournalUnreadable(path, str(error)) from None
+    versions.expect(f"alerts/{path}", max((line.schema for line in lines), default=SCHEMA), SCHEMA)
+    return lines
+
+
+def _schema(row: bytes) -> int:
+    """What the line says of its schema; where it is no line at all, nothing speaks for a newer one."""
+    try:
+        return msgspec.json.decode(row, type=_Schema).schema
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return SCHEMA
 
 
 def replay(lines: Iterable[JournalLine]) -> dict[str, JournalLine]:

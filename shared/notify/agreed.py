@@ -18,7 +18,7 @@ from shared.model import Facts
 from shared.notify.exemptions import Exemption
 from shared.notify.proposals import Fault, Proposal, covers, faults_of_all, tidy
 from shared.rules.kinds import KindRow
-from shared.storage import Container, Stale
+from shared.storage import Container, Stale, versions
 
 SCHEMA = 1
 KEPT_FOR = timedelta(days=366)
@@ -205,7 +205,8 @@ async def _read(container: Container, tenant_id: str) -> tuple[tuple[Exemption, 
     try:
         schema = msgspec.json.decode(stored.data, type=_Schema).schema
         if schema != SCHEMA:
-            raise AgreedUnreadable(path, f"it is of schema {schema}, this release knows {SCHEMA}")
+            versions.expect(f"ledger/{path}", schema, SCHEMA)
+            raise AgreedUnreadable(path, f"there was no schema {schema} - at `$.schema`")
         found = msgspec.json.decode(stored.data, type=_File).exceptions
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise AgreedUnreadable(path, str(fault)) from None

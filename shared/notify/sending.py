@@ -26,7 +26,7 @@ from shared.notify.table import Table
 from shared.notify.wording import Wording
 from shared.rules.loader import Rules
 from shared.settings import Settings
-from shared.storage import Lease
+from shared.storage import Lease, NewerSchema
 from shared.texts.catalogue import catalogue
 
 DELIVERED = "delivered"
@@ -133,7 +133,7 @@ class Sender:
         except (LookupError, TypeError, ValueError) as fault:
             _log.error("telling: a card can't be worded: %s", type(fault).__name__)
             return Failed(status="unwordable", route=False)
-        except (LedgerUnreadable, AzureError) as fault:
+        except (LedgerUnreadable, NewerSchema, AzureError) as fault:
             _log.error("telling: the names for a card can't be read: %s", type(fault).__name__)
             return Failed(status="names-unread", route=False)
         return await route.post(events.event_id(message), payload, at)

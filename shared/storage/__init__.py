@@ -6,19 +6,33 @@ hand, queue text as the Functions host writes it. The clients load on first use,
 
 from shared.settings import StorageSettings
 from shared.storage.account import Storage
-from shared.storage.blobs import NOT_MODIFIED, Container, Lease, Listed, NotModified, Stale, Stored
+from shared.storage.blobs import (
+    NOT_MODIFIED,
+    Container,
+    Lease,
+    Listed,
+    NotModified,
+    Packed,
+    Stale,
+    Stored,
+    pack,
+)
 from shared.storage.queues import Queue, Received
+from shared.storage.versions import NewerSchema
 
 __all__ = [
     "NOT_MODIFIED",
     "Container",
     "Lease",
     "Listed",
+    "NewerSchema",
     "NotModified",
+    "Packed",
     "Queue",
     "Received",
     "Stale",
     "Storage",
     "StorageSettings",
     "Stored",
+    "pack",
 ]

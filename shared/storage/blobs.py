@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from shared.storage import versions
 from shared.storage.codes import code
 
 if TYPE_CHECKING:
@@ -47,12 +48,24 @@ class Stored(msgspec.Struct, frozen=True):
     metadata: Mapping[str, str]
 
 
+class Packed(msgspec.Struct, frozen=True):
+    """What is to be written, packed by the writer: members of gzip, which joined end to end are gzip again
+    (RFC 1952, 2.2)."""
+
+    data: bytes
+
+
 class Listed(msgspec.Struct, frozen=True):
     """A blob as listed, not read."""
 
     name: str
     etag: str
     metadata: Mapping[str, str]
+
+
+def pack(data: bytes) -> bytes:
+    """One member of gzip; the same bytes give the same."""
+    return gzip_format.compress(data, _GZIP_LEVEL, mtime=0)
 
 
 class Lease:
@@ -85,10 +98,15 @@ class Lease:
 
 
 class Container:
-    """One container. Errors not named below are those of `azure.core.exceptions`, after all retries."""
+    """One container. Errors not named below are those of `azure.core.exceptions`, after all retries.
+
+    Every blob is written with the version of its schema; reading raises `NewerSchema` for one that a newer
+    release has written (`versions`).
+    """
 
     def __init__(self, client: "ContainerClient") -> None:
         self._client = client
+        self._name = client.container_name
 
     async def read(self, name: str) -> Stored | None:
         """The blob, or None if there is none."""
@@ -118,12 +136,15 @@ class Container:
                 return None
             raise
         properties = answer.properties
+        metadata = dict(properties.metadata or {})
+        if refused := versions.newer(self._name, name, metadata):
+            raise refused
         if properties.content_settings.content_encoding == "gzip":
             data = gzip_format.decompress(data)
-        return Stored(data, str(properties.etag), dict(properties.metadata or {}))
+        return Stored(data, str(properties.etag), metadata)
 
     async def create(
-        self, name: str, data: bytes, metadata: Mapping[str, str] | None = None, *, gzip: bool = True
+        self, name: str, data: bytes | Packed, metadata: Mapping[str, str] | None = None, *, gzip: bool = True
     ) -> str | None:
         """Write a blob that must not exist yet. Returns its ETag, or None where it exists already.
 
@@ -142,7 +163,7 @@ class Container:
     async def replace(
         self,
         name: str,
-        data: bytes,
+        data: bytes | Packed,
         etag: str,
         metadata: Mapping[str, str] | None = None,
         *,
@@ -168,16 +189,22 @@ class Container:
         return await self._upload(name, data, metadata, gzip)
 
     async def _upload(
-        self, name: str, data: bytes, metadata: Mapping[str, str] | None, gzip: bool, **condition: Any
+        self,
+        name: str,
+        data: bytes | Packed,
+        metadata: Mapping[str, str] | None,
+        gzip: bool,
+        **condition: Any,
     ) -> str:
         from azure.storage.blob import ContentSettings
 
         kind = "application/x-ndjson" if name.endswith(".ndjson") else "application/json"
-        packed = gzip_format.compress(data, _GZIP_LEVEL, mtime=0) if gzip else data
+        gzip = gzip or isinstance(data, Packed)
+        packed = data.data if isinstance(data, Packed) else pack(data) if gzip else data
         answer = await self._client.get_blob_client(name).upload_blob(
             packed,
             overwrite=True,
-            metadata=dict(metadata or {}),
+            metadata=versions.labelled(self._name, name, metadata),
             content_settings=ContentSettings(content_type=kind, content_encoding="gzip" if gzip else None),
             **condition,
         )

@@ -18,6 +18,7 @@ Overdue = Literal[
     "readings-refused",
     "outbox-stranded",
     "housekeeping-overdue",
+    "storage-newer",
 ]
 """What nobody notes who does the work, since it is the work that is not done; `overdue.py` finds these."""
 
@@ -41,6 +42,9 @@ CODES: frozenset[str] = frozenset(get_args(Code))
 
 OVERDUE: tuple[Overdue, ...] = get_args(Overdue)
 """The codes that `overdue.py` finds, and that are over when it finds them no more."""
+
+NEWER: Overdue = "storage-newer"
+"""A newer release has written what this one can't read: whoever comes upon that may note it."""
 
 PERMISSION, EMPTY = str(Reason.PERMISSION), "empty-list"
 

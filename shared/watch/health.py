@@ -13,6 +13,7 @@ from shared.ledger.shards import LedgerUnreadable
 from shared.model import Evidence
 from shared.notify.agreed import AgreedUnreadable
 from shared.notify.memory import TableUnreadable
+from shared.storage import NewerSchema
 from shared.texts.catalogue import Catalogue, catalogue
 from shared.watch import health_lines as lines
 from shared.watch import self_watch, unwell
@@ -72,6 +73,8 @@ async def look(watch: Watch, texts: Catalogue | None = None) -> Health:
         problem = texts.text("health", "tenant", fault=lines.graph_fault(fault, texts))
         if isinstance(fault, Forbidden):
             problem = f"{problem}; {lines.lacking('users', table().of_evidence()['users'][0], texts)}"
+    except NewerSchema as fault:
+        problem = texts.text("health", "newer", path=fault.path, found=fault.found, known=fault.known)
     except LedgerUnreadable as fault:
         problem = texts.text("health", "ledger", path=fault.path, reason=fault.reason)
     except TableUnreadable as fault:

@@ -4,7 +4,9 @@
 `{"reading": kind, "id": id, "step": n}`, `{"lifecycle": [{"subscription": id, "event": name}]}`,
 `{"calls": {…}}` or `{"subscriptions": order, "at": time}` on `sweeps`. Each bears the `call` that it belongs
 to (`shared.following`), if it has one.
-A message that can't be read raises `BadMessage`; after five tries the queue puts it aside as poison.
+A message that can't be read raises `BadMessage`; after five tries the queue puts it aside as poison. Its
+`schema` is left out where it is 1. One of a newer release (`NewerMessage`) stays with the poison until that
+release runs again, and takes it up.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +17,9 @@ import msgspec
 from shared.following import current_call, is_call
 from shared.spread import IDS_A_MESSAGE as IDS_A_MESSAGE
 from shared.spread import neighbours
+
+SCHEMA = 1
+"""Rises when a message says something that a release before would not read, or would read otherwise."""
 
 HEARD = ""
 """Asked for by an authentic notification."""
@@ -31,6 +36,16 @@ number where nothing about the change comes late."""
 
 class BadMessage(Exception):
     """A queue message is not of any known shape. Nothing was changed."""
+
+
+class NewerMessage(BadMessage):
+    """A queue message was sent by a newer release. Nothing was changed; that release can read it."""
+
+    def __init__(self, queue: str, found: int) -> None:
+        super().__init__(
+            f"{queue}: a message of schema {found}, this release knows {SCHEMA}: a newer release sent it. "
+            "It is kept. Deploy that release again (docs/runbook.md, Going back)"
+        )
 
 
 SWEEP, REGISTRATION = "sweep", "registration"
@@ -56,6 +71,7 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     why: str = HEARD
     since: datetime | None = None
     call: str = ""
+    schema: int = 1
 
 
 class LifecycleEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,14 +108,16 @@ class ReadingStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     subscriptions: str = ""
     at: datetime | None = None
     call: str = ""
+    schema: int = 1
+
+
+class _Schema(msgspec.Struct, frozen=True):
+    schema: int = 1
 
 
 def read_changed(text: str | bytes) -> Changed:
     """Read a message of `changed-users`. Raises `BadMessage`."""
-    try:
-        changed = msgspec.json.decode(text, type=Changed)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-        raise BadMessage(f"changed-users: {fault}") from None
+    changed = _read("changed-users", text, Changed)
     if bool(changed.users) == bool(changed.groups) or changed.at.tzinfo is None:
         raise BadMessage("changed-users: wants either users or groups, and a time with its offset")
     if changed.why not in WHY:
@@ -111,10 +129,7 @@ def read_changed(text: str | bytes) -> Changed:
 
 def read_step(text: str | bytes) -> ReadingStep:
     """Read a message of `sweeps`. Raises `BadMessage`."""
-    try:
-        step = msgspec.json.decode(text, type=ReadingStep)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-        raise BadMessage(f"sweeps: {fault}") from None
+    step = _read("sweeps", text, ReadingStep)
     kinds = (step.reading, step.lifecycle, step.calls is not None, step.subscriptions)
     if sum(map(bool, kinds)) != 1:
         raise BadMessage("sweeps: wants a step of a reading, lifecycle events, counts of calls, or an order")
@@ -125,6 +140,27 @@ def read_step(text: str | bytes) -> ReadingStep:
     if step.call and not is_call(step.call):
         raise BadMessage("sweeps: the call is no id of ours")
     return step
+
+
+def _read[T: Changed | ReadingStep](queue: str, text: str | bytes, kind: type[T]) -> T:
+    try:
+        found = msgspec.json.decode(text, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+        _expect_known(queue, text)
+        raise BadMessage(f"{queue}: {fault}") from None
+    if found.schema > SCHEMA:
+        raise NewerMessage(queue, found.schema)
+    return found
+
+
+def _expect_known(queue: str, text: str | bytes) -> None:
+    """Of a message that can't be read: raises `NewerMessage` where it says that it is of a newer release."""
+    try:
+        schema = msgspec.json.decode(text, type=_Schema).schema
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return
+    if schema > SCHEMA:
+        raise NewerMessage(queue, schema)
 
 
 def write_changed(
@@ -172,5 +208,5 @@ def write_order(order: str, at: datetime) -> str:
     return _text(ReadingStep(subscriptions=order, at=at))
 
 
-def _text(message: msgspec.Struct) -> str:
-    return msgspec.json.encode(message).decode()
+def _text(message: Changed | ReadingStep) -> str:
+    return msgspec.json.encode(msgspec.structs.replace(message, schema=SCHEMA)).decode()

@@ -4,7 +4,7 @@ A job that is dead can't note its own death. So another one looks at what all of
 (`self_watch`), and health shows the very same.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -14,7 +14,7 @@ from shared.ledger.records import TenantRecord
 from shared.model import EvidenceStatus
 from shared.settings import Settings
 from shared.watch.details import Detail, detail, noted, read
-from shared.watch.fault_codes import Code
+from shared.watch.fault_codes import NEWER, Code
 from shared.watch.hearing.calls import Sums
 from shared.watch.hearing.subscriptions import CODES, RESOURCES
 from shared.watch.reach.registration_state import PIECES, REPORT, Reading, wanted
@@ -67,7 +67,8 @@ class SelfLook(msgspec.Struct, frozen=True, kw_only=True):
 class Traces(msgspec.Struct, frozen=True, kw_only=True):
     """What all jobs left behind. `began_at`: the ledger's beginning; `errors_at`: the last look at licence
     errors; `tidied_at`: when the last housekeeping came to an end; each is None where there is nothing yet.
-    `named`: the groups that exceptions and routes name, None where that can't be read just now."""
+    `named`: the groups that exceptions and routes name, None where that can't be read just now. `newer`: the
+    blobs of the ledger that a newer release has written."""
 
     began_at: datetime
     record: TenantRecord
@@ -79,6 +80,7 @@ class Traces(msgspec.Struct, frozen=True, kw_only=True):
     tidied_at: datetime | None = None
     last_look: SelfLook | None = None
     named: frozenset[str] | None = frozenset()
+    newer: tuple[str, ...] = ()
 
 
 def overdue(seen: Traces, settings: Settings, now: datetime) -> Mapping[str, str]:
@@ -101,8 +103,16 @@ def overdue(seen: Traces, settings: Settings, now: datetime) -> Mapping[str, str
         "readings-refused": _refused_now(seen.record, settings),
         "outbox-stranded": _stranded(seen, now),
         "housekeeping-overdue": _housekeeping(seen, now),
+        NEWER: newer(seen.newer),
     }
     return {code: detail for code, detail in found.items() if detail is not None}
+
+
+def newer(paths: Sequence[str]) -> str | None:
+    """What is noted of blobs that a newer release has written; None for none."""
+    if len(paths) > 1:
+        return detail("newer-more", path=paths[0], n=len(paths) - 1)
+    return detail("newer-one", path=paths[0]) if paths else None
 
 
 def _intervals(every: timedelta) -> timedelta:

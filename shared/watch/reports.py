@@ -28,6 +28,7 @@ from shared.report.page import MOST_INLINED, as_page
 from shared.report.rows import LANGUAGE, BadQuery, Query, find, fitting, only, ordered, query_of
 from shared.report.trend import TrendUnreadable, read_trend
 from shared.report.views import RowView, Views
+from shared.storage import NewerSchema
 from shared.texts.catalogue import Catalogue, catalogue, languages
 from shared.watch import access, health
 from shared.watch.parts import Watch
@@ -94,6 +95,9 @@ async def answer(watch: Watch, headers: Mapping[str, Any], params: Mapping[str, 
         return _sentence(400, fault.sentence(texts))
     except LedgerMissing:
         return _sentence(503, texts.text("report", "nothing_read"))
+    except NewerSchema as fault:
+        sentence = texts.text("health", "newer", path=fault.path, found=fault.found, known=fault.known)
+        return _sentence(503, sentence)
     except LedgerUnreadable as fault:
         return _sentence(503, texts.text("health", "ledger", path=fault.path, reason=fault.reason))
     except AgreedUnreadable as fault:

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared.notify.agreed import AgreedUnreadable
+from shared.storage import NewerSchema, versions
 from shared.watch import details, gauges, housekeeping, overdue, subscription_memory, unwell
-from shared.watch.fault_codes import OVERDUE
+from shared.watch.fault_codes import NEWER, OVERDUE
 from shared.watch.hearing import calls
 from shared.watch.licensing import errors
 from shared.watch.overdue import SelfLook, Stranded, Traces
@@ -41,10 +42,23 @@ async def look_if_due(watch: Watch) -> bool:
     try:
         async with asyncio.timeout(LOOK_WITHIN):
             return await _look_if_due(watch)
+    except NewerSchema as fault:
+        return await _note_newer(watch, fault)
     except Exception:
         # Whatever it was: people are told all the same. The next look is in ten minutes.
         log.exception("the watch can't look after itself")
         return False
+
+
+async def _note_newer(watch: Watch, fault: NewerSchema) -> bool:
+    """What can't be read hides whatever else is overdue: that alone is noted, where the record can be."""
+    log.error("%s", fault)
+    try:
+        await unwell.note(watch, {NEWER: overdue.newer([fault.path])})
+    except Exception as problem:
+        # Then health says it, and every run that fails.
+        log.error("that can't be noted: %s", problem)
+    return False
 
 
 async def _look_if_due(watch: Watch) -> bool:
@@ -85,7 +99,7 @@ def _after(last: SelfLook | None, now: datetime) -> SelfLook:
 async def see(watch: Watch, look: SelfLook | None) -> Traces:
     """Everything that `overdue` goes by.
 
-    Raises what storage raises, and `LedgerUnreadable`.
+    Raises what storage raises, `NewerSchema` and `LedgerUnreadable`.
     """
     return Traces(
         began_at=watch.manifest.created_at,
@@ -98,6 +112,7 @@ async def see(watch: Watch, look: SelfLook | None) -> Traces:
         tidied_at=(await housekeeping.recall(watch)).tidied_at,
         last_look=look,
         named=await _named(watch),
+        newer=await _newer(watch),
     )
 
 
@@ -106,9 +121,18 @@ async def _named(watch: Watch) -> frozenset[str] | None:
     else is late is still to be found."""
     try:
         return frozenset(await named_groups.named_groups(watch))
-    except AgreedUnreadable as fault:
+    except (AgreedUnreadable, NewerSchema) as fault:
         log.warning("which groups are named can't be read: %s", fault)
         return None
+
+
+async def _newer(watch: Watch) -> tuple[str, ...]:
+    """The blobs of the ledger that a newer release has written, found by listing."""
+    tenant = f"{watch.settings.tenant_id}/"
+    found = [
+        versions.newer("ledger", one.name, one.metadata) async for one in watch.storage.ledger.names(tenant)
+    ]
+    return tuple(one.path for one in found if one)
 
 
 async def last_look(watch: Watch) -> SelfLook | None:

@@ -22,6 +22,7 @@ from sandbox.storage_proxy import Match
 from shared.graph.errors import Throttled
 from shared.graph.principals import Claims
 from shared.ledger.records import Sweep
+from shared.storage.versions import KNOWN, LABEL
 from tests.doctor.answering import answering
 from tests.doctor.patients import ask, ask_of, change
 from tests.sandbox.graph.calls import token_of
@@ -233,6 +234,15 @@ async def test_a_later_reading_under_way_is_no_fault(begun: Scene) -> None:
 async def test_a_manifest_that_can_not_be_read_is_red(begun: Scene) -> None:
     await begun.storage.ledger.put(f"{begun._settings['TENANT_ID']}/manifest", b"{", gzip=False)
     assert (await ask_of(begun, "sweep")).codes("ledger") == ["unreadable"]
+
+
+async def test_storage_of_a_newer_release_is_red_and_says_which_blob(begun: Scene) -> None:
+    name = f"{begun._settings['TENANT_ID']}/manifest"
+    client = begun.storage.ledger._client.get_blob_client(name)
+    await client.set_blob_metadata({LABEL: str(KNOWN["ledger/manifest"] + 1)})
+    found = await ask_of(begun, "sweep")
+    assert (found.codes("ledger"), found.lights("ledger")) == (["newer"], {Light.RED})
+    assert f"ledger/{name} was written by a newer release" in str(found.lines)
 
 
 # --- checks that fail themselves --------------------------------------------------------------------------
