@@ -11,6 +11,7 @@ import logging
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 HEAD_SECONDS = 30.0
 REST_SECONDS = 130.0
@@ -49,6 +50,11 @@ class Connection(web.RequestHandler):
         """Wait no longer."""
         self.heard()
         super().connection_lost(exc)
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """What is no HTTP is the caller's fault, not the host's: Kestrel writes nothing of it either."""
+        if not isinstance(kw.get("exc_info"), HttpProcessingError):
+            super().log_exception(*args, **kw)
 
     def heard(self) -> None:
         """The head is whole; from now on aiohttp itself ends what rests too long."""

@@ -94,11 +94,11 @@ class Door:
 
 
 @asynccontextmanager
-async def door(account: str, log: Path, users: int = 200) -> AsyncIterator[Door]:
+async def door(account: str, log: Path, users: int = 60) -> AsyncIterator[Door]:
     """Open one on an empty storage account. `users` 0: nothing has been read yet."""
     storage = Storage.connect(StorageSettings(connection_string=account))
     key, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(36)
-    ledger = made(max(users, 1), per_shard=100)
+    ledger = made(max(users, 1), per_shard=30)
     try:
         await storage.ensure()
         if users:

@@ -74,3 +74,11 @@ async def test_a_body_without_length_is_taken_and_a_broken_one_refused(port: int
 async def test_a_body_said_to_be_compressed_reaches_the_app_as_it_came(port: int) -> None:
     head = HEAD + b"Connection: close\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n"
     assert (await told(port, head + b"[]")).startswith(b"HTTP/1.1 202")
+
+
+async def test_what_is_no_http_is_400_and_no_fault_of_the_host(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    for sent in (b"\x00\x01\x02\r\n\r\n", b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\n\r\n"):
+        assert (await told(port, sent)).startswith(b"HTTP/1.1 400")
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
