@@ -51,7 +51,9 @@ def document() -> Schema:
             {"url": "http://127.0.0.1:7170/api", "description": "the sandbox"},
         ],
         "paths": {
-            "/graph/notifications": {"post": _heard("notifications", "Changes of users and groups, from Graph.")},
+            "/graph/notifications": {
+                "post": _heard("notifications", "Changes of users and groups, from Graph.")
+            },
             "/graph/lifecycle": {"post": _heard("lifecycle", "What Graph says of its subscriptions.")},
             "/health": {"get": _health()},
             "/report": {"get": _report("page", "Where the tenant stands, as a page.", _HTML, [_language()])},
@@ -67,7 +69,10 @@ def document() -> Schema:
         "components": {
             "schemas": _schemas(),
             "responses": {
-                "sentence": {"description": "One sentence that says why not.", "content": _as(_TEXT, _SENTENCE)},
+                "sentence": {
+                    "description": "One sentence that says why not.",
+                    "content": _as(_TEXT, _SENTENCE),
+                },
             },
             "securitySchemes": {
                 "signIn": {
@@ -169,7 +174,9 @@ def _language() -> Schema:
 
 def _query() -> list[Schema]:
     return [
-        _parameter("text", {"type": "string", "maxLength": LONGEST_TEXT}, "Part of name, sign-in name or id."),
+        _parameter(
+            "text", {"type": "string", "maxLength": LONGEST_TEXT}, "Part of name, sign-in name or id."
+        ),
         _several("states", State, "Of these states."),
         _several("kinds", (*KINDS, DIFFERING), "With an open finding of one of these kinds."),
         _several("severity", Severity, "Of these severities."),
@@ -224,14 +231,19 @@ def _schemas() -> Schema:
         "Detail": _object({"status": {"enum": ["ok", "starting", "unwell"]}, "problems": {"type": "array"}}),
         "Fault": _object({"error": text}),
         "Report": {
-            **_object({"schema": {"type": "integer"}, "report": {"type": "object"}, "users": {"type": "array"}}),
+            **_object(
+                {"schema": {"type": "integer"}, "report": {"type": "object"}, "users": {"type": "array"}}
+            ),
             "description": "report.schema.json says all of it.",
             "required": ["schema", "report", "users"],
         },
         "Rows": _object(
             {"total": {"type": "integer", "minimum": 0}, "rows": {"type": "array", "items": _a("Row")}}
         ),
-        "Row": {**_object({"id": guid, "upn": text, "name": text, "state": text}), "additionalProperties": True},
+        "Row": {
+            **_object({"id": guid, "upn": text, "name": text, "state": text}),
+            "additionalProperties": True,
+        },
         "User": _object(
             {
                 "row": {"anyOf": [_a("Row"), {"type": "null"}]},

@@ -11,7 +11,14 @@ from typing import Any
 
 TENANT = "3f0a7b5e-6f0e-4f1c-9a50-0d0f6f3c1a11"
 SECRETS = ("current-secret-" + "c" * 33, "previous-sécret-" + "p" * 32)
-GUESSES = ("w" * 48, "", SECRETS[0][:-1], SECRETS[0] + " ", SECRETS[0].upper(), "previous-se\u0301cret-" + "p" * 32)
+GUESSES = (
+    "w" * 48,
+    "",
+    SECRETS[0][:-1],
+    SECRETS[0] + " ",
+    SECRETS[0].upper(),
+    "previous-se\u0301cret-" + "p" * 32,
+)
 
 _TOKENS = (
     b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"null", b"true", b"-0", b"1e999", b"9" * 400, b"\x00", b"\xff",
@@ -44,7 +51,11 @@ def _notification(rng: random.Random) -> dict[str, Any]:
         event = rng.choice(("reauthorizationRequired", "subscriptionRemoved", "missed", "new\nEvent"))
         return {**proof, "lifecycleEvent": event}
     kind = "Group" if lot < 0.35 else "User"
-    data: dict[str, Any] = {"@odata.type": f"#Microsoft.Graph.{kind}", "@odata.id": f"{kind}s/{about}", "id": about}
+    data: dict[str, Any] = {
+        "@odata.type": f"#Microsoft.Graph.{kind}",
+        "@odata.id": f"{kind}s/{about}",
+        "id": about,
+    }
     if kind == "Group":
         data["members@delta"] = [{"id": user_id(rng.randrange(50, 90))} for _ in range(rng.randrange(4))]
     return {**proof, "changeType": "updated", "resource": f"{kind}s/{about}", "resourceData": data}
@@ -87,7 +98,9 @@ def _anything(rng: random.Random, depth: int = 0) -> Any:
     if lot < 3:
         return rng.choice((SECRETS[0], TENANT, user_id(rng.randrange(100)), f"users/{user_id(3)}", *GUESSES))
     if lot < 5:
-        return "".join(rng.choices(string.printable + "\u202e\u2028é秘\U0001f469\x00\x1b", k=rng.randrange(40)))
+        return "".join(
+            rng.choices(string.printable + "\u202e\u2028é秘\U0001f469\x00\x1b", k=rng.randrange(40))
+        )
     if lot == 5:
         return rng.choice(("x" * 5_000, "users/" + "a" * 3_000, "users('" * 500, "../" * 200, "/" * 900))
     if lot < 8:
@@ -135,7 +148,9 @@ def _swap(body: bytearray, rng: random.Random) -> None:
     name = rng.choice((b'"clientState"', b'"tenantId"', b'"id"', b'"value"', b'"resource"'))
     at = body.find(name)
     if at >= 0:
-        body[at:at] = name + b": " + rng.choice((b'"w"', b"null", b"[]", b'"%s"' % user_id(77).encode())) + b", "
+        body[at:at] = (
+            name + b": " + rng.choice((b'"w"', b"null", b"[]", b'"%s"' % user_id(77).encode())) + b", "
+        )
 
 
 def _escape(body: bytearray, rng: random.Random) -> None:

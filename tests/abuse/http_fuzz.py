@@ -71,7 +71,9 @@ def run(url: str, headers: Mapping[str, str], examples: int, seen: Seen, number:
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                 if mode is GenerationMode.NEGATIVE and not (operation.query or operation.body):
                     continue
-                _try(operation.as_strategy(generation_mode=mode), url, headers, examples, session, seen, number)
+                _try(
+                    operation.as_strategy(generation_mode=mode), url, headers, examples, session, seen, number
+                )
 
 
 def _try(

@@ -76,7 +76,9 @@ def _event_data(rng: random.Random) -> Any:
     """The data of an event: a notification, several, an envelope, or whatever JSON can hold."""
     items = bodies.real(rng)
     read: Any = json.loads(bodies.odd(rng).decode("utf-8", "replace"))
-    return rng.choice((items[0], items, {"value": items}, read, read.get("value") if isinstance(read, dict) else 0))
+    return rng.choice(
+        (items[0], items, {"value": items}, read, read.get("value") if isinstance(read, dict) else 0)
+    )
 
 
 def _shaped(number: int, count: int, tried: Tried) -> None:
@@ -116,7 +118,9 @@ _ITEM = (
             "lifecycleEvent": _FIELD,
             "resource": _FIELD,
             "resourceData": _FIELD
-            | st.fixed_dictionaries({}, optional={"id": _FIELD, "@odata.type": _FIELD, "members@delta": _JSON}),
+            | st.fixed_dictionaries(
+                {}, optional={"id": _FIELD, "@odata.type": _FIELD, "members@delta": _JSON}
+            ),
         },
     )
     | _JSON

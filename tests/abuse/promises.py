@@ -97,11 +97,19 @@ def _is_whole(call: Call) -> None:
     _demand(tuple(call.counts) == COUNTS and min(call.counts.values()) >= 0, "odd counts", b"")
     for text in messages(call, AT):
         changed = read_changed(text)
-        _demand(len(text) < LONGEST_MESSAGE and text.isascii() and text.isprintable(), "a long message", text.encode())
+        _demand(
+            len(text) < LONGEST_MESSAGE and text.isascii() and text.isprintable(),
+            "a long message",
+            text.encode(),
+        )
         _demand({*changed.users, *changed.groups} <= set(ids), "a message names others", text.encode())
     for text in lifecycle_messages(call, AT):
         read_step(text)
-        _demand(len(text) < LONGEST_MESSAGE and text.isascii() and text.isprintable(), "a long message", text.encode())
+        _demand(
+            len(text) < LONGEST_MESSAGE and text.isascii() and text.isprintable(),
+            "a long message",
+            text.encode(),
+        )
 
 
 _UNREADABLE: Any = object()

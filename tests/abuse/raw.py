@@ -28,4 +28,6 @@ def post(path: str, body: bytes, *headers: bytes, length: bool = True) -> bytes:
 
 def get(path: bytes, *headers: bytes) -> bytes:
     """A GET of this path, whatever is in it."""
-    return b"\r\n".join([b"GET " + path + b" HTTP/1.1", b"Host: watch", b"Connection: close", *headers, b"", b""])
+    return b"\r\n".join(
+        [b"GET " + path + b" HTTP/1.1", b"Host: watch", b"Connection: close", *headers, b"", b""]
+    )
