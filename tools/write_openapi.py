@@ -20,11 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "openapi.json"
 
 _DESCRIPTION = (
-    "Every HTTP route that the app serves under its prefix `api`. With `DELIVERY=eventgrid` the two routes for "
-    "Graph are not there: events come through the platform's own address for Event Grid. Where App Service signs "
-    "people in, it answers those who have not signed in before the app is asked. Any other path is 404 and any "
-    "other method 405, by the platform. A body over 1 MiB is refused by the app; 500 is what the platform "
-    "answers where storage could not be written: Graph then calls again. See docs/security.md and docs/report.md."
+    "Every HTTP route that the app serves under its prefix `api`. With `DELIVERY=eventgrid` the two routes "
+    "for Graph aren't there: events come through the platform's own address for Event Grid. Where App "
+    "Service signs people in, it answers those who have not, before the app is asked. Any other path "
+    "is 404 and any other method 405, by the platform. A body over 1 MiB is refused by the app; 500 is what "
+    "the platform answers where storage could not be written: Graph then calls again. See docs/security.md "
+    "and docs/report.md."
 )
 _TEXT, _HTML, _CSV, _JSON = "text/plain", "text/html", "text/csv", "application/json"
 _SENTENCE: Schema = {"type": "string"}
@@ -111,8 +112,8 @@ def _heard(name: str, summary: str) -> Schema:
     return {
         "operationId": f"graph_{name}",
         "summary": summary,
-        "description": "Anyone may call. Each item proves itself by tenantId and clientState; what is forged, "
-        "foreign or malformed changes nothing and is counted.",
+        "description": "Anyone may call. Each item proves itself by tenantId and clientState; what is "
+        "forged, foreign or malformed changes nothing and is counted.",
         "security": [],
         "parameters": [token],
         "requestBody": {

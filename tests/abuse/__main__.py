@@ -1,4 +1,4 @@
-"""`make fuzz`: many inputs at the parsers, schemathesis at length at the running app; tells and writes what was.
+"""`make fuzz`: many inputs at the parsers, schemathesis at length at the running app; writes what was.
 
 A run of other sizes prints and writes nothing, unless `--write` says so.
 """
@@ -54,7 +54,7 @@ def told(tried: Tried, answered: Answered, seconds: float) -> str:
     """The section of docs/measurements.md."""
     by = ", ".join(f"{n:,} by {maker}" for maker, n in tried.made_by.items())
     became = ", ".join(f"{n:,} {what}" for what, n in tried.became.items())
-    statuses = ", ".join(f"{n:,} × {status}" for status, n in answered.seen.by_status.items())
+    statuses = ", ".join(f"{n:,} of {status}" for status, n in answered.seen.by_status.items())
     return "\n".join(
         [
             headed("make fuzz", seconds, about()),
@@ -65,9 +65,9 @@ def told(tried: Tried, answered: Answered, seconds: float) -> str:
             f"| a second of CPU, with the checks | {tried.inputs / max(tried.cpu, 0.001):,.0f} inputs | | |",
             f"| what became of them | {became} | | |",
             "| raised anything but `BadCall`, named whom nobody proved, took too long | 0 | 0 | ok |",
-            f"| calls of the routes by schemathesis | {answered.seen.calls:,} ({statuses}) | | |",
-            f"| seconds for them, the longest call | {answered.seconds:,.0f}, {answered.seen.longest:.1f} | | |",
-            "| statuses that docs/openapi.json doesn't state, faults in the log, blobs or messages that moved "
+            f"| calls by schemathesis | {answered.seen.calls:,} ({statuses}) | | |",
+            f"| seconds, the longest call | {answered.seconds:,.0f}, {answered.seen.longest:.1f} | | |",
+            "| statuses that docs/openapi.json doesn't state, faults in the log, what moved in storage "
             "| 0 | 0 | ok |",
         ]
     )

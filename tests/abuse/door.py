@@ -21,8 +21,12 @@ from shared.watch.messages import read_step
 from tests.report.ledgers import TENANT_ID, Made, fill, made
 from tests.test_settings import GOOD
 
-HTTP = ("graph_notifications", "graph_lifecycle", "health", "report") + tuple(
-    f"report_{name}" for name in ("csv", "json", "rows", "user")
+HTTP = (
+    "graph_notifications",
+    "graph_lifecycle",
+    "health",
+    "report",
+    *(f"report_{name}" for name in ("csv", "json", "rows", "user")),
 )
 """The functions that answer over HTTP."""
 

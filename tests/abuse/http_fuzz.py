@@ -1,4 +1,4 @@
-"""Schemathesis at the running app, from docs/openapi.json: what fits the file and what doesn't, let in or not."""
+"""Schemathesis at the running app, by docs/openapi.json: what fits the file and what doesn't."""
 
 import time
 from collections import Counter

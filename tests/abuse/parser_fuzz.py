@@ -1,4 +1,4 @@
-"""So many inputs at the parsers of Graph's calls and Event Grid's events, from a number; what became of them."""
+"""So many inputs, from a number, at the parsers of Graph's calls and Event Grid's events."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""What holds of every body that reaches the parsers, held against a reading of our own by the standard library."""
+"""What holds of every body that reaches the parsers, held against a reading by the standard library."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""More names that are attacks, beside the ten of tests/hostile.py, in every output; and none writes a log line."""
+"""More names that are attacks, beside those of tests/hostile.py; and none writes a log line."""
 
 import json
 import logging
@@ -50,7 +50,9 @@ NAMES = {
 
 ON_CARDS = (
     " ".join(NAMES[name] for name in ("template", "template of a part", "link by itself", "JSON", "lookup")),
-    " ".join(NAMES[name] for name in ("data address", "bare data address", "script address", "mention by id")),
+    " ".join(
+        NAMES[name] for name in ("data address", "bare data address", "script address", "mention by id")
+    ),
     " ".join(NAMES[name] for name in ("mention in code", "turned round", "colours", "a fake line")),
     NAMES["link by reference"],
     NAMES["10,000 signs to escape"],

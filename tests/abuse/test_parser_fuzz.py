@@ -1,4 +1,4 @@
-"""Some thousand inputs at the parsers of calls and events in each run of the tests; `make fuzz` tries 100,000."""
+"""Some thousand inputs at the parsers of calls and events; `make fuzz` tries 100,000."""
 
 import random
 from collections.abc import Callable

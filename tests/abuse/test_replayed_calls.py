@@ -38,7 +38,8 @@ def suspicious(log: str) -> list[str]:
     return [
         line
         for line in log.split("\n")
-        if line and (not (LINE.match(line) or SPOKEN.fullmatch(line)) or "evil" in line or not line.isprintable())
+        if line
+        and (not (LINE.match(line) or SPOKEN.fullmatch(line)) or "evil" in line or not line.isprintable())
     ]
 
 

@@ -46,7 +46,9 @@ async def test_a_head_that_is_never_whole_ends_the_connection(port: int) -> None
     assert await told(port, wait=5) == b""
 
 
-async def test_a_head_that_comes_in_time_is_answered_however_long_the_connection_rests_then(port: int) -> None:
+async def test_a_head_that_comes_in_time_is_answered_however_long_the_connection_rests_then(
+    port: int,
+) -> None:
     whole = HEAD + b"Content-Length: 0\r\n\r\n"
     last = whole.replace(b"Host:", b"Connection: close\r\nHost:")
     answers = await told(port, whole, last, pause=0.8)
