@@ -109,9 +109,10 @@ what-if-schema: setup
 openapi: setup
 	$(BIN)/python -m tools.write_openapi
 
-# About seven minutes: 100,000 inputs to what reads Graph's calls, and the HTTP routes from docs/openapi.json at length.
+# 100,000 inputs to what reads Graph's calls, the HTTP routes from docs/openapi.json at length, a thousand replays.
 fuzz: setup
 	$(BIN)/python -m tests.abuse
+	WATCH_REPLAYS=1000 $(BIN)/python -m pytest tests/abuse/test_replayed_calls.py
 
 snapshot-schema: setup
 	$(BIN)/python -m tools.write_snapshot_schema

@@ -1,7 +1,8 @@
-"""An authentic call sent again a thousand times, between forged ones, in a tenant whose names are attacks."""
+"""An authentic call sent again and again, between forged ones, in a tenant whose names are attacks."""
 
 import asyncio
 import json
+import os
 import time
 
 import aiohttp
@@ -15,9 +16,10 @@ from tests.abuse.door import LINE, SPOKEN, call, item
 from tests.hostile import HOSTILE
 from tests.stories.theatre import Theatre, theatre
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
-TIMES = 1_000
+TIMES = int(os.environ.get("WATCH_REPLAYS", "100"))
+"""`make fuzz` has it a thousand times."""
 AT_ONCE = 8
 NEVER = "0 0 0 1 1 *"
 STILL = {
@@ -43,7 +45,7 @@ def suspicious(log: str) -> list[str]:
     ]
 
 
-async def test_a_thousand_replays_leave_ledger_and_journal_as_they_were_and_graph_in_peace(
+async def test_replays_leave_ledger_and_journal_as_they_were_and_graph_in_peace(
     storage_account: str,
 ) -> None:
     world = generate(60, rates=QUICK_RATES)
@@ -67,7 +69,7 @@ async def test_a_thousand_replays_leave_ledger_and_journal_as_they_were_and_grap
             item(FAKE, FAKE, tenantId=tenant, changeType=FAKE, lifecycleEvent=FAKE),
         )
         longest = await _sent(play, authentic, between)
-        await play.until("all replays are looked at", lambda: _nothing_waits(storage_account), 150)
+        await play.until("all replays are looked at", lambda: _nothing_waits(storage_account), 600)
         assert longest < 3
         # One batch names all ten; whoever was read since a replay came isn't read for it again.
         assert simulator.requests["POST /$batch"] <= TIMES
