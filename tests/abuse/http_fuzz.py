@@ -94,7 +94,7 @@ def _try(
         suppress_health_check=list(HealthCheck),
     )
     @given(case=cases)
-    def each(case: Case) -> None:
+    def each(case: Case[Any]) -> None:
         began = time.monotonic()
         answer = case.call(base_url=url, headers=dict(headers), session=session, timeout=SLOWEST)
         seen.longest = max(seen.longest, time.monotonic() - began)

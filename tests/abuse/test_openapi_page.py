@@ -23,7 +23,9 @@ def registered() -> dict[tuple[str, str], str]:
         assert trigger is not None
         told = trigger.get_dict_repr()
         for method in told["methods"]:
-            found[str(getattr(method, "value", method)), f"/{told['route']}"] = function.get_function_name()
+            found[str(getattr(method, "value", method)), f"/{told['route']}"] = str(
+                function.get_function_name()
+            )
     return found
 
 

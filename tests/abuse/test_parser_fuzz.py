@@ -88,7 +88,8 @@ def test_a_parser_with_a_fault_is_caught(
 
 
 def test_a_call_of_just_under_a_mebibyte_costs_what_its_bytes_allow() -> None:
-    for member in ({"id": user_id(1)}, [[[]]], "x" * 30, {"value": {"value": {"id": "y"}}}):
+    shapes: tuple[Any, ...] = ({"id": user_id(1)}, [[[]]], "x" * 30, {"value": {"value": {"id": "y"}}})
+    for member in shapes:
         many = [member] * (900_000 // (len(str(member)) + 2))
         group = {
             "tenantId": TENANT,
