@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test setup lint types fast real package infra-check lock mutate-rules clean pictures rules-page cost-page \
-	doctor-page permissions-page journal-schema report-schema what-if-schema snapshot-schema soak bench bench-page browser \
-	no-graph-calls graph-calls slow-consumer
+	doctor-page permissions-page journal-schema report-schema what-if-schema snapshot-schema soak \
+	bench bench-page browser no-graph-calls graph-calls slow-consumer openapi fuzz
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 
@@ -115,6 +115,14 @@ report-schema: setup
 
 what-if-schema: setup
 	$(BIN)/python -m tools.write_what_if_schema
+
+openapi: setup
+	$(BIN)/python -m tools.write_openapi
+
+# 100,000 inputs to what reads Graph's calls, the HTTP routes from docs/openapi.json at length, a thousand replays.
+fuzz: setup
+	$(BIN)/python -m tests.abuse
+	WATCH_REPLAYS=1000 $(BIN)/python -m pytest tests/abuse/test_replayed_calls.py
 
 snapshot-schema: setup
 	$(BIN)/python -m tools.write_snapshot_schema

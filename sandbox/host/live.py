@@ -15,6 +15,7 @@ from typing import Self
 from aiohttp import web
 
 from sandbox.host import appsettings, triggers
+from sandbox.host.bounds import Connection
 from sandbox.host.errors import HostError
 from sandbox.host.event_grid import TRIGGER, EventGridEndpoint, system_key
 from sandbox.host.hostjson import HostJson, read_host_json
@@ -72,15 +73,15 @@ class LiveHost:
             host_json = read_host_json(self._app_dir, self._environ)
             app = await stack.enter_async_context(IndexedApp(self._app_dir))
             stack.push_async_callback(self._connections.close)
-            runner = web.AppRunner(
-                self._compose(app, host_json), shutdown_timeout=GRACE_SECONDS, access_log=None
-            )
+            runner = web.AppRunner(self._compose(app, host_json), shutdown_timeout=GRACE_SECONDS)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             stack.push_async_callback(self._drain)
-            site = web.SockSite(runner, listening)
-            await site.start()
-            stack.push_async_callback(site.stop)
+            loop, server = asyncio.get_running_loop(), runner.server
+            if server is None:
+                raise HostError("the web server didn't start")
+            site = await loop.create_server(lambda: Connection(server, loop), sock=listening)
+            stack.callback(site.close)
             self.url = f"http://{ADDRESS}:{listening.getsockname()[1]}"
             self._loops += [asyncio.create_task(each.listen()) for each in self._listeners.values()]
             self._loops += [asyncio.create_task(timer.keep()) for timer in self._timers.values()]

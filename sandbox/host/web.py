@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from aiohttp import web
 from multidict import CIMultiDict
 
-from sandbox.host import triggers
+from sandbox.host import bounds, triggers
 from sandbox.host.errors import HostError
 from sandbox.host.event_grid import EventGridEndpoint
 from sandbox.host.invoker import Invoker
@@ -95,7 +95,7 @@ class Web:
         )
         self._invoker = invoker
         self._start = start
-        self.application = web.Application(client_max_size=LARGEST_BODY)
+        self.application = web.Application(client_max_size=LARGEST_BODY, middlewares=[bounds.heard])
         self.application.router.add_post("/admin/functions/{name}", self._by_hand)
         events.add_to(self.application)
         self.application.router.add_route("*", "/{path:.*}", self._answer)
@@ -115,7 +115,7 @@ class Web:
     async def _invoke(
         self, function: Function, params: Mapping[str, str | None], request: web.Request
     ) -> web.StreamResponse:
-        body = await request.read()
+        body = await bounds.body_of(request, LARGEST_BODY)
         headers: dict[str, str] = {}
         for name, value in request.headers.items():
             lower = name.lower()

@@ -3,6 +3,7 @@
 import secrets
 from datetime import datetime
 
+from shared.guids import as_guid
 from shared.ledger.records import Manifest
 
 USERS_PER_SHARD = 2000
@@ -10,6 +11,8 @@ USERS_PER_SHARD = 2000
 
 TENANT = "tenant"
 """The name of the tenant's book; every other book is a shard of users."""
+
+_NOBODY = "none"
 
 
 class LedgerMissing(Exception):
@@ -36,15 +39,26 @@ def manifest_path(tenant_id: str) -> str:
     return f"{tenant_id}/manifest"
 
 
+def members_root(tenant_id: str) -> str:
+    """What the names of all these blobs begin with."""
+    return f"{tenant_id}/groups/"
+
+
 def members_path(tenant_id: str, group_id: str) -> str:
-    """The blob in container `evidence` with the ids of a licensing group's members, as last read."""
-    return f"{tenant_id}/groups/{group_id}"
+    """The blob in container `evidence` with the ids of a licensing group's members, as last read.
+
+    No blob is named after anything but a GUID, and of anything else there is none.
+    """
+    return f"{members_root(tenant_id)}{as_guid(group_id) or _NOBODY}"
 
 
 def watched_path(tenant_id: str, group_id: str) -> str:
     """The blob in container `evidence` with the ids of all users in a group that an exception or a route
-    names, directly or through other groups, as last read: in the form of `shared/ledger/members.py`."""
-    return f"{tenant_id}/watched/{group_id}"
+    names, directly or through other groups, as last read: in the form of `shared/ledger/members.py`.
+
+    Exceptions are written by people: of an id that is no GUID there is no such blob, wherever it points to.
+    """
+    return f"{tenant_id}/watched/{as_guid(group_id) or _NOBODY}"
 
 
 def exceptions_path(tenant_id: str) -> str:

@@ -9,12 +9,14 @@ A message that can't be read raises `BadMessage`; after five tries the queue put
 release runs again, and takes it up.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from shared.following import current_call, is_call
+from shared.guids import as_guid
 from shared.spread import IDS_A_MESSAGE as IDS_A_MESSAGE
 from shared.spread import neighbours
 
@@ -28,6 +30,9 @@ WHY = (HEARD, DELTA, GONE, ERRORS, FACTS, STANDING, AGAIN)
 """Who asks for a look: a notification; the delta query; delta's `@removed` or a complete sweep that did not
 see the user (a 404 is the end of it then); the licence errors of groups; changed facts of the tenant; a
 changed row of the registration report or of a scope group; the watch itself, to look once more."""
+
+_READING = re.compile(r"[0-9A-Za-z-]{1,64}")
+"""Blobs are named after the id of a reading, so it must be no path."""
 
 LAST_LOOK = 2
 """The number of the look that no other follows: whoever changed is looked at twice, and at once with this
@@ -120,6 +125,8 @@ def read_changed(text: str | bytes) -> Changed:
     changed = _read("changed-users", text, Changed)
     if bool(changed.users) == bool(changed.groups) or changed.at.tzinfo is None:
         raise BadMessage("changed-users: wants either users or groups, and a time with its offset")
+    if not all(as_guid(one) == one for one in (*changed.users, *changed.groups)):
+        raise BadMessage("changed-users: an id is no GUID in lower case")
     if changed.why not in WHY:
         raise BadMessage("changed-users: asked for by nobody that is known")
     if changed.call and not is_call(changed.call):
@@ -133,7 +140,7 @@ def read_step(text: str | bytes) -> ReadingStep:
     kinds = (step.reading, step.lifecycle, step.calls is not None, step.subscriptions)
     if sum(map(bool, kinds)) != 1:
         raise BadMessage("sweeps: wants a step of a reading, lifecycle events, counts of calls, or an order")
-    if step.reading and (step.reading not in READINGS or not step.id):
+    if step.reading and (step.reading not in READINGS or not _READING.fullmatch(step.id)):
         raise BadMessage(f"sweeps: a step wants an id and one of the readings {', '.join(READINGS)}")
     if step.subscriptions and (step.subscriptions not in ORDERS or not step.at or not step.at.tzinfo):
         raise BadMessage(f"sweeps: an order is one of {', '.join(ORDERS)}, and says when it was given")

@@ -8,7 +8,7 @@ import msgspec
 
 from shared.graph.groups import member_pages
 from shared.ledger import members as lists
-from shared.ledger.manifest import members_path
+from shared.ledger.manifest import members_path, members_root
 from shared.watch.parts import Watch
 
 _SKUS = "skus"
@@ -60,7 +60,7 @@ async def forget(watch: Watch, group_id: str) -> None:
 
 async def kept(watch: Watch) -> frozenset[str]:
     """Ids of the groups of which a list is kept."""
-    prefix = _name(watch, "")
+    prefix = members_root(watch.settings.tenant_id)
     return frozenset(
         [listed.name.removeprefix(prefix) async for listed in watch.storage.evidence.names(prefix)]
     )
