@@ -102,6 +102,8 @@ def _be_child(root: Path, work: Callable[[], str], writer: int) -> None:
 
 def run_tests(tests: Sequence[str], unfit: Sequence[str]) -> str:
     """In a child, all but the unfit: `passed`, or what failed first."""
+    # A file that is changed and put back within a second must not leave what was compiled of it in between.
+    sys.dont_write_bytecode = True
     witness = Witness()
     code = pytest.main([*QUIETLY, "-x", *(f"--deselect={name}" for name in unfit), *tests], plugins=[witness])
     # 5: no test collected; a witness that finds nothing to run has noticed nothing.
@@ -118,9 +120,9 @@ def run_unmutated(tests: Sequence[str], root: Path) -> str:
     return json.dumps((failed, loaded))
 
 
-def unmutated(tree: Tree, tests: Sequence[str]) -> tuple[list[str], list[str]]:
+def unmutated(tree: Tree, tests: Sequence[str], patience: float = PATIENCE) -> tuple[list[str], list[str]]:
     """Run the tests on a tree as it stands: those that fail, and the packages that they load."""
-    answer = Child(tree.root, partial(run_unmutated, tests, tree.root), PATIENCE).answer()
+    answer = Child(tree.root, partial(run_unmutated, tests, tree.root), patience).answer()
     failed, loaded = json.loads(answer) if answer else (["the process ended early"], [])
     return failed, loaded
 
