@@ -43,7 +43,7 @@ class Verdict:
 
 
 class Trial:
-    """One fault in one copy: first its likeliest tests, then `rest`; whoever noticed once without the fault."""
+    """One fault in one copy: first its likeliest tests, then `rest`; the one that failed once without it."""
 
     def __init__(self, fault: Fault, tree: Tree, rest: Sequence[str]) -> None:
         self.fault, self.tree, self._rest = fault, tree, rest
@@ -96,8 +96,8 @@ def hunt(
         progress.refresh()
         for verdict in race(faults, trees, lambda fault, tree: Trial(fault, tree, rest)):
             verdicts[verdict.fault.name] = verdict
-            if verdict.outcome != "noticed":
-                progress.console.print(f"{verdict.outcome}: {verdict.fault.name}", style="red", markup=False)
+            said = f"{verdict.outcome}: {verdict.fault.name} {verdict.witness}".rstrip()
+            progress.console.print(said, style="" if verdict.outcome == "noticed" else "red", markup=False)
             progress.update(task, completed=len(verdicts), refresh=True)
     return [verdicts[fault.name] for fault in faults]
 
