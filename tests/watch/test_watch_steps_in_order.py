@@ -109,7 +109,7 @@ async def test_who_is_not_found_is_gone_only_where_somebody_says_so(
     absent: list[int] = []
 
     async def read(*_: object) -> Readings:
-        return Readings(users={}, observed_at={user_id(1): after(55)}, missing=frozenset({user_id(1)}))
+        return Readings(users={}, observed_at={user_id(1): after(55)}, missing={user_id(1)})
 
     async def nothing(*_: object, **__: object) -> None:
         return None

@@ -44,7 +44,7 @@ def load(file: Path = TABLE) -> Allowed:
 
 
 def check(packages: Iterable[Locked], allowed: Allowed) -> Report:
-    """Each licence is allowed for the use of its package; an unknown one is a fault, as a needless exception is.
+    """Each licence is allowed for its package's use; what is unknown is a fault, as a needless exception is.
 
     Of Python packages the installed ones are asked, which must be those of the lock.
     """

@@ -87,7 +87,8 @@ def tracked(root: Path) -> list[str]:
 def in_history(root: Path, workers: int = 1) -> tuple[list[Found], int]:
     """What looks like a secret in any version of any file up to HEAD; and how many versions there are.
 
-    The different lines of all versions of a file are looked at as one file of that name.
+    The different lines of all versions of a file are looked at as one file of that name, without those that
+    the file has now: `in_files` looks at them.
     """
     lines: defaultdict[str, dict[bytes, None]] = defaultdict(dict)
     versions = 0
@@ -97,9 +98,10 @@ def in_history(root: Path, workers: int = 1) -> tuple[list[Found], int]:
             lines[name].update(dict.fromkeys(data.splitlines()))
     with tempfile.TemporaryDirectory(prefix="history-") as place:
         for name, different in lines.items():
+            now = frozenset((root / name).read_bytes().splitlines()) if (root / name).is_file() else ()
             file = Path(place) / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(b"\n".join(different) + b"\n")
+            file.write_bytes(b"".join(line + b"\n" for line in different if line not in now))
         found = in_files(Path(place), lines, workers)
     return sorted({msgspec.structs.replace(one, line=0) for one in found}), versions
 
