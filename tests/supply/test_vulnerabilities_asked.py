@@ -106,7 +106,9 @@ def test_an_answer_that_is_none_is_not_checked(lock: Path, status: int, body: by
 def test_a_service_that_is_not_there_is_not_checked(lock: Path) -> None:
     with osv(nothing_is_known) as service:
         pass
-    assert asked(lock, service).outcome is Outcome.NOT_CHECKED
+    said = asked(lock, service)
+    assert said.outcome is Outcome.NOT_CHECKED
+    assert said.summary == "pip-audit could not ask: ConnectionError"
 
 
 def test_a_silent_service_is_not_checked_and_waited_for_only_so_long(lock: Path) -> None:

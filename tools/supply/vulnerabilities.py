@@ -4,6 +4,7 @@ Where nobody answers within the time that is given, nothing is known: that is sa
 """
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -80,8 +81,7 @@ def check(
     try:
         answer = msgspec.json.decode(done.stdout, type=_Answer)
     except msgspec.DecodeError:
-        said = done.stderr.strip().splitlines() or ["it said nothing"]
-        return _not_checked(f"pip-audit could not ask: {said[-1][:200]}")
+        return _not_checked(f"pip-audit could not ask: {_in_short(done.stderr)}")
     return judged(answer, accepted, today)
 
 
@@ -103,6 +103,13 @@ def judged(answer: _Answer, accepted: Mapping[str, Accepted], today: date) -> Re
     if skipped or not total:
         return _not_checked(f"nothing is known of {len(skipped)} of {total} packages")
     return report(NAME, f"{total} packages, none known", [])
+
+
+def _in_short(said: str) -> str:
+    """The name of what went wrong, from the last line; addresses and stacks help nobody."""
+    last = (said.strip().splitlines() or ["it said nothing"])[-1]
+    named = re.match(r"(?:\w+\.)*(\w+): ", last)
+    return named[1] if named else last[:100]
 
 
 def _not_checked(why: str) -> Report:
