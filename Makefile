@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test setup lint types fast real package infra-check lock mutate-rules clean pictures rules-page cost-page \
 	doctor-page permissions-page journal-schema report-schema what-if-schema snapshot-schema soak \
-	bench bench-page browser no-graph-calls graph-calls slow-consumer openapi fuzz
+	bench bench-page browser no-graph-calls graph-calls slow-consumer openapi fuzz audit faults
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 
@@ -62,6 +62,14 @@ package: $(VENV)/.installed
 
 infra-check: $(VENV)/.installed
 	$(BIN)/python -m tools.bicep
+
+# Licences, known vulnerabilities (asked of osv.dev; 'not checked' where nobody answers), secrets. A few minutes.
+audit: setup
+	$(BIN)/python -m tools.supply
+
+# Mistakes put into copies of the code, one at a time: the fast tests must notice each. A quarter of an hour.
+faults: setup
+	$(BIN)/python -m tools.plant_faults
 
 mutate-rules: setup
 	$(BIN)/python -m tools.mutate_rules

@@ -11,7 +11,6 @@ test that fails on the whole files in that spelling is no witness and is left ou
 
 import argparse
 import json
-import selectors
 import shutil
 import sys
 import tempfile
@@ -26,7 +25,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tools.rule_mutants import RULES, Mutant, mutants_of, respell
-from tools.rule_trials import PATIENCE, Child, Tree, Trial, Verdict, refusals, unmutated, warm_up
+from tools.rule_trials import Trial, Verdict, refusals
+from tools.trials import PATIENCE, Child, Tree, race, unmutated, warm_up
 
 # The tests that read the rules; of the notifier only the one of the mute table.
 TESTS = ("tests/rules", "tests/judgement", "tests/findings", "tests/notify/test_telling_mutes.py")
@@ -61,10 +61,10 @@ def hunt(
     loader: str,
     console: Console,
 ) -> list[Verdict]:
-    """Try every mutant, one at a time in each tree. No threads: the process forks."""
+    """Try every mutant, one at a time in each tree."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     verdicts: list[Verdict] = []
-    idle, queue, running = list(trees), list[Mutant](), selectors.DefaultSelector()
+    queue: list[Mutant] = []
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         task = progress.add_task("mutants", total=len(mutants))
         progress.refresh()
@@ -73,24 +73,11 @@ def hunt(
                 verdicts.append(Verdict(mutant, "refused", refusal))
             else:
                 queue.append(mutant)
-        while queue or running.get_map():
-            while queue and idle:
-                trial = Trial(queue.pop(0), idle.pop(), tests, unfit)
-                running.register(trial.child.pipe, selectors.EVENT_READ, trial)
-            ready = [key for key, _ in running.select(timeout=5)]
-            for key in list(running.get_map().values()):
-                key.data.child.stop_if_late()
-            for key in ready:
-                running.unregister(key.fileobj)
-                verdict = key.data.advance()
-                if verdict is None:
-                    running.register(key.data.child.pipe, selectors.EVENT_READ, key.data)
-                    continue
-                idle.append(key.data.tree)
-                verdicts.append(verdict)
-                survived = sum(v.outcome == "survived" for v in verdicts)
-                words = f"mutants, {survived} survived"
-                progress.update(task, completed=len(verdicts), description=words, refresh=True)
+        for verdict in race(queue, trees, lambda one, tree: Trial(one, tree, tests, unfit)):
+            verdicts.append(verdict)
+            survived = sum(v.outcome == "survived" for v in verdicts)
+            words = f"mutants, {survived} survived"
+            progress.update(task, completed=len(verdicts), description=words, refresh=True)
     return verdicts
 
 

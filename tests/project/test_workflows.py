@@ -42,8 +42,8 @@ def workflow(request: pytest.FixtureRequest) -> dict[Any, Any]:
 # --- workflows --------------------------------------------------------------------------------------------
 
 
-def test_there_is_one_that_tests_one_for_the_templates_and_one_that_deploys() -> None:
-    assert set(WORKFLOWS) == {"test", "infra", "azure-dev"}
+def test_there_is_one_that_tests_one_that_audits_one_for_the_templates_and_one_that_deploys() -> None:
+    assert set(WORKFLOWS) == {"test", "audit", "infra", "azure-dev"}
 
 
 def test_each_action_has_a_fixed_version(workflow: dict[Any, Any]) -> None:

@@ -100,14 +100,19 @@ def _component(part: Part) -> Component:
 
 
 def _licences(distribution: Distribution) -> Iterable[License]:
+    factory = LicenseFactory()
+    return [factory.make_from_string(name) for name in licences_stated(distribution)]
+
+
+def licences_stated(distribution: Distribution) -> list[str]:
     """As the package states them: an expression, else a name in its field, else its classifiers."""
-    metadata, factory = distribution.metadata, LicenseFactory()
-    stated = metadata["License-Expression"] or metadata["License"] or ""
-    if stated and len(stated) <= _LONGEST_NAME and "\n" not in stated:
-        return [factory.make_from_string(stated)]
+    metadata = distribution.metadata
+    stated = metadata.get("License-Expression") or metadata.get("License") or ""
+    if stated and stated != "UNKNOWN" and len(stated) <= _LONGEST_NAME and "\n" not in stated:
+        return [stated]
     classifiers = metadata.get_all("Classifier") or []
     names = [line.removeprefix(_CLASSIFIER) for line in classifiers if line.startswith(_CLASSIFIER)]
-    return [factory.make_from_string(name.removesuffix(" License")) for name in names]
+    return [name.removesuffix(" License") for name in names]
 
 
 def _requires(distribution: Distribution, parts: Mapping[str, Part]) -> set[str]:
