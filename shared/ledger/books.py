@@ -4,14 +4,14 @@ import asyncio
 import random
 import secrets
 from collections import OrderedDict, defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import cast
 
 from shared.ledger import commits, shards
-from shared.ledger.records import Book, Posting
+from shared.ledger.records import Book, Posting, Shard, UserRecord
 from shared.ledger.shards import Held
-from shared.storage import NOT_MODIFIED, Container, NotModified, Stale, Stored
+from shared.storage import NOT_MODIFIED, Container, NotModified, Packed, Stale, Stored, pack
 
 _ATTEMPTS = 40
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0
@@ -38,6 +38,8 @@ class Books:
         self._sleep = sleep
         self._spread = random.SystemRandom()
         self._known: OrderedDict[str, Held[Book]] = OrderedDict()
+        # Of shards just written: their users, and these packed. Clearing the outbox leaves them alone.
+        self._packed: dict[str, tuple[Mapping[str, UserRecord], bytes]] = {}
         # One writer at a time within this process: others are met by ETag, ourselves need not be.
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -56,9 +58,16 @@ class Books:
         return self._remember(path, Held(shards.decode(found.data, type(empty), path), found.etag))
 
     async def commit[B: Book](
-        self, path: str, empty: B, change: Callable[[B], tuple[B, tuple[Posting, ...]]], at: datetime
+        self,
+        path: str,
+        empty: B,
+        change: Callable[[B], tuple[B, tuple[Posting, ...]]],
+        at: datetime,
+        seen: Held[B] | None = None,
     ) -> Held[B]:
         """Write what `change` makes of the book, with its postings, in one conditional write.
+
+        `seen`: the book as the caller has just read it, which saves reading it once more.
 
         `change` is applied anew to what others wrote meanwhile, and must be pure. If it returns the very book
         it was given and no postings, nothing is written. A write whose answer was lost is recognised by its
@@ -74,7 +83,7 @@ class Books:
                 return book
             return commits.sealed(changed, commit_id, postings, at)
 
-        return await self._write(path, empty, sealed)
+        return await self._write(path, empty, sealed, seen)
 
     async def clear[B: Book](self, path: str, empty: B, held: Held[B], published: Iterable[int]) -> Held[B]:
         """Take exactly these entries out of the book's outbox, wherever it stands by now. Raises `Contended`.
@@ -89,38 +98,54 @@ class Books:
         return await self._write(path, empty, cleared, held)
 
     async def _write[B: Book](
-        self, path: str, empty: B, step: Callable[[B], B], held: Held[B] | None = None
+        self, path: str, empty: B, step: Callable[[B], B], seen: Held[B] | None = None
     ) -> Held[B]:
-        """Write what `step` makes of the book as read, or first of `held` (or what was seen since)."""
+        """Write what `step` makes of the book as read, or first of `seen` (or what was seen since).
+
+        Memory is only a good guess: that there is nothing to write only storage can tell.
+        """
         async with self._turns[path]:
-            if held is None:
-                held = await self.read(path, empty)
-            else:
-                seen = cast("Held[B] | None", self._known.get(path))
-                # Memory is only a better guess: it must not decide that there is nothing to write.
-                held = seen if seen and step(seen.record) is not seen.record else held
+            known = cast("Held[B] | None", self._known.get(path)) or seen
+            held = known if seen and known else await self.read(path, empty)
+            certain = seen is None
             for attempt in range(_ATTEMPTS):
                 book = step(held.record)
-                if book is held.record:
+                if book is not held.record:
+                    etag = await self._try(path, book, held.etag)
+                    if etag:
+                        return self._remember(path, Held(book, etag))
+                    if attempt:
+                        longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
+                        await self._sleep(self._spread.uniform(0, longest))
+                elif certain:
                     return held
-                etag = await self._try(path, book, held.etag)
-                if etag:
-                    return self._remember(path, Held(book, etag))
-                if attempt:
-                    longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
-                    await self._sleep(self._spread.uniform(0, longest))
-                held = await self.read(path, empty)
+                held, certain = await self.read(path, empty), True
         raise Contended(path)
 
     async def _try(self, path: str, book: Book, etag: str | None) -> str | None:
         """Write over that version; the new ETag, or None if it is not the present one."""
-        data, labels = shards.encode(book), shards.labels(book)
+        data, labels = self._data(path, book), shards.labels(book)
         if etag is None:
             return await self._container.create(path, data, labels)
         try:
             return await self._container.replace(path, data, etag, labels)
         except Stale:
             return None
+
+    def _data(self, path: str, book: Book) -> Packed:
+        """The book packed, its users only if they are not those that were packed last."""
+        users = book.users if isinstance(book, Shard) else {}
+        last = self._packed.pop(path, None)
+        if isinstance(book, Shard) and last and last[0] is users:
+            return Packed(pack(shards.head(book)) + last[1])
+        head, rest = shards.halves(book)
+        if not rest:
+            return Packed(pack(head))
+        packed = pack(rest)
+        self._packed[path] = users, packed
+        while len(self._packed) > _REMEMBERED:
+            del self._packed[next(iter(self._packed))]
+        return Packed(pack(head) + packed)
 
     def _remember[B: Book](self, path: str, held: Held[B]) -> Held[B]:
         self._known[path] = cast("Held[Book]", held)

@@ -19,7 +19,7 @@ from shared.ledger.journal import JournalLine
 from shared.ledger.manifest import TENANT, LedgerMissing, Paths
 from shared.ledger.outbox import Outbox
 from shared.ledger.records import Book, Manifest, Posting, Shard, TenantRecord, UserRecord
-from shared.ledger.shards import Held, LedgerUnreadable, failing, shard_names, shard_of, waiting
+from shared.ledger.shards import Held, LedgerUnreadable, failing, shard_names, shard_of, strangers, waiting
 from shared.ledger.tombstones import Absence
 from shared.model import Totals
 from shared.rules.loader import Rules
@@ -193,19 +193,19 @@ class Ledger:
         *,
         absences: Sequence[Absence] = (),
         heard: Mapping[str, datetime] | None = None,
+        seen: Held[Shard] | None = None,
     ) -> CommitOutcome:
         """Take readings and absences of users of one shard into the ledger, transitions into the journal.
 
         One write for all of them, one to clear the outbox. `heard`: users of whom a notification came at that
-        time and who need no reading, since their record is younger or they were not there. See
-        `CommitOutcome`, and `apply_readings` for what is taken in. Raises `ValueError` for a user of another
-        shard.
+        time and who need no reading, since their record is younger or they were not there. `seen`:
+        the shard as the caller has just read it. See `CommitOutcome`, and `apply_readings` for what is taken
+        in. Raises `ValueError` for a user of another shard.
         """
         shards = (await self._present()).shards
         ids = [*(one.user.id for one in readings), *(one.user_id for one in absences), *(heard or ())]
-        strangers = sum(shard_of(one, shards) != shard_name for one in ids)
-        if strangers:
-            raise ValueError(f"{strangers} of {len(ids)} users don't belong to shard {shard_name}")
+        if others := strangers(ids, shard_name, shards):
+            raise ValueError(f"{others} of {len(ids)} users don't belong to shard {shard_name}")
         outcome = CommitOutcome(book=shard_name)
 
         def change(shard: Shard) -> tuple[Shard, tuple[Posting, ...]]:
@@ -215,7 +215,7 @@ class Ledger:
             )
             return changed, outcome.transitions
 
-        held = await self._commit(Shard(name=shard_name), change, at)
+        held = await self._commit(Shard(name=shard_name), change, at, seen)
         if held.etag and 2 * len(readings) >= len(held.record.users):
             # A sweep is at it. It will ask for the sums, and here is the shard at hand.
             self._totals[shard_name] = (held.etag, sums.packed(sums.totals_of(held.record.users.values())))
@@ -266,7 +266,11 @@ class Ledger:
         return (await self._commit(TenantRecord(name=TENANT), change, at)).record
 
     async def _commit[T: Book](
-        self, empty: T, change: Callable[[T], tuple[T, tuple[Posting, ...]]], at: datetime
+        self,
+        empty: T,
+        change: Callable[[T], tuple[T, tuple[Posting, ...]]],
+        at: datetime,
+        seen: Held[T] | None = None,
     ) -> Held[T]:
         manifest = await self._present()
         seq, posted = 0, tuple[Posting, ...]()
@@ -277,7 +281,7 @@ class Ledger:
             seq = changed.next_seq
             return changed, posted
 
-        held = await self._books.commit(Paths(manifest).book(empty.name), empty, noted, at)
+        held = await self._books.commit(Paths(manifest).book(empty.name), empty, noted, at, seen)
         if posted:
             findings = [one.transition.finding.id for one in posted]
             log.info(

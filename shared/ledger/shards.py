@@ -1,5 +1,7 @@
 """Books as bytes, and which shard a user's record lies in. Pure."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from shared.ledger import gap
@@ -33,6 +35,12 @@ def shard_of(user_id: str, shards: int) -> str:
     return _name(spread(user_id) % shards)
 
 
+def strangers(user_ids: Iterable[str], name: str, shards: int) -> int:
+    """How many of these users don't belong to the shard of that name."""
+    number = int(name, 16)
+    return sum(spread(user_id) % shards != number for user_id in user_ids)
+
+
 def shard_names(shards: int) -> tuple[str, ...]:
     """All shards' names, in order."""
     return tuple(_name(number) for number in range(shards))
@@ -43,8 +51,23 @@ def _name(number: int) -> str:
 
 
 def encode(book: Book) -> bytes:
-    """The book as JSON; storage packs it."""
+    """The book as JSON."""
     return msgspec.json.encode(book)
+
+
+def halves(book: Book) -> tuple[bytes, bytes]:
+    """The same JSON, but for the order, in two halves: a head, and the users, nothing where there are none.
+
+    Clearing the outbox of a shard leaves the second as it was, and it is nearly all of it.
+    """
+    if isinstance(book, Shard) and book.users:
+        return head(book), b',"users":' + msgspec.json.encode(book.users) + b"}"
+    return encode(book), b""
+
+
+def head(shard: Shard) -> bytes:
+    """The first half of a shard with users."""
+    return encode(msgspec.structs.replace(shard, users={}))[:-1]
 
 
 def decode[B: Book](data: bytes, kind: type[B], path: str) -> B:

@@ -6,7 +6,17 @@ hand, queue text as the Functions host writes it. The clients load on first use,
 
 from shared.settings import StorageSettings
 from shared.storage.account import Storage
-from shared.storage.blobs import NOT_MODIFIED, Container, Lease, Listed, NotModified, Stale, Stored
+from shared.storage.blobs import (
+    NOT_MODIFIED,
+    Container,
+    Lease,
+    Listed,
+    NotModified,
+    Packed,
+    Stale,
+    Stored,
+    pack,
+)
 from shared.storage.queues import Queue, Received
 
 __all__ = [
@@ -15,10 +25,12 @@ __all__ = [
     "Lease",
     "Listed",
     "NotModified",
+    "Packed",
     "Queue",
     "Received",
     "Stale",
     "Storage",
     "StorageSettings",
     "Stored",
+    "pack",
 ]

@@ -61,14 +61,15 @@ class Storage:
         from azure.storage.queue.aio import QueueServiceClient
 
         _quiet()
+        options = {**_OPTIONS, "use_env_settings": _names_a_proxy()}
         if settings.connection_string:
             text = settings.connection_string
-            blobs = BlobServiceClient.from_connection_string(text, **_OPTIONS)
-            return cls(blobs, QueueServiceClient.from_connection_string(text, **_OPTIONS), None)
+            blobs = BlobServiceClient.from_connection_string(text, **options)
+            return cls(blobs, QueueServiceClient.from_connection_string(text, **options), None)
         credential = credential or _identity(settings.client_id)
         return cls(
-            BlobServiceClient(settings.blob_uri, credential, **_OPTIONS),
-            QueueServiceClient(settings.queue_uri, credential=credential, **_OPTIONS),
+            BlobServiceClient(settings.blob_uri, credential, **options),
+            QueueServiceClient(settings.queue_uri, credential=credential, **options),
             credential,
         )
 
@@ -141,6 +142,17 @@ def _identity(client_id: str) -> "AsyncTokenCredential":
     from azure.identity.aio import ManagedIdentityCredential
 
     return ManagedIdentityCredential(client_id=client_id) if client_id else ManagedIdentityCredential()
+
+
+def _names_a_proxy() -> bool:
+    """Whether the environment names a proxy. Only then is it worth asking it again for every request.
+
+    The transport does so in two threads each time, for a proxy and for a password in ~/.netrc, which takes
+    more CPU than all the rest of a request. (And such a password would not go with our own authorization.)
+    """
+    from urllib.request import getproxies
+
+    return any(scheme != "no" for scheme in getproxies())
 
 
 def _quiet() -> None:

@@ -47,12 +47,24 @@ class Stored(msgspec.Struct, frozen=True):
     metadata: Mapping[str, str]
 
 
+class Packed(msgspec.Struct, frozen=True):
+    """What is to be written, packed by the writer: members of gzip, which joined end to end are gzip again
+    (RFC 1952, 2.2)."""
+
+    data: bytes
+
+
 class Listed(msgspec.Struct, frozen=True):
     """A blob as listed, not read."""
 
     name: str
     etag: str
     metadata: Mapping[str, str]
+
+
+def pack(data: bytes) -> bytes:
+    """One member of gzip; the same bytes give the same."""
+    return gzip_format.compress(data, _GZIP_LEVEL, mtime=0)
 
 
 class Lease:
@@ -123,7 +135,7 @@ class Container:
         return Stored(data, str(properties.etag), dict(properties.metadata or {}))
 
     async def create(
-        self, name: str, data: bytes, metadata: Mapping[str, str] | None = None, *, gzip: bool = True
+        self, name: str, data: bytes | Packed, metadata: Mapping[str, str] | None = None, *, gzip: bool = True
     ) -> str | None:
         """Write a blob that must not exist yet. Returns its ETag, or None where it exists already.
 
@@ -142,7 +154,7 @@ class Container:
     async def replace(
         self,
         name: str,
-        data: bytes,
+        data: bytes | Packed,
         etag: str,
         metadata: Mapping[str, str] | None = None,
         *,
@@ -168,12 +180,18 @@ class Container:
         return await self._upload(name, data, metadata, gzip)
 
     async def _upload(
-        self, name: str, data: bytes, metadata: Mapping[str, str] | None, gzip: bool, **condition: Any
+        self,
+        name: str,
+        data: bytes | Packed,
+        metadata: Mapping[str, str] | None,
+        gzip: bool,
+        **condition: Any,
     ) -> str:
         from azure.storage.blob import ContentSettings
 
         kind = "application/x-ndjson" if name.endswith(".ndjson") else "application/json"
-        packed = gzip_format.compress(data, _GZIP_LEVEL, mtime=0) if gzip else data
+        gzip = gzip or isinstance(data, Packed)
+        packed = data.data if isinstance(data, Packed) else pack(data) if gzip else data
         answer = await self._client.get_blob_client(name).upload_blob(
             packed,
             overwrite=True,

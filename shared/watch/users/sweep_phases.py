@@ -6,7 +6,7 @@ those of its shard. The second reads facts and standings once a shard, judges an
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from itertools import chain
 
@@ -16,7 +16,8 @@ from shared.graph.errors import Throttled
 from shared.graph.parallel import few_at_a_time
 from shared.graph.users import user_pages, users_of
 from shared.guids import as_guid
-from shared.ledger.records import Sweep, UserRecord
+from shared.ledger.records import Shard, Sweep
+from shared.ledger.shards import Held
 from shared.model import TenantFacts
 from shared.watch.asking import ask
 from shared.watch.messages import AGAIN, SWEEP
@@ -133,7 +134,8 @@ class _Bucket:
         if odd:
             log.error("%d users can't be read as they come: they are asked for by themselves", len(odd))
             await ask(watch, watch.now(), users=sorted(odd), why=AGAIN)
-        records = (await watch.ledger.read_shard(shard)).record.users
+        held = await watch.ledger.read_shard(shard)
+        records = held.record.users
         unseen = [
             key
             for key, record in records.items()
@@ -143,20 +145,20 @@ class _Bucket:
         for _ in range(_TIMES_JUDGED):
             if not left:
                 return unseen
-            left = await self._commit(shard, left, records)
+            left = await self._commit(held, left)
         if left:
             raise Incomplete(f"{len(left)} users were overtaken by newer facts {_TIMES_JUDGED} times")
         return unseen
 
-    async def _commit(
-        self, shard: str, looks: dict[str, Look], records: Mapping[str, UserRecord]
-    ) -> dict[str, Look]:
-        """Judge and commit; returns whom newer facts overtook meanwhile."""
-        watch = self._watch
+    async def _commit(self, held: Held[Shard], looks: dict[str, Look]) -> dict[str, Look]:
+        """Judge and commit; returns whom newer facts overtook meanwhile. `held`: the shard as just read."""
+        watch, shard = self._watch, held.record.name
         facts = await self._present(looks.values())
         standings = await watch.standings.of_shard(watch.manifest.epoch, shard, looks, facts)
-        readings = readings_of(watch, facts, looks.values(), standings, records, baseline=self._baseline)
-        outcome = await watch.ledger.commit_users(shard, readings, watch.now())
+        readings = readings_of(
+            watch, facts, looks.values(), standings, held.record.users, baseline=self._baseline
+        )
+        outcome = await watch.ledger.commit_users(shard, readings, watch.now(), seen=held)
         self._kept.add(facts, readings, without=outcome.refused)
         await look_once_more(watch, [outcome])
         await ask_about_groups(watch, readings, facts, self._asked)
