@@ -83,9 +83,9 @@ def _told(table: Table, message: Message, at: datetime) -> Table:
             continue
         doubt = _all_but(entry.doubt, message.route)
         if item.moment is Moment.RESOLVED:
-            told = _all_but(entry.told, message.route)
-            entries[entry.id] = msgspec.structs.replace(entry, told=told, doubt=doubt)
-            if not told and not doubt:
+            left = _all_but(entry.told, message.route)
+            entries[entry.id] = msgspec.structs.replace(entry, told=left, doubt=doubt)
+            if not left and not doubt:
                 del entries[entry.id]
             continue
         told = _heard_too(entry.told, message.route, _heard(item, at, message), alike)
