@@ -161,36 +161,21 @@ class Licences:
         return {key: ending for key, ending in found if ending}
 
 
-class _Same:
-    """The key of the cache: the very same facts and rules, and an equal policy."""
-
-    __slots__ = ("facts", "policy", "rules")
-
-    def __init__(self, rules: Rules, policy: Policy, facts: TenantFacts) -> None:
-        self.rules = rules
-        self.policy = policy
-        self.facts = facts
-
-    def __hash__(self) -> int:
-        return id(self.facts)
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, _Same)
-            and self.facts is other.facts
-            and self.rules is other.rules
-            and (self.policy is other.policy or self.policy == other.policy)
-        )
-
-
-@functools.lru_cache(maxsize=4)
-def _cached(key: _Same) -> Licences:
-    return Licences(key.rules, key.policy, key.facts)
+_REMEMBERED = 4
+_remembered: list[Licences] = []
+"""Those last asked for first: a sweep asks for the same ones once a user."""
 
 
 def licences_of(rules: Rules, policy: Policy, facts: TenantFacts) -> Licences:
-    """The licences of these facts; the same object for the same facts, so that a sweep reads them once."""
-    return _cached(_Same(rules, policy, facts))
+    """The licences of these facts; the same object for the very same facts and rules and an equal policy, so
+    that a sweep reads them once."""
+    for known in _remembered:
+        same = known.facts is facts and known.rules is rules
+        if same and (known.policy is policy or known.policy == policy):
+            return known
+    _remembered.insert(0, Licences(rules, policy, facts))
+    del _remembered[_REMEMBERED:]
+    return _remembered[0]
 
 
 def _readings(rules: Rules, policy: Policy, facts: TenantFacts) -> Mapping[str, Holding]:

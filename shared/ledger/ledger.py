@@ -203,8 +203,10 @@ class Ledger:
         in. Raises `ValueError` for a user of another shard.
         """
         shards = (await self._present()).shards
-        ids = [*(one.user.id for one in readings), *(one.user_id for one in absences), *(heard or ())]
-        if others := strangers(ids, shard_name, shards):
+        ids = [*[one.user.id for one in readings], *[one.user_id for one in absences], *(heard or ())]
+        # Who has a record in this shard was let in before.
+        unknown = [one for one in ids if one not in seen.record.users] if seen else ids
+        if others := strangers(unknown, shard_name, shards):
             raise ValueError(f"{others} of {len(ids)} users don't belong to shard {shard_name}")
         outcome = CommitOutcome(book=shard_name)
 

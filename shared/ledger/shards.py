@@ -32,13 +32,18 @@ def shard_of(user_id: str, shards: int) -> str:
 
     Doubling the number of shards splits each into itself and one new: the number is the hash's low bits.
     """
-    return _name(spread(user_id) % shards)
+    return _name(number_of(user_id, shards))
+
+
+def number_of(user_id: str, shards: int) -> int:
+    """The shard's place among `shard_names`, otherwise as `shard_of`."""
+    return spread(user_id) % shards
 
 
 def strangers(user_ids: Iterable[str], name: str, shards: int) -> int:
     """How many of these users don't belong to the shard of that name."""
     number = int(name, 16)
-    return sum(spread(user_id) % shards != number for user_id in user_ids)
+    return sum([spread(user_id) % shards != number for user_id in user_ids])
 
 
 def shard_names(shards: int) -> tuple[str, ...]:

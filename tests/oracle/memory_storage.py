@@ -7,13 +7,25 @@ so that two workers meet between a read and the write after it.
 
 import asyncio
 import contextlib
+import gzip
 import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from shared.storage import NOT_MODIFIED, Container, Lease, Listed, NotModified, Queue, Received, Stale, Stored
+from shared.storage import (
+    NOT_MODIFIED,
+    Container,
+    Lease,
+    Listed,
+    NotModified,
+    Packed,
+    Queue,
+    Received,
+    Stale,
+    Stored,
+)
 from shared.storage import Storage as RealStorage
 from shared.storage.account import CONTAINERS, QUEUES
 
@@ -65,7 +77,7 @@ class MemoryContainer(Container):
         return NOT_MODIFIED if found is not None and condition.get("etag") == found.etag else found
 
     async def create(
-        self, name: str, data: bytes, metadata: Mapping[str, str] | None = None, *, gzip: bool = True
+        self, name: str, data: bytes | Packed, metadata: Mapping[str, str] | None = None, *, gzip: bool = True
     ) -> str | None:
         await asyncio.sleep(0)
         return None if name in self._blobs else self._store(name, data, metadata)
@@ -73,7 +85,7 @@ class MemoryContainer(Container):
     async def replace(
         self,
         name: str,
-        data: bytes,
+        data: bytes | Packed,
         etag: str,
         metadata: Mapping[str, str] | None = None,
         *,
@@ -91,8 +103,9 @@ class MemoryContainer(Container):
         await asyncio.sleep(0)
         return self._store(name, data, metadata)
 
-    def _store(self, name: str, data: bytes, metadata: Mapping[str, str] | None) -> str:
-        stored = Stored(bytes(data), f'"0x{self._account.number()}"', dict(metadata or {}))
+    def _store(self, name: str, data: bytes | Packed, metadata: Mapping[str, str] | None) -> str:
+        unpacked = gzip.decompress(data.data) if isinstance(data, Packed) else bytes(data)
+        stored = Stored(unpacked, f'"0x{self._account.number()}"', dict(metadata or {}))
         self._blobs[name] = stored
         return stored.etag
 

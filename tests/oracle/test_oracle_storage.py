@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from shared.settings import StorageSettings
-from shared.storage import NOT_MODIFIED, Stale, Storage, Stored
+from shared.storage import NOT_MODIFIED, Packed, Stale, Storage, Stored, pack
 from tests.oracle.memory_storage import MemoryAccount, MemoryStorage, real_time
 
 pytestmark = pytest.mark.real
@@ -33,6 +33,14 @@ async def test_what_is_created_is_read_back_and_created_once(storage: Storage) -
     assert await storage.ledger.read("a/b") == Stored(b"text", etag, {"outbox": "2"})
     assert await storage.ledger.read("a") is None
     assert await storage.alerts.read("a/b") is None
+
+
+async def test_what_comes_packed_in_several_members_is_read_back_whole(storage: Storage) -> None:
+    etag = await storage.ledger.create("a", Packed(pack(b"one, ") + pack(b"two")))
+    assert etag is not None
+    assert await storage.ledger.read("a") == Stored(b"one, two", etag, {})
+    etag = await storage.ledger.replace("a", Packed(pack(b"three, ") + pack(b"four")), etag)
+    assert await storage.ledger.read("a") == Stored(b"three, four", etag, {})
 
 
 async def test_only_the_version_that_was_read_is_replaced(storage: Storage) -> None:

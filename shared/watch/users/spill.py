@@ -15,7 +15,7 @@ import msgspec
 
 from shared.graph.parallel import few_at_a_time
 from shared.ledger.records import Manifest
-from shared.ledger.shards import shard_names, shard_of
+from shared.ledger.shards import number_of, shard_names
 from shared.storage import Storage
 
 SHARDS_A_BUCKET = 16
@@ -66,12 +66,12 @@ class Spill:
         """A page taken apart: each shard with its rows, in order of shards."""
         observed_at, rows = page
         count = len(self._shards)
-        by_shard: dict[str, list[Row]] = {}
+        by_shard: dict[int, list[Row]] = {}
         for user_id, row in rows:
-            by_shard.setdefault(shard_of(user_id, count), []).append(row)
+            by_shard.setdefault(number_of(user_id, count), []).append(row)
         return [
-            (shard, Section(observed_at, b"[" + b",".join(own) + b"]"))
-            for shard, own in sorted(by_shard.items())
+            (self._shards[number], Section(observed_at, b"[" + b",".join(own) + b"]"))
+            for number, own in sorted(by_shard.items())
         ]
 
     async def write(self, part: str, pages: Iterable[Page]) -> None:
