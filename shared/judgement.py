@@ -5,7 +5,7 @@ alone is worked out once, and users with the same licences share their reading. 
 same for a single question.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -51,13 +51,14 @@ class Judge:
         choices = [_option(edition, policy, "internal_guests") for edition in (governing, *others)]
         self._populations = {choice: Population(facts, policy, choice) for choice in choices}
         self._population = self._populations[choices[0]]
-        self._one_reach = len(self._populations) == 1
+        # Mostly the editions choose alike, and then there is one reach to ask for.
+        self._reach: Callable[[User, Standing, Registration | None, datetime, bool], object]
+        self._reach = self._population.reach if len(self._populations) == 1 else self._reaches
         self._benches = [
             _Bench(edition, rules, policy, facts, choice)
             for edition, choice in zip((governing, *others), choices, strict=True)
         ]
         self._resource_like = rules.skus.resource_like
-        self._reach = self._population.reach
         self._holders: dict[object, _Holder] = {}
         self._known = self._holders.get
         self._counts_at: datetime | None = None
@@ -70,11 +71,7 @@ class Judge:
         if row is not None and at is not self._counts_at:
             row = self._row_at(row, at)
         answers = holder.synced if user.on_premises_sync_enabled is True else holder.cloud_only
-        key: object
-        if self._one_reach:
-            key = self._reach(user, standing, row, at, holder.resource)
-        else:
-            key = self._reaches(user, standing, row, at, holder)
+        key = self._reach(user, standing, row, at, holder.resource)
         if row is not None and row.is_admin:
             key = (key, "administrator")
         judged = answers.get(key)
@@ -87,7 +84,7 @@ class Judge:
         holder = self._holder(user)
         row = self._population.row_in_force(standing, at)
         administrator = row is not None and row.is_admin
-        reaches = self._reaches(user, standing, row, at, holder)
+        reaches = self._reaches(user, standing, row, at, holder.resource)
         for bench, licences, reach in zip(self._benches, holder.profiles, reaches, strict=True):
             if bench.edition.id == edition:
                 return bench.composer.verdict(
@@ -100,7 +97,7 @@ class Judge:
         holder = self._holder(user)
         row = self._population.row_in_force(standing, at)
         administrator = row is not None and row.is_admin
-        reaches = self._reaches(user, standing, row, at, holder)
+        reaches = self._reaches(user, standing, row, at, holder.resource)
         return tuple(
             Grounds(
                 edition=bench.edition,
@@ -132,7 +129,7 @@ class Judge:
     def _judge(
         self, user: User, standing: Standing, row: Registration | None, at: datetime, holder: "_Holder"
     ) -> Judged:
-        reaches = self._reaches(user, standing, row, at, holder)
+        reaches = self._reaches(user, standing, row, at, holder.resource)
         administrator = row is not None and row.is_admin
         verdicts = [
             bench.composer.verdict(licences, reach, synced=user.synced, administrator=administrator)
@@ -142,10 +139,10 @@ class Judge:
         return Judged(verdict=verdicts[0], others={bench.edition.id: other.state for bench, other in others})
 
     def _reaches(
-        self, user: User, standing: Standing, row: Registration | None, at: datetime, holder: "_Holder"
+        self, user: User, standing: Standing, row: Registration | None, at: datetime, resource: bool
     ) -> tuple[Reach, ...]:
         by_choice = {
-            choice: population.reach(user, standing, row, at, holder.resource)
+            choice: population.reach(user, standing, row, at, resource)
             for choice, population in self._populations.items()
         }
         return tuple(by_choice[bench.internal_guests] for bench in self._benches)

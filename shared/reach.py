@@ -104,10 +104,10 @@ class Population:
         if user.account_enabled is not True:
             return DISABLED
         upn, name = user.user_principal_name, user.display_name
-        may_sync = (upn and upn[0] in _SYNC_INITIALS and upn[:2] in _SYNC_STARTS) or (
-            name and len(name) >= _SYNC_NAME_LENGTH
-        )
-        if may_sync and is_sync_account(user):
+        if (
+            (upn and upn[0] in _SYNC_INITIALS and upn[:2] in _SYNC_STARTS)
+            or (name and len(name) >= _SYNC_NAME_LENGTH)
+        ) and is_sync_account(user):
             return SYNC_ACCOUNT
         if standing.emergency:
             return EMERGENCY

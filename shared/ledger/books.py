@@ -147,6 +147,11 @@ class Books:
             del self._packed[next(iter(self._packed))]
         return Packed(pack(head) + packed)
 
+    def forget(self) -> None:
+        """Let go of what is kept decoded: the next to ask reads it anew."""
+        self._known.clear()
+        self._packed.clear()
+
     def _remember[B: Book](self, path: str, held: Held[B]) -> Held[B]:
         self._known[path] = cast("Held[Book]", held)
         self._known.move_to_end(path)

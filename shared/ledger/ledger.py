@@ -53,6 +53,10 @@ class Ledger:
         # Packed: a shard's sums name many ids, and a large tenant has hundreds of shards.
         self._totals: dict[str, tuple[str, bytes]] = {}
 
+    def forget(self) -> None:
+        """Let go of the books that are kept decoded."""
+        self._books.forget()
+
     @overload
     async def manifest(self, count_users: Callable[[], Awaitable[int]]) -> Manifest: ...
     @overload

@@ -6,6 +6,7 @@ What people were told is kept a route: a card may get through on one and fail on
 import functools
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -139,17 +140,18 @@ def after(before: Entry | None, line: JournalLine, read_at: datetime) -> Entry |
         id=line.finding,
         subject_type=SubjectType(line.subject.type),
         subject_id=line.subject.id,
-        kind=line.kind,
-        state=line.state,
+        # In a large tenant thousands differ in ids alone: they share the words.
+        kind=intern(line.kind),
+        state=intern(line.state),
         severity=line.severity,
-        fingerprint=line.fingerprint,
+        fingerprint=intern(line.fingerprint),
         since=line.at,
         changed_at=line.at,
         about=line.subject.about,
-        rule=line.rule.id,
-        cause=line.cause,
+        rule=intern(line.rule.id),
+        cause=intern(line.cause),
         because=line.because,
-        edition=line.edition,
+        edition=intern(line.edition),
         reopened=line.reopened,
         baseline=line.baseline,
         read_at=read_at,

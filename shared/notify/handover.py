@@ -39,13 +39,14 @@ FAILING_AFTER = timedelta(hours=24)
 def offered(table: Table, messages: Iterable[Message], at: datetime) -> Table:
     """To be committed before sending: what these messages say may reach people even if we never learn so."""
     entries = dict(table.entries)
+    alike: _Alike = {}
     for message in messages:
         if message.form == HELD:
             table = _with_hold(table, message, partial(_doubted, route=message.route, at=at))
         for item in message.items if message.form in HEARD_BY else ():
             entry = entries.get(item.entry.id)
             if entry and message.route not in entry.doubt and not _known(item, message.route):
-                doubt = {**entry.doubt, message.route: _heard(item, at, message)}
+                doubt = _heard_too(entry.doubt, message.route, _heard(item, at, message), alike)
                 entries[entry.id] = msgspec.structs.replace(entry, doubt=doubt)
     return msgspec.structs.replace(table, entries=entries)
 
@@ -64,20 +65,30 @@ def delivered(table: Table, message: Message, at: datetime) -> Table:
     return msgspec.structs.replace(table, handovers=tuple(h for h in handovers if h.items or not h.mentioned))
 
 
+_Alike = dict[tuple[str, Heard], Mapping[str, Heard]]
+
+
+def _heard_too(known: Mapping[str, Heard], route: str, heard: Heard, alike: _Alike) -> Mapping[str, Heard]:
+    """What was heard before, and this on that route; what nobody heard of before shares it with its like: a
+    first card counts tens of thousands."""
+    return {**known, route: heard} if known else alike.setdefault((route, heard), {route: heard})
+
+
 def _told(table: Table, message: Message, at: datetime) -> Table:
     entries = dict(table.entries)
+    alike: _Alike = {}
     for item in message.items:
         entry = entries.get(item.entry.id)
         if entry is None:
             continue
         doubt = _all_but(entry.doubt, message.route)
         if item.moment is Moment.RESOLVED:
-            told = _all_but(entry.told, message.route)
-            entries[entry.id] = msgspec.structs.replace(entry, told=told, doubt=doubt)
-            if not told and not doubt:
+            left = _all_but(entry.told, message.route)
+            entries[entry.id] = msgspec.structs.replace(entry, told=left, doubt=doubt)
+            if not left and not doubt:
                 del entries[entry.id]
             continue
-        told = {**entry.told, message.route: _heard(item, at, message)}
+        told = _heard_too(entry.told, message.route, _heard(item, at, message), alike)
         entries[entry.id] = without_details(told_anew(entry, told, doubt))
     return msgspec.structs.replace(table, entries=entries)
 

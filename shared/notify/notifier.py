@@ -161,7 +161,10 @@ class Notifier:
     async def _run(self, now: datetime, lease: Lease) -> Told:
         memory = await self._recall()
         record = (await self._ledger.read_tenant()).record
-        received = await self._receive()
+        # Nothing is told before the first reading has ended, and then of all that the books say: until then
+        # they are left as they are, or a large tenant's findings would be held beside its users.
+        reads = record.baseline_ended_at is not None
+        received = await self._receive() if reads else []
         table, blobs = await self._caught_up(memory.table, record, {one.text for one in received}, now)
         scene = await self._scene(table, record, now)
         decision = decide(table, self._rules.mutes, self._telling, scene)
@@ -219,12 +222,13 @@ class Notifier:
     ) -> tuple[Table, int]:
         """The table with the news of the named books; of all at first, hourly, and for the baseline card.
 
-        The tenant's book is read each time and last: it holds the causes of what the others say.
+        The tenant's book is read each time and last: it holds the causes of what the others say. Until the
+        first complete reading has ended it is the only one.
         """
-        known = await self._ledger.books()
+        known = await self._ledger.books() if record.baseline_ended_at else ()
         last = table.all_read_at
         read_all = last is None or now - last >= READ_ALL_EVERY or _rests_on_all(table, record)
-        if read_all:
+        if read_all and known:
             await self._ledger.drain()
             table = msgspec.structs.replace(table, all_read_at=now)
         blobs = 0

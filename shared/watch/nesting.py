@@ -26,6 +26,10 @@ class Nesting:
         self._tenant_id = tenant_id
         self._cache: OrderedDict[str, tuple[str, Rows]] = OrderedDict()
 
+    def forget(self) -> None:
+        """Let go of the shards that are kept decoded."""
+        self._cache.clear()
+
     async def read(self, epoch: str, shard: str) -> Rows:
         """All rows of a shard; empty if there are none."""
         name = self._name(epoch, shard)

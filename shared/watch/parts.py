@@ -103,6 +103,12 @@ class Watch:
             self._manifest = await self.ledger.manifest()
         return self._manifest is not None
 
+    def rest(self) -> None:
+        """A part of a long job is over: let go of what was kept decoded for it, and of free memory."""
+        self.ledger.forget()
+        self.standings.forget()
+        heap.trim()
+
     def is_time(self, last: datetime, every: timedelta) -> bool:
         """Whether `every` has passed since `last`, or nearly: a timer that comes a moment early must not wait
         for its next turn."""

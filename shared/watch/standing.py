@@ -100,6 +100,11 @@ class Standings:
         standings = {user_id: standing_of(user_id, rows, facts) for user_id in user_ids}
         return await self.nesting.of(epoch, shard, standings, facts)
 
+    def forget(self) -> None:
+        """Let go of the shards that are kept decoded."""
+        self._cache.clear()
+        self.nesting.forget()
+
     def _remember(self, name: str, held: HeldRows) -> HeldRows:
         self._cache[name] = held
         self._cache.move_to_end(name)

@@ -59,6 +59,20 @@ async def test_a_tenants_first_day(bench: Bench) -> None:
     assert await bench.storage.journal.length() == 0
 
 
+async def test_until_the_first_reading_has_ended_users_books_are_left_and_then_read_whole(
+    bench: Bench,
+) -> None:
+    await bench.commits(1, UNCOVERED, seen=0)
+    await bench.tells(10)
+    assert not (await bench.notifier.table()).entries
+    assert await bench.storage.journal.length() > 0
+    await lose_all_messages(bench.storage)
+    await bench.ends_baseline(20)
+    told = await bench.tells(30)
+    assert (told.blobs, told.cards) == (1, 1)
+    assert "Ada Lovelace (ada@contoso.example): not covered" in bench.teams.text
+
+
 async def test_a_lost_queue_message_delays_a_line_by_an_hour_at_most(bench: Bench) -> None:
     await bench.ends_baseline(0)
     await bench.tells(10)

@@ -34,6 +34,22 @@ print(held() - before)
 """
 
 
+SCATTERED = """
+import re
+from pathlib import Path
+from shared.watch.heap import trim
+
+def held():
+    return int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
+blocks = [b"x" * 20_000 for _ in range(2_000)]
+stays = b"y" * 20_000  # on top of them: nothing below it goes back by itself
+del blocks
+before = held()
+assert trim()
+print(before - held())
+"""
+
+
 def grown(how: str) -> int:
     """MB that a process holds after it has freed 40 blocks of a MB, small ones left in between."""
     told = subprocess.run(
@@ -46,6 +62,14 @@ def grown(how: str) -> int:
 def test_large_blocks_that_were_freed_are_given_back_where_glibc_by_itself_keeps_them() -> None:
     assert grown("as it is") > 30
     assert grown("give back") < 5
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators are left as they are")
+def test_what_lies_free_below_a_block_that_stays_is_given_back() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", SCATTERED], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert int(told.stdout) > 30
 
 
 def test_the_watch_of_a_process_has_memory_given_back(monkeypatch: pytest.MonkeyPatch) -> None:

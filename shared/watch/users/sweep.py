@@ -214,6 +214,8 @@ async def _read(watch: Watch, sweep: Sweep) -> None:
         await spill.drop_others()
     read = await put_aside(watch, sweep, spill)
     bucket = None if read.link else 0
+    if bucket == 0:
+        watch.rest()
     reached = await _reach(
         watch,
         sweep,
@@ -248,6 +250,8 @@ async def _judge(watch: Watch, sweep: Sweep) -> None:
     if reached and reached.ended_at and reached.again:
         await _start_ordered(watch, reached)
     if reached and reached.ended_at:
+        # The notifier comes next, with all that was found.
+        watch.rest()
         await housekeeping.note_point(watch, (await watch.ledger.read_tenant()).record)
 
 
