@@ -11,6 +11,7 @@ from shared.graph.users import Readings
 from shared.ledger.records import Manifest, Sweep, TenantRecord
 from shared.ledger.shards import Held
 from shared.storage import Lease
+from shared.watch import snapshots
 from shared.watch.messages import GONE, HEARD, SWEEP, Changed, ReadingStep
 from shared.watch.parts import Watch
 from shared.watch.users import delta, delta_state, evaluation, sweep, sweep_phases
@@ -126,7 +127,7 @@ async def test_the_reading_ends_after_its_last_bucket_and_not_before(
     stand_ins = {"judge_bucket": judges, "ask": nothing, "_reach": reach, "_end": end}
     for name, stand_in in stand_ins.items():
         monkeypatch.setattr(sweep, name, stand_in)
-    monkeypatch.setattr(sweep.snapshots, "complete", nothing)
+    monkeypatch.setattr(snapshots, "complete", nothing)
     monkeypatch.setattr(sweep, "spill_of", lambda *_: SimpleNamespace(buckets=3, drop=nothing))
     reading = Sweep(id="r", started_at=after(0), bucket=bucket, buckets=3)
     await sweep._judge(watch_on(MemoryAccount()), reading)
