@@ -63,11 +63,11 @@ package: $(VENV)/.installed
 infra-check: $(VENV)/.installed
 	$(BIN)/python -m tools.bicep
 
-# Licences, known vulnerabilities (asked of osv.dev; 'not checked' where nobody answers), secrets. A few minutes.
+# Licences, known vulnerabilities (asked of osv.dev; 'not checked' where nobody answers), secrets. A minute or two.
 audit: setup
 	$(BIN)/python -m tools.supply
 
-# Mistakes put into copies of the code, one at a time: the fast tests must notice each. A quarter of an hour.
+# Mistakes put into copies of the code, one at a time: the fast tests must notice each. Some minutes.
 faults: setup
 	$(BIN)/python -m tools.plant_faults
 

@@ -60,6 +60,11 @@ def test_a_lifecycle_event_is_known_by_its_data_or_by_its_type(kind: str, *, nam
     assert counted(call) == {"accepted": 1}
 
 
+def test_what_the_notification_itself_says_goes_before_the_type_around_it() -> None:
+    call = parsed(notification(changeType=..., lifecycleEvent="missed"), LIFECYCLE)
+    assert [one.event for one in call.lifecycle] == ["missed"]
+
+
 def test_several_notifications_in_one_event_stand_each_for_itself() -> None:
     items = [notification(), notification(clientState="guessed" * 6), notification(tenantId=GROUP), 7]
     for data in (items, {"value": items}):

@@ -170,3 +170,14 @@ def test_an_edition_that_does_not_exist_is_refused() -> None:
         Judge(RULES, Policy(edition="1999-12-31"), tenant(EMS))
     with pytest.raises(KeyError, match="1999"):
         judge(person(EMS), Standing(), tenant(EMS), RULES, Policy(), AT, "1999-12-31")
+
+
+@pytest.mark.parametrize(("enabled", "warning", "covered"), [(0, 0, False), (1, 0, True), (0, 1, True)])
+def test_a_product_that_is_enabled_by_name_counts_only_with_a_usable_seat(
+    enabled: int, warning: int, covered: bool
+) -> None:
+    sku = Sku(sku_id=EMS, enabled=enabled, warning=warning, plans=SKUS[EMS])
+    facts = TenantFacts(tenant_id="t", skus={EMS: sku})
+    verdict = judge(person(EMS), Standing(), facts, RULES, Policy(scope="all"), AT)
+    assert (verdict.state is State.COVERED) is covered
+    assert (verdict.cause == "sku-suspended") is not covered

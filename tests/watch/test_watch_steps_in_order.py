@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import cast
 
+import msgspec
 import pytest
 
 from shared.graph.delta import DeltaPage
@@ -10,10 +11,12 @@ from shared.graph.users import Readings
 from shared.ledger.records import Manifest, Sweep, TenantRecord
 from shared.ledger.shards import Held
 from shared.storage import Lease
+from shared.watch import snapshots
 from shared.watch.messages import GONE, HEARD, SWEEP, Changed, ReadingStep
 from shared.watch.parts import Watch
-from shared.watch.users import delta, delta_state, evaluation, sweep
+from shared.watch.users import delta, delta_state, evaluation, sweep, sweep_phases
 from shared.watch.users.delta_state import Delta
+from shared.watch.users.spill import Section
 from tests.ledger.readings import TENANT_ID, after, user_id
 from tests.oracle.memory_storage import MemoryAccount, MemoryQueue, MemoryStorage
 
@@ -100,6 +103,45 @@ async def test_a_step_that_is_done_is_not_done_again(monkeypatch: pytest.MonkeyP
     assert done == []
     await sweep.take_step(watch, ReadingStep(reading=SWEEP, id="r", step=3))
     assert done == [3]
+
+
+@pytest.mark.parametrize(("bucket", "last"), [(0, False), (1, False), (2, True)])
+async def test_the_reading_ends_after_its_last_bucket_and_not_before(
+    bucket: int, last: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached: list[int] = []
+    ended: list[int] = []
+
+    async def judges(*_: object) -> list[str]:
+        return []
+
+    async def reach(_: Watch, reading: Sweep, **changes: int) -> None:
+        reached.append(changes["bucket"])
+
+    async def end(_: Watch, reading: Sweep, unseen: int) -> None:
+        ended.append(reading.bucket or 0)
+
+    async def nothing(*_: object, **__: object) -> None:
+        return None
+
+    stand_ins = {"judge_bucket": judges, "ask": nothing, "_reach": reach, "_end": end}
+    for name, stand_in in stand_ins.items():
+        monkeypatch.setattr(sweep, name, stand_in)
+    monkeypatch.setattr(snapshots, "complete", nothing)
+    monkeypatch.setattr(sweep, "spill_of", lambda *_: SimpleNamespace(buckets=3, drop=nothing))
+    reading = Sweep(id="r", started_at=after(0), bucket=bucket, buckets=3)
+    await sweep._judge(watch_on(MemoryAccount()), reading)
+    assert (reached, ended) == (([], [bucket]) if last else ([bucket + 1], []))
+
+
+def test_of_several_readings_of_a_user_the_latest_is_judged_in_whatever_order_they_come() -> None:
+    def section(name: str, seconds: float) -> Section:
+        return Section(after(seconds), msgspec.json.encode([{"id": user_id(1), "displayName": name}]))
+
+    sections = [section("second", 2), section("third", 3), section("first", 1)]
+    looks, odd = sweep_phases._looks(sections)
+    assert odd == set()
+    assert [(one.user.display_name, one.observed_at) for one in looks.values()] == [("third", after(3))]
 
 
 @pytest.mark.parametrize(("why", "buried"), [(HEARD, 0), (GONE, 1)])
