@@ -108,7 +108,7 @@ class QueueListener:
                 await self._to_poison(message)
             elif tries > self._options.max_dequeue_count:  # its earlier tries ended with their process
                 await self._to_poison(message)
-            elif (outcome := await self._invoke(message, text, tries)).ok:
+            elif (await self._invoke(message, text, tries)).ok:
                 await self._delete(message)
             elif tries >= self._options.max_dequeue_count:
                 await self._to_poison(message)
