@@ -10,6 +10,7 @@ import os
 import random
 import sys
 from collections import Counter
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,7 @@ from multidict import CIMultiDict
 
 from sandbox.storage_proxy import Asked, Forward, Match, Reply, Rule, StorageProxy
 
+ROOT = Path(__file__).resolve().parents[2]
 REMEMBERED = 1000
 HANG_SECONDS = 2.0
 # Requests under a condition, or for a lease, which the service may refuse though nobody else was there.
@@ -147,6 +149,7 @@ class StorageFront:
             "-m",
             "tests.soak.storage_front",
             self._behind,
+            cwd=ROOT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,
