@@ -6,7 +6,7 @@ neither: of these the cards that the channel got are counted against what the tr
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,6 +20,8 @@ from shared.storage import Container
 TEAMS, TICKETS = "teams", "tickets"
 KILLED_OVER = "timers"
 """The process that tells."""
+LONGEST_RUN = timedelta(seconds=60)
+"""From a post until its run has remembered it."""
 
 Key = tuple[str, ...]
 
@@ -122,22 +124,17 @@ def _events_twice(
     events: Sequence[Received], attempts: Sequence[Attempt], kills: Sequence[datetime]
 ) -> list[Repeat]:
     """Events that say something that an earlier one has said."""
-    first: dict[Key, Received] = {}
-    met = {one.id: one.misfortune for one in attempts if one.ambiguous}
-    times = {one.id: one.at for one in attempts if one.taken}
+    first: dict[Key, Attempt] = {}
     found = []
     tried = [one for one in attempts if one.taken]
-    for number, event in enumerate(events):
-        at = tried[number].at if number < len(tried) else event.at
+    for event, attempt in zip(events, tried, strict=True):
         known = [first[key] for key in _said(event) if key in first]
-        for key in _said(event):
-            first[key] = event
+        first |= dict.fromkeys(_said(event), attempt)
         if known:
-            earlier = known[-1]
-            before = times.get(earlier.id, earlier.at)
-            cause = met.get(earlier.id) or met.get(event.id) or ""
-            cause = f"ambiguous post: {cause}" if cause else _kill_between(before, at, kills)
-            found.append(Repeat(at=at, route=TICKETS, what=_named(event.event), cause=cause))
+            earlier = max(known, key=lambda one: one.at)
+            cause = f"ambiguous post: {earlier.misfortune}" if earlier.ambiguous else ""
+            cause = cause or _killed_over(earlier.at, attempt.at, kills)
+            found.append(Repeat(at=attempt.at, route=TICKETS, what=_named(event.event), cause=cause))
     return found
 
 
@@ -172,11 +169,11 @@ def _cards_twice(
     causes = [(one.at, f"ambiguous post: {one.misfortune}") for one in taken if one.ambiguous]
     causes += [(at, f"{KILLED_OVER} killed at {at:%H:%M:%S}") for at in kills]
     found = [Repeat(at=at, route=TEAMS, what="a card", cause=why) for at, why in causes[: max(0, surplus)]]
-    last = taken[-1].at if taken else datetime.min
-    found += [Repeat(at=last, route=TEAMS, what="a card", cause="")] * max(0, surplus - len(causes))
-    return found
+    unexplained = max(0, surplus - len(causes))
+    return found + [Repeat(at=one.at, route=TEAMS, what="a card", cause="") for one in taken[:unexplained]]
 
 
-def _kill_between(before: datetime, after: datetime, kills: Sequence[datetime]) -> str:
-    found = next((at for at in kills if before <= at <= after), None)
+def _killed_over(before: datetime, after: datetime, kills: Sequence[datetime]) -> str:
+    """Who tells was killed after the earlier post, before it can have remembered it."""
+    found = next((at for at in kills if before <= at <= min(after, before + LONGEST_RUN)), None)
     return f"{KILLED_OVER} killed at {found:%H:%M:%S}" if found else ""

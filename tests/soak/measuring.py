@@ -19,7 +19,7 @@ SHARE = 0.999
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at a process: when (monotonic), which process of that name, MB resident, CPU seconds so far."""
+    """One look at a process: when (monotonic), which process of that name, MB resident, CPU seconds."""
 
     at: float
     name: str
@@ -40,7 +40,7 @@ def look(at: float, name: str, pid: int) -> Sample | None:
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
-    """How much the second value grows by each of the first: the line with the least squares. 0 of one point."""
+    """How much the second value grows by each of the first: by the least squares. 0 of one point."""
     if len(points) < 2:
         return 0.0
     middle = sum(x for x, _ in points) / len(points)

@@ -1,4 +1,4 @@
-"""Judges the ledger after a soak: against the second judge on the tenant as it is, and against its journal."""
+"""Judges the ledger after a soak: against the second judge on the tenant as it is, and its journal."""
 
 from datetime import datetime
 
