@@ -5,7 +5,7 @@ as just read and what is to be committed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -124,7 +124,7 @@ class _Intake:
         """Take a reading in, unless the guard is against it."""
         user_id = reading.user.id
         known = self._users.get(user_id)
-        fate = _guard(known, reading) if known else ""
+        fate = _guard(known, reading, self._at) if known else ""
         if not fate:
             fate = self._overwrite(known, reading)
         elif fate == "superseded":
@@ -139,7 +139,7 @@ class _Intake:
         """Make a tombstone, unless the user was seen later."""
         user_id = absence.user_id
         known = self._users.get(user_id)
-        if known and _seen_since(known, absence):
+        if known and _is_dated(known, self._at) and _seen_since(known, absence):
             fate = "superseded"
         elif known and known.gone_at:
             fate = "unchanged"
@@ -286,13 +286,26 @@ def _with_lost(known: UserRecord | None, reading: UserReading) -> tuple[Finding,
     )
 
 
-def _guard(known: UserRecord, reading: UserReading) -> str:
-    """Why the reading must not overwrite the record; empty if it may."""
+_AHEAD = timedelta(minutes=1)
+"""The clocks of two workers differ by less than this."""
+
+
+def _is_dated(known: UserRecord, at: datetime) -> bool:
+    """Whether the record's time says how old it is. One from later than now is by a clock that was wrong and
+    has been set back since: going by it, nothing that is read until then would be taken in."""
+    return known.observed_at <= at + _AHEAD
+
+
+def _guard(known: UserRecord, reading: UserReading, at: datetime) -> str:
+    """Why the reading must not overwrite the record at that time; empty if it may."""
+    dated = _is_dated(known, at)
     if known.gone_at:
-        return "" if reading.observed_at > known.observed_at else "superseded"
+        return "" if reading.observed_at > known.observed_at or not dated else "superseded"
     ours, theirs = reading.judged_by.generation, known.judged_by.generation
     if ours < theirs:
         return "refused"
+    if not dated:
+        return ""
     if reading.observed_at < known.observed_at or (
         reading.observed_at == known.observed_at and ours == theirs
     ):
