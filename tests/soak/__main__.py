@@ -71,11 +71,16 @@ async def soaked(
                 soak = Soak(playing, schedule, seed, progress.show)
                 await soak.play(drain_seconds)
             console.print("judging ...")
-            if keep is not None:
-                keep.mkdir(parents=True, exist_ok=True)
-                shutil.copy(playing.log_path, keep / "host.log")
             seconds = time.monotonic() - began
-            return await gathered(soak, Asked(_command(size), size.users, seed, seconds))
+            found = await gathered(soak, Asked(_command(size), size.users, seed, seconds))
+            if keep is not None:
+                _keep(playing.log_path, keep)
+            return found
+
+
+def _keep(log: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(log, folder / "host.log")
 
 
 def _command(size: Size) -> str:

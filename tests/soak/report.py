@@ -152,9 +152,10 @@ def markdown(found: Found) -> str:
         *(f"| {one.what} | {one.measured} | {'ok' if one.kept else '**broken**'} |" for one in held),
         "",
         f"Answers to Graph outside kill windows: median {times.p50 * 1000:.0f} ms, 99 % {times.p99:.2f} s, "
-        f"99.9 % {times.p999:.2f} s, worst {times.worst:.2f} s. {times.inside} answers fell into kill windows "
-        f"({times.slow_inside} slow), {times.unreached} calls found nobody ({times.unreached_outside} outside "
-        f"of them). The simulator itself came round up to {found.lag['worst']:.2f} s late (99 %: "
+        f"99.9 % {times.p999:.2f} s, worst {times.worst:.2f} s. {times.inside} answers fell into kill "
+        f"windows ({times.slow_inside} slow), {times.unreached} calls found nobody "
+        f"({times.unreached_outside} outside of them). The simulator itself came round up to "
+        f"{found.lag['worst']:.2f} s late (99 %: "
         f"{found.lag['p99']:.2f} s), which is in these figures.",
         "",
         "| process | CPU s | of one core | MB at the end | at most | MB a minute | started |",

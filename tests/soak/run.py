@@ -4,11 +4,12 @@ then calm until nothing waits any more."""
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sandbox.graph.outbound import Answered
+from sandbox.host.errors import HostError
 from tests.soak.changes import Author
 from tests.soak.drain import Waiting, waiting
 from tests.soak.measuring import LoopLag, Sample
@@ -82,7 +83,7 @@ class Soak:
         return time.monotonic() - self.run.begun if self.run.begun else 0.0
 
     async def play(self, drain_seconds: float) -> Run:
-        """All of it. Raises TimeoutError if the first reading doesn't end."""
+        """All of it. Raises TimeoutError if the first reading doesn't end, HostError if the app does."""
         troupe, run = self.troupe, self.run
         troupe.teams.luck = self.sky.luck
         troupe.tickets.luck = self.sky.luck
@@ -90,14 +91,14 @@ class Soak:
         beside = [asyncio.create_task(one) for one in (self._sample(), run.lag.watch())]
         try:
             began = time.monotonic()
-            await self._baseline()
+            await self._while_it_lives(self._baseline())
             run.baseline_seconds = time.monotonic() - began
             run.answers.clear()
             run.begun = time.monotonic()
-            await self._segments()
+            await self._while_it_lives(self._segments())
             run.ended = time.monotonic()
             await self.sky.clear()
-            await self._drain(drain_seconds)
+            await self._while_it_lives(self._drain(drain_seconds))
             run.drained = time.monotonic()
         finally:
             for task in beside:
@@ -107,6 +108,17 @@ class Soak:
             if not task.cancelled() and (fault := task.exception()) is not None:
                 raise fault
         return run
+
+    async def _while_it_lives(self, part: Coroutine[None, None, None]) -> None:
+        """Play a part; single processes die and are replaced, the app as a whole must not."""
+        host = self.troupe.stage.host
+        playing, ended = asyncio.create_task(part), asyncio.create_task(host.ended())
+        await asyncio.wait((playing, ended), return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            playing.cancel()
+            raise HostError(f"the app ended with {ended.result()}:\n{host.log_text()[-3000:]}")
+        ended.cancel()
+        await playing
 
     async def _baseline(self) -> None:
         """Until the first reading has ended, people were told, and Graph calls us."""
@@ -121,7 +133,7 @@ class Soak:
 
         end = time.monotonic() + BASELINE_SECONDS
         while not await told():
-            if time.monotonic() > end or troupe.stage.host.returncode is not None:
+            if time.monotonic() > end:
                 words = troupe.stage.host.log_text()[-3000:]
                 raise TimeoutError(f"the first reading does not end; the app's last words:\n{words}")
             self._show(self)
