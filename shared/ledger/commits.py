@@ -5,12 +5,13 @@ as just read and what is to be committed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import msgspec
 
 from shared import findings
+from shared.clocks import is_ahead
 from shared.ledger import gap, tombstones
 from shared.ledger.records import Book, Missed, OutboxEntry, Posting, Shard, UserRecord
 from shared.ledger.tombstones import Absence
@@ -139,7 +140,7 @@ class _Intake:
         """Make a tombstone, unless the user was seen later."""
         user_id = absence.user_id
         known = self._users.get(user_id)
-        if known and _is_dated(known, self._at) and _seen_since(known, absence):
+        if known and not is_ahead(known.observed_at, self._at) and _seen_since(known, absence):
             fate = "superseded"
         elif known and known.gone_at:
             fate = "unchanged"
@@ -286,25 +287,18 @@ def _with_lost(known: UserRecord | None, reading: UserReading) -> tuple[Finding,
     )
 
 
-_AHEAD = timedelta(minutes=1)
-"""The clocks of two workers differ by less than this."""
-
-
-def _is_dated(known: UserRecord, at: datetime) -> bool:
-    """Whether the record's time says how old it is. One from later than now is by a clock that was wrong and
-    has been set back since: going by it, nothing that is read until then would be taken in."""
-    return known.observed_at <= at + _AHEAD
-
-
 def _guard(known: UserRecord, reading: UserReading, at: datetime) -> str:
-    """Why the reading must not overwrite the record at that time; empty if it may."""
-    dated = _is_dated(known, at)
+    """Why the reading must not overwrite the record at that time; empty if it may.
+
+    By a record from ahead of now no reading would be newer until then, so its time counts for nothing.
+    """
+    undated = is_ahead(known.observed_at, at)
     if known.gone_at:
-        return "" if reading.observed_at > known.observed_at or not dated else "superseded"
+        return "" if reading.observed_at > known.observed_at or undated else "superseded"
     ours, theirs = reading.judged_by.generation, known.judged_by.generation
     if ours < theirs:
         return "refused"
-    if not dated:
+    if undated:
         return ""
     if reading.observed_at < known.observed_at or (
         reading.observed_at == known.observed_at and ours == theirs

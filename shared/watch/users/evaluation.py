@@ -63,8 +63,9 @@ async def evaluate_users(watch: Watch, changed: Changed) -> None:
 def _is_due(record: UserRecord | None, changed: Changed, now: datetime) -> bool:
     """Whether the user must be read: not if that was done after the message was written.
 
-    A record from later than now says nothing about that: its clock has been set back since. Where somebody is said to be gone only a tombstone will do: a reading that found the user may have come
-    from a replica that lagged, and delta says it only once.
+    A record from later than now says nothing about that: its clock has been set back since. Where somebody
+    is said to be gone only a tombstone will do: a reading that found the user may have come from a replica
+    that lagged, and delta says it only once.
     """
     if record is None or record.observed_at <= changed.at or record.observed_at > now:
         return True
