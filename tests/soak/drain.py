@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from shared.ledger.records import TenantRecord
 from shared.notify import memory
@@ -32,8 +31,14 @@ class Waiting:
         return ", ".join(f"{count} {name}" for name, count in self.things.items()) or "nothing"
 
 
-async def waiting(troupe: Troupe, since: datetime | None = None) -> Waiting:
-    """Look at everything; `since`: a round of delta must have begun after it, by the app's clock."""
+async def rounds_of_delta(troupe: Troupe) -> int:
+    """How many rounds have ended."""
+    await troupe.watch.found()
+    return (await delta_state.read(troupe.watch)).state.rounds
+
+
+async def waiting(troupe: Troupe, rounds: int | None = None) -> Waiting:
+    """Look at everything. With `rounds` so many rounds of delta must have ended, and all books been read."""
     storage = troupe.storage
     queues = {
         "changed-users": await storage.changed_users.length(),
@@ -49,18 +54,14 @@ async def waiting(troupe: Troupe, since: datetime | None = None) -> Waiting:
         "notifications": 0 if troupe.simulator.quiet else max(1, troupe.simulator.outbound.pending),
         **{f"messages in {name}": count for name, count in queues.items()},
         **{f"messages in {name}-poison": count for name, count in poison.items()},
-        "rounds of delta": int(since is not None and _round_missing(delta, since)),
+        "rounds of delta": max(0, (rounds or 0) - delta.rounds) + int(delta.round_began_at is not None),
         "readings of everybody": _reading(record),
         "users to be judged again": len(record.owed),
         "hand-overs": sum(bool(one.items) for one in table.handovers),
         "holds": sum(one.holds for one in table.brakes) + int(table.declared is not None),
-        "unread books": await _unread(troupe, table) if since is not None else 0,
+        "unread books": await _unread(troupe, table) if rounds is not None else 0,
     }
     return Waiting({name: count for name, count in found.items() if count}, queues)
-
-
-def _round_missing(delta: delta_state.Delta, since: datetime) -> bool:
-    return delta.round_began_at is not None or delta.last_round_at is None or delta.last_round_at <= since
 
 
 def _reading(record: TenantRecord) -> int:

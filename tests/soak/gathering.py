@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from benchmarks.machine import about
+from shared.model import Moment
 from shared.notify import memory
 from shared.notify.states import Reason
 from tests.soak.handed import KILLED_OVER, TEAMS, TICKETS, handed, trail_of
@@ -87,6 +88,7 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
             troupe.tickets.received,
             {TEAMS: troupe.teams.attempts, TICKETS: troupe.tickets.attempts},
             kills,
+            await _changes(troupe),
         ),
         put_aside=put_aside(log, len(run.kills)),
         latencies=latencies(run.answers, run.front_windows),
@@ -105,6 +107,15 @@ async def _silent(troupe: Troupe) -> dict[str, int]:
     well = await troupe.watch.notifier.health(troupe.clock.now())
     await troupe.watch.notifier.close()
     return {name: count for name, count in sorted(well.detail["standing"].items()) if name != Reason.TOLD}
+
+
+async def _changes(troupe: Troupe) -> Counter[tuple[str, str]]:
+    """How often each finding changed to a state, by the journal."""
+    found: Counter[tuple[str, str]] = Counter()
+    for book in await troupe.ledger.books():
+        async for _, lines in troupe.ledger.read_journal(book):
+            found.update((one.finding, one.state) for one in lines if one.transition is Moment.CHANGED)
+    return found
 
 
 def _uses(run: Run, segment: float, started: Mapping[str, int]) -> list[Use]:

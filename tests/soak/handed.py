@@ -13,6 +13,7 @@ import msgspec
 
 from sandbox.misfortune import Attempt
 from sandbox.webhook import Received
+from shared.model import Moment
 from shared.notify.table import Table
 from shared.notify.trail import TrailLine
 from shared.storage import Container
@@ -67,8 +68,11 @@ def handed(
     events: Sequence[Received],
     attempts: Mapping[str, Sequence[Attempt]],
     kills: Sequence[datetime],
+    changes: Mapping[tuple[str, str], int],
 ) -> Handed:
-    """Judge it all. `kills`: when the process that tells was killed; times are those of the machine."""
+    """Judge it all. `kills`: when the process that tells was killed; times are those of the machine.
+    `changes`: how often the journal says that a finding changed to a state: so often that is news.
+    """
     sent = [line for line in trail if line.event == "sent"]
     taken = {route: sum(one.taken for one in tried) for route, tried in attempts.items()}
     by_route = Counter(line.route for line in sent)
@@ -77,7 +81,7 @@ def handed(
     if taken[TEAMS] < by_route[TEAMS]:
         lost.append(f"{by_route[TEAMS]} cards are said to be sent, the channel has {taken[TEAMS]}")
     repeats = [
-        *_events_twice(events, attempts[TICKETS], kills),
+        *_events_twice(events, attempts[TICKETS], kills, changes),
         *_cards_twice(sent, attempts[TEAMS], kills),
     ]
     return Handed(
@@ -121,15 +125,21 @@ def _sent_and_not_taken(sent: Iterable[TrailLine], events: Iterable[Received]) -
 
 
 def _events_twice(
-    events: Sequence[Received], attempts: Sequence[Attempt], kills: Sequence[datetime]
+    events: Sequence[Received],
+    attempts: Sequence[Attempt],
+    kills: Sequence[datetime],
+    changes: Mapping[tuple[str, str], int],
 ) -> list[Repeat]:
     """Events that say something that an earlier one has said."""
-    first: dict[Key, Attempt] = {}
+    said: dict[Key, list[Attempt]] = {}
     found = []
     tried = [one for one in attempts if one.taken]
     for event, attempt in zip(events, tried, strict=True):
-        known = [first[key] for key in _said(event) if key in first]
-        first |= dict.fromkeys(_said(event), attempt)
+        known: list[Attempt] = []
+        for key, times in _said(event, changes):
+            before = said.setdefault(key, [])
+            known += before[-1:] if len(before) >= times else []
+            before.append(attempt)
         if known:
             earlier = max(known, key=lambda one: one.at)
             cause = f"ambiguous post: {earlier.misfortune}" if earlier.ambiguous else ""
@@ -138,13 +148,16 @@ def _events_twice(
     return found
 
 
-def _said(event: Received) -> list[Key]:
-    """What an event says: each finding as it stood; of one without findings the event itself."""
-    keys: list[Key] = [
-        (row["id"], row["transition"], row["state"], row["since"], (row.get("ended") or {}).get("at", ""))
-        for row in event.event["data"]["findings"]
-    ]
-    return keys or [(event.id,)]
+def _said(event: Received, changes: Mapping[tuple[str, str], int]) -> list[tuple[Key, int]]:
+    """What an event says, each finding as it stood, and how often that may be said; of one without findings
+    the event itself."""
+    found: list[tuple[Key, int]] = []
+    for row in event.event["data"]["findings"]:
+        ended = (row.get("ended") or {}).get("at", "")
+        key = (row["id"], row["transition"], row["state"], row["since"], ended)
+        changed = row["transition"] == Moment.CHANGED
+        found.append((key, changes.get((row["id"], row["state"]), 1) if changed else 1))
+    return found or [((event.id,), 1)]
 
 
 def _named(event: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from sandbox.graph.outbound import Answered
 from sandbox.host.errors import HostError
 from tests.soak.changes import Author
-from tests.soak.drain import Waiting, waiting
+from tests.soak.drain import Waiting, rounds_of_delta, waiting
 from tests.soak.measuring import LoopLag, Sample
 from tests.soak.schedule import Schedule
 from tests.soak.troupe import Troupe
@@ -188,11 +188,12 @@ class Soak:
         """Wait until nothing waits, twice in a row; past half of the time the clock goes forward for it."""
         self.phase = "calm: until nothing waits any more"
         began = time.monotonic()
-        since = datetime.now(UTC)
+        # One round may have begun before the faults ended.
+        rounds = await rounds_of_delta(self.troupe) + 2
         calm = 0
         while calm < 2:
             passed = time.monotonic() - began
-            self.waiting = await self._waiting(since)
+            self.waiting = await self._waiting(rounds)
             calm = 0 if self.waiting.anything else calm + 1
             if not self.waiting.anything or passed > seconds:
                 self.run.left = self.waiting
@@ -204,11 +205,11 @@ class Soak:
             self._show(self)
             await asyncio.sleep(2.0)
 
-    async def _waiting(self, since: datetime | None = None) -> Waiting:
+    async def _waiting(self, rounds: int | None = None) -> Waiting:
         found = Waiting()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(30):
-                found = await waiting(self.troupe, since)
+                found = await waiting(self.troupe, rounds)
         return found
 
     async def _sample(self) -> None:

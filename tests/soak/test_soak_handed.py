@@ -21,9 +21,9 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def event(number: int, *findings: str) -> Received:
+def event(number: int, *findings: str, transition: str = "opened") -> Received:
     rows = [
-        {"id": one, "transition": "opened", "state": "uncovered", "since": "t", "line": f"line of {one}"}
+        {"id": one, "transition": transition, "state": "uncovered", "since": "t", "line": f"line of {one}"}
         for one in findings
     ]
     data = {"findings": rows, "findings_total": len(rows)}
@@ -65,9 +65,12 @@ def judge(
     trail: list[TrailLine] | None = None,
     cards: list[Attempt] | None = None,
     kills: tuple[datetime, ...] = (),
+    changes: dict[tuple[str, str], int] | None = None,
 ) -> Handed:
     lines = trail if trail is not None else [sent(int(one.id[1:]), TICKETS) for one in events]
-    return handed(believed or Table(), lines, events, {TICKETS: posts, TEAMS: cards or []}, kills)
+    return handed(
+        believed or Table(), lines, events, {TICKETS: posts, TEAMS: cards or []}, kills, changes or {}
+    )
 
 
 def test_what_was_sent_once_and_remembered_is_neither_lost_nor_repeated() -> None:
@@ -98,6 +101,13 @@ def test_a_doubled_event_after_a_kill_has_that_for_its_cause_and_a_kill_before_i
     assert judge(twice, posts, kills=(at(5),)).repeats[0].cause.startswith("timers killed")
     assert judge(twice, posts, kills=(at(0),)).unexplained
     assert judge(twice, posts, kills=(at(80),)).unexplained
+
+
+def test_a_finding_that_went_to_and_fro_is_told_as_often_as_the_journal_says() -> None:
+    thrice = [event(number, "a", transition="changed") for number in (1, 2, 3)]
+    posts = [post(1), post(2), post(3)]
+    assert judge(thrice, posts, changes={("a", "uncovered"): 3}).repeats == ()
+    assert len(judge(thrice, posts, changes={("a", "uncovered"): 2}).unexplained) == 1
 
 
 def test_a_refused_post_is_no_repeat_and_explains_none() -> None:
