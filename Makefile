@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test setup lint types fast real package infra-check lock mutate-rules clean pictures rules-page cost-page \
-	doctor-page permissions-page journal-schema report-schema what-if-schema snapshot-schema soak bench browser \
+	doctor-page permissions-page journal-schema report-schema what-if-schema snapshot-schema soak histories bench browser \
 	no-graph-calls graph-calls
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
@@ -66,7 +66,11 @@ infra-check: $(VENV)/.installed
 mutate-rules: setup
 	$(BIN)/python -m tools.mutate_rules
 
+# About half an hour: the first reading, 20 minutes of bad weather, until nothing waits, the judge.
 soak: setup
+	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED))
+
+histories: setup
 	$(BIN)/python -m tests.oracle --histories $(or $(HISTORIES),5000)
 
 bench: setup

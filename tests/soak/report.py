@@ -13,6 +13,8 @@ from tests.soak.poisoned import PutAside
 
 SLOPE = 1.0
 """MB a minute, of all processes of the app together, in the segment without kills."""
+SHORTEST = 300.0
+"""Seconds of a segment from which on a slope tells something."""
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,11 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     silent: Mapping[str, int]
     unknown_silence: Sequence[str]
     failures: Mapping[str, int]
+
+    @property
+    def tells_slope(self) -> bool:
+        """Whether the segment without kills was long enough to tell growth from settling in."""
+        return self.segment >= SHORTEST
 
     @property
     def slope(self) -> float:
@@ -129,8 +136,8 @@ def promises(found: Found) -> list[Promise]:
         ),
         Promise(
             f"memory grows by at most {SLOPE:g} MB a minute without kills",
-            f"{found.slope:+.2f} MB a minute",
-            found.slope <= SLOPE,
+            f"{found.slope:+.2f} MB a minute{'' if found.tells_slope else ', too short to tell'}",
+            found.slope <= SLOPE or not found.tells_slope,
         ),
     ]
 
