@@ -29,7 +29,7 @@ from tests.soak.schedule import Size, draw
 from tests.soak.troupe import troupe
 from tests.soak.weather import TROUBLED
 
-USERS, MINUTES, SEED, DRAIN = 100_000, 20.0, 1, 15.0
+USERS, MINUTES, SEED, DRAIN = 100_000, 20.0, 1, 30.0
 BLOCK = "soak"
 
 

@@ -30,6 +30,7 @@ async def test_a_small_soak_keeps_every_promise_and_says_what_it_found() -> None
     assert {one.name for one in found.uses if one.is_app} == {
         f"app: {name}" for name in ("http", "timers", "evaluate", "sweep")
     }
+    assert all(one.started >= 2 for one in found.uses if one.is_app)
     assert "| promise | measured |" in markdown(found)
     assert msgspec.json.decode(as_json(found))["promises"]
     assert "segment two" in said.getvalue()
