@@ -20,8 +20,8 @@ from tests.soak.report import Found, Use
 from tests.soak.run import Run, Soak
 from tests.soak.troupe import SHORTER, Troupe
 
-WARM_UP = 0.1
-"""Of segment two so much is left out of the slope: those killed last are still filling."""
+WARM_UP = 0.2
+"""Of segment two so much is left out of the slope: processes that were killed last are still filling."""
 SHORT_OF = frozenset(
     {
         Reason.HELD_BY_BRAKE,

@@ -135,7 +135,7 @@ def promises(found: Found) -> list[Promise]:
             times.good,
         ),
         Promise(
-            f"memory grows by at most {SLOPE:g} MB a minute without kills",
+            f"memory grows by at most {SLOPE:g} MB a minute without kills, once warm",
             f"{found.slope:+.2f} MB a minute{'' if found.tells_slope else ', too short to tell'}",
             found.slope <= SLOPE or not found.tells_slope,
         ),
@@ -151,8 +151,7 @@ def markdown(found: Found) -> str:
         "",
         f"{found.users:,} users; {lasted(found.segment)} with kills, {lasted(found.segment)} without; "
         f"{sum(found.changes.values()):,} changes; {sum(found.kills.values())} kills; seed {found.seed}. "
-        f"Then nothing waited after {lasted(found.drained)}"
-        + (", the last hand-overs with the clock put forward." if found.forwarded else "."),
+        + _calm(found),
         "",
         "| promise | measured | |",
         "|---|---|---|",
@@ -216,6 +215,12 @@ def as_json(found: Found) -> bytes:
     whole["promises"] = msgspec.to_builtins(promises(found))
     whole["slope"] = found.slope
     return msgspec.json.format(msgspec.json.encode(whole), indent=2) + b"\n"
+
+
+def _calm(found: Found) -> str:
+    after = lasted(found.drained)
+    told = f"After {after} still waited: {found.left}" if found.left else f"Nothing waited after {after}"
+    return told + (", the last hand-overs with the clock put forward." if found.forwarded else ".")
 
 
 def _by_route(counts: Mapping[str, int]) -> str:
