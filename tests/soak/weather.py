@@ -109,9 +109,10 @@ class Sky:
         self._clock.set(0.0)
 
     async def clear(self) -> None:
-        """All faults end, those that are always there too."""
+        """All faults end, those that are always there too: replays of delta would keep it going for ever."""
         await self.calm()
         self._graph(loss_rate=0.0, duplicate_rate=0.0, late_rate=0.0, out_of_order_rate=0.0)
+        self._graph(delta_replay_rate=0.0, delta_shuffle=False)
 
     def _graph(self, **rates: object) -> None:
         world = self._simulator.world
