@@ -9,7 +9,6 @@ from shared.notify.table import Table
 from shared.watch.users import delta_state
 from tests.soak.troupe import Troupe
 
-
 LOOKS = "messages in changed-users"
 FEW = 3
 
