@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test setup lint types fast real package infra-check lock mutate-rules clean pictures rules-page cost-page \
 	doctor-page permissions-page journal-schema report-schema what-if-schema snapshot-schema soak \
-	bench bench-page browser no-graph-calls graph-calls slow-consumer openapi fuzz audit faults
+	bench bench-page browser no-graph-calls graph-calls slow-consumer openapi fuzz audit faults \
+	histories
 .NOTPARALLEL:
 .DEFAULT_GOAL := test
 
@@ -74,7 +75,11 @@ faults: setup
 mutate-rules: setup
 	$(BIN)/python -m tools.mutate_rules
 
+# About half an hour: the first reading, 20 minutes of bad weather, until nothing waits, the judge.
 soak: setup
+	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED))
+
+histories: setup
 	$(BIN)/python -m tests.oracle --histories $(or $(HISTORIES),5000)
 
 # Writes its section of docs/measurements.md, docs/bench.json and the charts; ends badly where a budget is not kept and

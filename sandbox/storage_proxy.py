@@ -56,6 +56,16 @@ class Reply:
     body: bytes
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A request that is on its way; `target` as in `Passed`."""
+
+    service: str
+    method: str
+    target: str
+    headers: Mapping[str, str]
+
+
 Forward = Callable[[], Awaitable[Reply]]
 # Gets the call that forwards the request; gives the answer for the caller, or None to cut the connection.
 Act = Callable[[Forward], Awaitable[Reply | None]]
@@ -110,6 +120,10 @@ class Rule:
         return True
 
 
+Meddler = Callable[[Asked], Rule | None]
+"""Looks at a request and gives what is to happen to it; None: it passes."""
+
+
 class Hold:
     """Requests that wait in the proxy until `release()`; `arrived()` waits for the first."""
 
@@ -135,9 +149,10 @@ class StorageProxy:
     """The proxy: `async with StorageProxy(connection_string) as proxy`, then `proxy.connection_string`.
 
     Rules are tried in the order in which they were made; the first that takes a request acts on it.
+    `remember`: of how many requests, at least, `passed` keeps the last (None: of all).
     """
 
-    def __init__(self, connection_string: str) -> None:
+    def __init__(self, connection_string: str, *, remember: int | None = None) -> None:
         self._parts = dict(part.split("=", 1) for part in connection_string.split(";") if part)
         self._targets = {service: URL(self._parts[f"{service}Endpoint"]) for service in SERVICES}
         self._ports: dict[str, int] = {}
@@ -145,7 +160,9 @@ class StorageProxy:
         self._session: aiohttp.ClientSession | None = None
         self._stack = contextlib.AsyncExitStack()
         self._holds: list[Hold] = []
+        self._remember = remember
         self.passed: list[Passed] = []
+        self._meddler: Meddler | None = None
 
     @property
     def connection_string(self) -> str:
@@ -227,6 +244,10 @@ class StorageProxy:
 
         return self._add(Rule(f"answer_{status}", match, act))
 
+    def meddle(self, meddler: "Meddler | None") -> None:
+        """Have this one asked about every request that no rule takes; None: nobody any more."""
+        self._meddler = meddler
+
     def forget_rules(self) -> None:
         """Drop all rules and let go whatever is held."""
         for hold in self._holds:
@@ -272,11 +293,15 @@ class StorageProxy:
             return reply
 
         rule = next((rule for rule in self._rules if rule.takes(service, request, target)), None)
+        if rule is None and self._meddler is not None:
+            rule = self._meddler(Asked(service, request.method, target, request.headers))
         try:
             reply = await (rule.act(forward) if rule else forward())
         finally:
             status = statuses[0] if statuses else None
             self.passed.append(Passed(service, request.method, target, status, rule.name if rule else ""))
+            if self._remember is not None and len(self.passed) > 2 * self._remember:
+                del self.passed[: -self._remember]
         if rule is not None:
             rule.acted.set()
         if reply is None:

@@ -24,6 +24,7 @@ from jsonschema.exceptions import ValidationError
 
 from sandbox.card_text import as_text
 from sandbox.listening import listening
+from sandbox.misfortune import Attempt, Luck, befalling, no_misfortune
 
 __all__ = ["Posted", "Refused", "Rejected", "TeamsError", "TeamsSink", "as_text", "check_message", "serve"]
 
@@ -84,7 +85,7 @@ class TeamsSink:
     """The sink: `async with TeamsSink() as teams`, then post to `teams.url`.
 
     `posting_delay` (seconds) is how long after its 202 a card shows. `on_card` is called with each card that
-    shows.
+    shows. `luck` says what befalls each message, `attempts` what became of it.
     """
 
     def __init__(
@@ -101,6 +102,8 @@ class TeamsSink:
         self.base = ""
         self.cards: list[Posted] = []
         self.rejected: list[Rejected] = []
+        self.luck: Luck = no_misfortune
+        self.attempts: list[Attempt] = []
 
     @property
     def url(self) -> str:
@@ -126,7 +129,8 @@ class TeamsSink:
         return list(self.cards)
 
     async def __aenter__(self) -> Self:
-        application = web.Application(client_max_size=16 * 1024 * 1024)
+        unlucky = befalling(lambda: self.luck(), self.attempts)
+        application = web.Application(middlewares=[unlucky], client_max_size=16 * 1024 * 1024)
         application.router.add_post("/workflows/{channel}/{rest:.*}", self._take)
         application.router.add_get("/cards", self._list)
         application.router.add_get("/", self._show)

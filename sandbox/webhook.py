@@ -23,6 +23,7 @@ from aiohttp import web
 from jsonschema import Draft202012Validator
 
 from sandbox.listening import listening
+from sandbox.misfortune import Attempt, Luck, befalling, no_misfortune
 
 __all__ = ["SECRET", "Received", "WebhookError", "WebhookSink", "serve"]
 
@@ -49,7 +50,8 @@ class Received:
 class WebhookSink:
     """The receiver: `async with WebhookSink() as tickets`, then set `tickets.environment` for the app.
 
-    `clock` says what time it is for the signature's tolerance. `on_event` is called with each event.
+    `clock` says what time it is for the signature's tolerance. `on_event` is called with each event. `luck`
+    says what befalls each event, `attempts` what became of it.
     """
 
     def __init__(
@@ -68,6 +70,9 @@ class WebhookSink:
         self.base = ""
         self.received: list[Received] = []
         self.rejected: list[str] = []
+        self.luck: Luck = no_misfortune
+        self.attempts: list[Attempt] = []
+        self._ids: set[str] = set()
 
     @property
     def url(self) -> str:
@@ -90,7 +95,8 @@ class WebhookSink:
         self._answers.extend([status] * times)
 
     async def __aenter__(self) -> Self:
-        application = web.Application(client_max_size=16 * 1024 * 1024)
+        unlucky = befalling(lambda: self.luck(), self.attempts)
+        application = web.Application(middlewares=[unlucky], client_max_size=16 * 1024 * 1024)
         application.router.add_post("/events", self._take)
         async with contextlib.AsyncExitStack() as stack:
             self.base = await listening(stack, application, self._port, WebhookError)
@@ -116,7 +122,8 @@ class WebhookSink:
         if fault is not None:
             return self._reject(400, f"{'/'.join(map(str, fault.absolute_path))}: {fault.message[:300]}")
         event_id = request.headers["webhook-id"]
-        known = any(one.id == event_id for one in self.received)
+        known = event_id in self._ids
+        self._ids.add(event_id)
         self.received.append(Received(now, event_id, event, known))
         if self._on_event is not None:
             self._on_event(self.received[-1])

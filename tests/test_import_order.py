@@ -10,6 +10,7 @@ ORDER = (
     # Standard library and msgspec only.
     "shared.guids",
     "shared.spread",
+    "shared.clocks",
     "shared.telemetry",
     "shared.following",
     "shared.texts",

@@ -26,6 +26,19 @@ _CONCURRENT = 16
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One POST of notifications: when it began (monotonic), how many items, and how it ended.
+
+    `seconds`: how long the answer took, the time-out where there was none in time; None: nobody was there.
+    """
+
+    began: float
+    items: int
+    accepted: bool
+    seconds: float | None
+
+
 @dataclass(slots=True)
 class _Parcel:
     url: str
@@ -64,6 +77,8 @@ class Outbound:
         self._gate = asyncio.Semaphore(_CONCURRENT)
         self._session: aiohttp.ClientSession | None = None
         self._runner: asyncio.Task[None] | None = None
+        self.on_answer: Callable[[Answered], None] | None = None
+        """Called with what came of each POST, for whoever measures."""
 
     @property
     def pending(self) -> int:
@@ -217,8 +232,11 @@ class Outbound:
         seconds = rates.retry_timeout if parcel.attempt else rates.first_timeout
         async with self._gate:
             self._tally.posts += 1
+            began = asyncio.get_running_loop().time()
             accepted, took = await self._accepted(parcel, seconds)
         now = asyncio.get_running_loop().time()
+        if self.on_answer is not None:
+            self.on_answer(Answered(began, len(parcel.items), accepted, took))
         if took is None:
             self.endpoints.unreachable(parcel.url)
         else:

@@ -21,6 +21,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--split", action="store_true", help="HTTP, timers and each queue in processes of their own"
     )
+    parser.add_argument(
+        "--replace", action="store_true", help="with --split: start another process where one has died"
+    )
     parser.add_argument("--list", action="store_true", help="print the functions and their bindings as JSON")
     parser.add_argument(
         "--lease", type=int, default=LEASE_SECONDS, help="seconds that a dead host hides a message"
@@ -40,6 +43,7 @@ def main(arguments: list[str]) -> int:
             lease=given.lease,
             stop_with_stdin=given.stop_with_stdin,
             ready_fd=given.ready_fd,
+            replace=given.replace,
         )
     return commands.run(
         given.app,

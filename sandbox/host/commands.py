@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from sandbox.host.runtime import listing
 
 READY = "HOST READY"
 WORKER = "HOST WORKER"
+
+log = logging.getLogger("sandbox.host")
 
 
 def run(
@@ -54,14 +56,16 @@ def run_split(
     lease: int = LEASE_SECONDS,
     stop_with_stdin: bool = False,
     ready_fd: int | None = None,
+    replace: bool = False,
 ) -> int:
     """Run the app as Flex Consumption does: HTTP, the timers and each queue function in their own processes.
 
     Prints `HOST WORKER <name> <pid> <url>` for each and `HOST READY <url>` (that of HTTP) when all listen. A
-    process that ends by itself ends the whole with 1.
+    process that ends by itself ends the whole with 1; with `replace` another takes its place, as the platform
+    sees to, and is printed likewise.
     """
     _set_up_logging()
-    return _guarded(_run_split(app_dir.resolve(), port, lease, stop_with_stdin, ready_fd), False)
+    return _guarded(_run_split(app_dir.resolve(), port, lease, stop_with_stdin, ready_fd, replace), False)
 
 
 def print_listing(app_dir: Path, *, traceback: bool = False) -> int:
@@ -79,7 +83,7 @@ async def _run(
 
 
 async def _run_split(
-    app_dir: Path, port: int, lease: int, stop_with_stdin: bool, ready_fd: int | None
+    app_dir: Path, port: int, lease: int, stop_with_stdin: bool, ready_fd: int | None, replace: bool
 ) -> None:
     stop = _stop_event(stop_with_stdin)
     listed = await listing(app_dir)
@@ -105,9 +109,13 @@ async def _run_split(
             workers["http"] = made("http", {name: workers[name].url for name in sorted(by_event)})
             await workers["http"].start()
         for name, worker in workers.items():
-            print(f"{WORKER} {name} {worker.pid} {worker.url}", flush=True)
+            _tell_worker(name, worker)
         front = workers.get("http") or next(iter(workers.values()))
         _tell_ready(front.url, ready_fd)
+        if replace and by_event:
+            raise HostError("a process can't be replaced where the front passes events on to its address")
+        if replace:
+            await _first(stop.wait(), *(_replaced(name, workers, made) for name in workers))
         await _first(stop.wait(), *(_died(name, worker) for name, worker in workers.items()))
     finally:
         await asyncio.gather(*(worker.stop() for worker in workers.values()))
@@ -141,6 +149,22 @@ async def _print_listing(app_dir: Path) -> None:
 
 async def _died(name: str, worker: HostProcess) -> None:
     raise HostError(f"the process for {name} ended by itself with {await worker.ended()}")
+
+
+async def _replaced(
+    name: str, workers: dict[str, HostProcess], made: Callable[[str, Mapping[str, str]], HostProcess]
+) -> None:
+    """Start another process whenever this one has ended, until cancelled."""
+    while True:
+        code = await workers[name].ended()
+        log.warning("The process for %s ended by itself with %d: another takes its place", name, code)
+        workers[name] = made(name, {})
+        await workers[name].start()
+        _tell_worker(name, workers[name])
+
+
+def _tell_worker(name: str, worker: HostProcess) -> None:
+    print(f"{WORKER} {name} {worker.pid} {worker.url}", flush=True)
 
 
 def _tell_ready(url: str, ready_fd: int | None) -> None:

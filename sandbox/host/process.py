@@ -31,7 +31,8 @@ class HostProcess:
     `env` holds the app's settings; of this process's environment only what Python itself needs is passed on.
     Entering waits until the host listens and raises HostError with the host's own words when it doesn't
     start. A package (`make package`) runs with what it brings and nothing that is installed here. The host
-    ends with this process, whatever happens to it. `log_path` keeps all that it says, unless
+    ends with this process, whatever happens to it. `split`: it is several processes, as Flex Consumption has
+    it; `replace`: where one of these dies another is started. `log_path` keeps all that it says, unless
     `inherit_output` sends that where our own output goes.
     """
 
@@ -43,6 +44,7 @@ class HostProcess:
         only: Collection[str] | None = None,
         *,
         split: bool = False,
+        replace: bool = False,
         lease: int | None = None,
         log_path: Path | None = None,
         inherit_output: bool = False,
@@ -50,6 +52,7 @@ class HostProcess:
         self._command = [*_command(app_dir), "--port", str(port), "--stop-with-stdin"]
         self._command += [part for name in sorted(only or ()) for part in ("--only", name)]
         self._command += ["--split"] if split else []
+        self._command += ["--replace"] if replace else []
         self._command += ["--lease", str(lease)] if lease is not None else []
         self._env = _environment(env)
         self._log_path = log_path

@@ -19,7 +19,7 @@ from azure.storage.queue.aio import QueueClient
 from sandbox.host import triggers
 from sandbox.host.hostjson import QueueOptions
 from sandbox.host.invoker import Invoker
-from sandbox.host.runtime import Function
+from sandbox.host.runtime import Function, Outcome
 from sandbox.host.storage import decode, send
 
 SHORTEST_WAIT = 0.1
@@ -108,7 +108,7 @@ class QueueListener:
                 await self._to_poison(message)
             elif tries > self._options.max_dequeue_count:  # its earlier tries ended with their process
                 await self._to_poison(message)
-            elif await self._invoke(message, text, tries):
+            elif (await self._invoke(message, text, tries)).ok:
                 await self._delete(message)
             elif tries >= self._options.max_dequeue_count:
                 await self._to_poison(message)
@@ -120,7 +120,7 @@ class QueueListener:
             # The message comes back when its invisibility ends: at least once is all that a queue promises.
             log.error("Message %s of %s: %s", message.id, self.queue_name, type(error).__name__)
 
-    async def _invoke(self, message: QueueMessage, text: str, tries: int) -> bool:
+    async def _invoke(self, message: QueueMessage, text: str, tries: int) -> Outcome:
         datum, metadata = triggers.queue_data(
             triggers.Message(
                 id=message.id,
@@ -141,7 +141,10 @@ class QueueListener:
             # Not cancelled: a renewal cut off half-way would leave us with a receipt that no longer holds.
             ended.set()
             await renewing
-        return outcome.ok
+        if not outcome.ok:
+            why = (outcome.error or "it doesn't say why").strip().splitlines()
+            log.warning("Message %s of %s failed, try %d: %s", message.id, self.queue_name, tries, why[-1])
+        return outcome
 
     async def _renew(self, message: QueueMessage, ended: asyncio.Event) -> None:
         while not await _set_within(ended, self._lease / 2):

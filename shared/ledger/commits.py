@@ -11,6 +11,7 @@ from functools import partial
 import msgspec
 
 from shared import findings
+from shared.clocks import is_ahead
 from shared.ledger import gap, tombstones
 from shared.ledger.records import Book, Missed, OutboxEntry, Posting, Shard, UserRecord
 from shared.ledger.tombstones import Absence
@@ -124,7 +125,7 @@ class _Intake:
         """Take a reading in, unless the guard is against it."""
         user_id = reading.user.id
         known = self._users.get(user_id)
-        fate = _guard(known, reading) if known else ""
+        fate = _guard(known, reading, self._at) if known else ""
         if not fate:
             fate = self._overwrite(known, reading)
         elif fate == "superseded":
@@ -139,7 +140,7 @@ class _Intake:
         """Make a tombstone, unless the user was seen later."""
         user_id = absence.user_id
         known = self._users.get(user_id)
-        if known and _seen_since(known, absence):
+        if known and not is_ahead(known.observed_at, self._at) and _seen_since(known, absence):
             fate = "superseded"
         elif known and known.gone_at:
             fate = "unchanged"
@@ -286,13 +287,19 @@ def _with_lost(known: UserRecord | None, reading: UserReading) -> tuple[Finding,
     )
 
 
-def _guard(known: UserRecord, reading: UserReading) -> str:
-    """Why the reading must not overwrite the record; empty if it may."""
+def _guard(known: UserRecord, reading: UserReading, at: datetime) -> str:
+    """Why the reading must not overwrite the record at that time; empty if it may.
+
+    By a record from ahead of now no reading would be newer until then, so its time counts for nothing.
+    """
+    undated = is_ahead(known.observed_at, at)
     if known.gone_at:
-        return "" if reading.observed_at > known.observed_at else "superseded"
+        return "" if reading.observed_at > known.observed_at or undated else "superseded"
     ours, theirs = reading.judged_by.generation, known.judged_by.generation
     if ours < theirs:
         return "refused"
+    if undated:
+        return ""
     if reading.observed_at < known.observed_at or (
         reading.observed_at == known.observed_at and ours == theirs
     ):

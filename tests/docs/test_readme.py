@@ -98,9 +98,15 @@ def test_make_package_builds_what_is_deployed() -> None:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("target", "module", "briefly"),
-    [("bench", "benchmarks", ["--help"]), ("soak", "tests.oracle", ["--histories", "1"])],
+    [
+        ("bench", "benchmarks", ["--help"]),
+        ("soak", "tests.soak", ["--help"]),
+        ("histories", "tests.oracle", ["--histories", "1"]),
+    ],
 )
-def test_make_bench_and_make_soak_run_what_they_name(target: str, module: str, briefly: list[str]) -> None:
+def test_make_bench_soak_and_histories_run_what_they_name(
+    target: str, module: str, briefly: list[str]
+) -> None:
     assert f"python -m {module}" in recipe(target)
     subprocess.run([sys.executable, "-m", module, *briefly], cwd=ROOT, check=True, capture_output=True)
 

@@ -53,6 +53,25 @@ def test_an_older_look_at_the_user_never_overwrites_a_newer_one() -> None:
     assert outcome == CommitOutcome(book="0000", superseded=(user_id(1),))
 
 
+def test_a_record_from_a_clock_that_was_set_back_does_not_keep_newer_looks_out() -> None:
+    ahead, seen = 100 + 300, 99
+    shard, _ = apply(EMPTY, reading(1, UNCOVERED, seen=ahead))
+    changed, outcome = apply(shard, reading(1, seen=seen))
+    assert outcome.committed == (user_id(1),)
+    assert changed.users[user_id(1)].observed_at == after(seen)
+    buried, gone = apply(shard, absence(1, seen=seen))
+    assert gone.gone == (user_id(1),)
+    ghost = msgspec.structs.replace(buried.users[user_id(1)], observed_at=after(ahead))
+    _, back = apply(Shard(name="0000", users={user_id(1): ghost}), reading(1, seen=seen))
+    assert back.restored == (user_id(1),)
+
+
+def test_a_record_that_is_only_as_far_ahead_as_clocks_differ_keeps_older_looks_out() -> None:
+    shard, _ = apply(EMPTY, reading(1, UNCOVERED, seen=150))
+    _, outcome = apply(shard, reading(1, seen=99))
+    assert outcome.superseded == (user_id(1),)
+
+
 def test_newer_facts_do_not_help_an_older_look_but_ask_for_another() -> None:
     shard, _ = apply(EMPTY, reading(1, UNCOVERED, seen=5, generation=1))
     same, outcome = apply(shard, reading(1, seen=4, generation=2))

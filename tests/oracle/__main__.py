@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.oracle.outcome import Outcome
-from tests.oracle.soak import one, several
+from tests.oracle.several import one, several
 
 console = Console()
 

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
+
 from sandbox.graph.simulator import Incoming, Simulator
 from sandbox.graph.wire import Caller
 from tests.oracle.policies import ENDS_SOON
@@ -72,6 +74,12 @@ async def ask(simulator: Simulator, path: str, query: str = "") -> Any:
     incoming = Incoming("GET", path, dict(parse_qsl(query)), {}, None, _BASE)
     answer = await simulator.answer(incoming, _EVERYTHING)
     assert answer.status == 200, answer
+    if "value" in answer.body:
+        # Rows of a large tenant are filled into stencils of JSON.
+        rows = answer.body["value"]
+        answer.body["value"] = [
+            msgspec.json.decode(row) if isinstance(row, msgspec.Raw) else row for row in rows
+        ]
     link = answer.body.get("@odata.nextLink")
     if link is not None:
         onward = urlsplit(link.removeprefix(_BASE))

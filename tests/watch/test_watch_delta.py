@@ -62,6 +62,15 @@ async def test_a_change_that_nobody_told_is_found_and_judged(known: Scene) -> No
     assert (await known.watch.record(user)).verdict.state == "writeback-uncovered"
 
 
+async def test_rounds_go_on_after_the_clock_was_ahead_and_set_back(known: Scene) -> None:
+    user = known.world.cast["synced_with_ems"]
+    known.clock.pass_by(days=2)
+    assert await delta.run_if_due(known.watch)
+    known.clock.pass_by(days=-2)
+    await known.control.unassign(user, skus.EMS_E3)
+    assert users_of(await round_(known)) == [user]
+
+
 async def test_a_round_is_done_when_it_is_due_and_begins_where_the_last_ended(known: Scene) -> None:
     user = known.world.cast["admin"]
     await known.control.set_enabled(user, False)

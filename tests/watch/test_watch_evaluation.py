@@ -66,6 +66,16 @@ async def test_a_record_younger_than_the_message_is_not_read_again(known: Scene)
     assert await known.calls(ONE_USER) == before + 1
 
 
+async def test_a_change_after_the_clock_was_set_back_is_not_taken_for_known(known: Scene) -> None:
+    user = known.world.cast["synced_with_ems"]
+    known.clock.pass_by(minutes=10)
+    await known.look_at(user)
+    known.clock.pass_by(minutes=-10)
+    await known.control.unassign(user, skus.EMS_E3)
+    await known.look_at(user)
+    assert (await known.watch.record(user)).verdict.state == State.WRITEBACK_UNCOVERED
+
+
 async def test_every_user_is_looked_at_a_second_time_after_a_while(known: Scene) -> None:
     user = known.world.cast["admin"]
     await known.look_at(user, look=1)

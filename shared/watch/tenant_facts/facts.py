@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.clocks import is_ahead
 from shared.findings.evidence import BEHIND
 from shared.graph.tenant import EMPTY, read_tenant
 from shared.ledger.records import Posting, TenantRecord
@@ -87,7 +88,8 @@ def _younger_than(age: timedelta, watch: Watch, facts: TenantFacts) -> bool:
     """Whether the facts are young, and were judged under this process's policy."""
     if facts.observed_at is None or facts.policy != watch.policy_fingerprint:
         return False
-    return watch.now() - facts.observed_at < age
+    now = watch.now()
+    return now - facts.observed_at < age and not is_ahead(facts.observed_at, now)
 
 
 async def _wait_for_the_reader(watch: Watch) -> TenantFacts:

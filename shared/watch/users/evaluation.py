@@ -40,7 +40,8 @@ async def evaluate_users(watch: Watch, changed: Changed) -> None:
     users, says so too: a 404 by itself may be replication.
     """
     records = await watch.ledger.user_records(changed.users)
-    due = [one for one in changed.users if _is_due(records.get(one), changed)]
+    now = watch.now()
+    due = [one for one in changed.users if _is_due(records.get(one), changed, now)]
     heard_at = _heard_at(changed)
     answers = await read_users(watch.graph, due)
     told = {*changed.users}.difference(due) | answers.missing
@@ -59,13 +60,14 @@ async def evaluate_users(watch: Watch, changed: Changed) -> None:
         raise Incomplete(f"{len(answers.failed)} of {len(due)} users could not be read: {reasons}")
 
 
-def _is_due(record: UserRecord | None, changed: Changed) -> bool:
+def _is_due(record: UserRecord | None, changed: Changed, now: datetime) -> bool:
     """Whether the user must be read: not if that was done after the message was written.
 
-    Where somebody is said to be gone only a tombstone will do: a reading that found the user may have come
-    from a replica that lagged, and delta says it only once.
+    A record from later than now says nothing about that: its clock has been set back since. Where somebody
+    is said to be gone only a tombstone will do: a reading that found the user may have come from a replica
+    that lagged, and delta says it only once.
     """
-    if record is None or record.observed_at <= changed.at:
+    if record is None or record.observed_at <= changed.at or record.observed_at > now:
         return True
     return changed.why == GONE and record.gone_at is None
 

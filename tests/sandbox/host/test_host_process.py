@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +16,8 @@ import pytest
 
 from sandbox.host.errors import HostError
 from sandbox.host.process import ROOT, HostProcess, functions
+from sandbox.stage import free_port
+from sandbox.waiting import until
 from tests.sandbox.host.support import PARCELS, Queues, eventually
 
 pytestmark = pytest.mark.real
@@ -75,6 +78,27 @@ async def test_split_serves_http_timers_and_queues_from_processes_of_their_own(
     for pid in workers.values():
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid), 0)
+
+
+async def _started_twice(host: HostProcess, name: str) -> bool:
+    return len(re.findall(rf"HOST WORKER {name} ", host.log_text())) > 1
+
+
+async def test_with_replace_another_process_takes_the_place_of_a_dead_one(
+    settings: dict[str, str], queues: Queues
+) -> None:
+    async with HostProcess(PARCELS, settings, port=free_port(), split=True, replace=True) as host:
+        for name in ("http", "handle"):
+            [pid] = re.findall(rf"HOST WORKER {name} (\d+) http", host.log_text())
+            os.kill(int(pid), signal.SIGKILL)
+            await until(f"another process for {name}", partial(_started_twice, host, name), 60)
+        async with (
+            aiohttp.ClientSession(host.url) as session,
+            session.post("/api/parcels", json=["x"]) as answer,
+        ):
+            assert answer.status == 202
+        await queues.wait_for("handled", bool)
+        assert host.returncode is None
 
 
 async def test_a_host_ends_when_whoever_started_it_is_killed(settings: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 """The soak goes on with new processes when the old ones have played their share."""
 
-from tests.oracle.soak import several
+from tests.oracle.several import several
 
 
 def test_more_histories_than_one_pool_plays_are_all_played() -> None:

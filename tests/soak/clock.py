@@ -1,0 +1,31 @@
+"""The clock of the app, as far as it differs from that of the machine: a file that `clocked_app` reads."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+
+class AppClock:
+    """Seconds that the app's clock is ahead; `jumps` is every change so far."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0.0
+        self.jumps: list[float] = []
+        self._write()
+
+    def set(self, offset: float) -> None:
+        """Let the clock be so much ahead from now on, or behind."""
+        if offset != self.offset:
+            self.jumps.append(offset - self.offset)
+            self.offset = offset
+            self._write()
+
+    def now(self) -> datetime:
+        """What time the app takes it to be."""
+        return datetime.now(UTC) + timedelta(seconds=self.offset)
+
+    def _write(self) -> None:
+        # In one step: a process that reads it meanwhile must not find half a number.
+        new = self.path.with_suffix(".new")
+        new.write_text(repr(self.offset), "ascii")
+        new.replace(self.path)

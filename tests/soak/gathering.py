@@ -1,0 +1,150 @@
+"""From a played soak to what was found: everything that is judged once the app has stopped."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from benchmarks.machine import about
+from shared.model import Moment
+from shared.notify import memory
+from shared.notify.states import Reason
+from tests.soak.handed import KILLED_OVER, TEAMS, TICKETS, handed, trail_of
+from tests.soak.measuring import cpu_seconds, latencies, memory_of, slopes
+from tests.soak.oracle import judged
+from tests.soak.poisoned import put_aside
+from tests.soak.report import Found, Use
+from tests.soak.run import Run, Soak
+from tests.soak.troupe import SHORTER, Troupe
+
+WARM_UP = 0.2
+"""Of segment two so much is left out of the slope: processes that were killed last are still filling."""
+SHORT_OF = frozenset(
+    {
+        Reason.HELD_BY_BRAKE,
+        Reason.HELD_BY_CHANGE,
+        Reason.CONFIRMING,
+        Reason.HANDOVER_DELAYED,
+        Reason.WAITING_FOR_GROUP,
+    }
+)
+"""Reasons that are over once nothing waits any more."""
+
+_FAILED = re.compile(r"Message \S+ of (\S+) failed, try \d+: (.*)")
+_IDS = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|\b\d+\b")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How the soak was asked for."""
+
+    command: str
+    users: int
+    seed: int
+    seconds: float
+
+
+async def gathered(soak: Soak, asked: Asked) -> Found:
+    """Stop the app, then judge. Raises what reading storage raises."""
+    troupe, run = soak.troupe, soak.run
+    silent = await _silent(troupe)
+    await troupe.stage.host.stop()
+    # What the counts are now; the weather was cleared long ago.
+    await soak.sky.calm()
+    at = troupe.clock.now()
+    table = (await memory.recall(troupe.storage.ledger, await troupe.ledger.manifest())).table
+    trail = await trail_of(troupe.storage.evidence, troupe.world.organization.id)
+    kills: list[datetime] = [one.when for one in run.kills if one.process == KILLED_OVER]
+    log = troupe.log_path.read_text("utf-8", "replace").splitlines()
+    size = soak.schedule.size
+    return Found(
+        command=asked.command,
+        machine=about(),
+        seed=asked.seed,
+        users=asked.users,
+        segment=size.seconds,
+        seconds=asked.seconds,
+        baseline=run.baseline_seconds,
+        drained=run.drained - run.ended,
+        changes=dict(soak.author.done),
+        storms=dict(Counter(one.kind for one in soak.schedule.storms)),
+        met={
+            **{f"storage: {name}": count for name, count in troupe.front.counts.items()},
+            **{f"receivers: {name}": count for name, count in soak.sky.met.items()},
+        },
+        kills=dict(Counter(one.process for one in run.kills)),
+        notifications=msgspec.to_builtins(troupe.simulator.planner.tally),
+        modes=sorted(run.modes),
+        left=str(run.left) if run.left is not None and run.left.anything else "",
+        forwarded=run.forwarded,
+        settings=SHORTER,
+        judged=await judged(troupe.ledger, troupe.simulator, at),
+        handed=handed(
+            table,
+            trail,
+            troupe.tickets.received,
+            {TEAMS: troupe.teams.attempts, TICKETS: troupe.tickets.attempts},
+            kills,
+            await _changes(troupe),
+        ),
+        put_aside=put_aside(log, len(run.kills)),
+        latencies=latencies(run.answers, run.front_windows),
+        lag=run.lag.shown,
+        uses=_uses(run, size.seconds, troupe.workers.started),
+        silent=silent,
+        unknown_silence=sorted(
+            reason for reason in silent if any(reason.startswith(one) for one in SHORT_OF)
+        ),
+        failures=_failures(log),
+    )
+
+
+async def _silent(troupe: Troupe) -> dict[str, int]:
+    """How many findings are not told now, by reason and route: as `health` says it."""
+    well = await troupe.watch.notifier.health(troupe.clock.now())
+    await troupe.watch.notifier.close()
+    return {name: count for name, count in sorted(well.detail["standing"].items()) if name != Reason.TOLD}
+
+
+async def _changes(troupe: Troupe) -> Counter[tuple[str, str]]:
+    """How often each finding changed to a state, by the journal."""
+    found: Counter[tuple[str, str]] = Counter()
+    for book in await troupe.ledger.books():
+        async for _, lines in troupe.ledger.read_journal(book):
+            found.update((one.finding, one.state) for one in lines if one.transition is Moment.CHANGED)
+    return found
+
+
+def _uses(run: Run, segment: float, started: Mapping[str, int]) -> list[Use]:
+    """Every process, the app's first; CPU since segment one began."""
+    begin = run.begun + segment * (1 + WARM_UP)
+    grows = slopes(run.samples, begin, run.begun + 2 * segment)
+    before = cpu_seconds(one for one in run.samples if one.at <= run.begun)
+    spent = cpu_seconds(run.samples)
+    seconds = run.drained - run.begun
+    uses = []
+    for name, (mb, most) in memory_of(run.samples).items():
+        cpu = spent[name] - before.get(name, 0.0)
+        uses.append(
+            Use(
+                name=name,
+                cpu=cpu,
+                share=cpu / seconds,
+                mb=mb,
+                most=most,
+                slope=grows.get(name, 0.0),
+                started=started.get(name.removeprefix("app: "), 1),
+            )
+        )
+    return sorted(uses, key=lambda one: (not one.name.startswith("app: "), one.name))
+
+
+def _failures(log: list[str]) -> dict[str, int]:
+    """Why messages were tried again, ids and numbers aside; the most frequent first."""
+    found = Counter(
+        f"{one[1]}: {_IDS.sub('…', one[2])[:100]}" for line in log if (one := _FAILED.search(line))
+    )
+    return dict(found.most_common(20))

@@ -1,0 +1,192 @@
+"""What people were handed, held against what the notifier believes: nothing lost, each repeat with its cause.
+
+A webhook's event has an id and names its findings, so each of its repeats is known. A card for Teams has
+neither: of these the cards that the channel got are counted against what the trail of the telling says.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from sandbox.misfortune import Attempt
+from sandbox.webhook import Received
+from shared.model import Moment
+from shared.notify.table import Table
+from shared.notify.trail import TrailLine
+from shared.storage import Container
+
+TEAMS, TICKETS = "teams", "tickets"
+KILLED_OVER = "timers"
+"""The process that tells."""
+LONGEST_RUN = timedelta(seconds=60)
+"""From a post until its run has remembered it."""
+
+Key = tuple[str, ...]
+
+
+class Repeat(msgspec.Struct, frozen=True, kw_only=True):
+    """An event or card that says again what an earlier one said, and why; no `cause`: nobody knows."""
+
+    at: datetime
+    route: str
+    what: str
+    cause: str
+
+
+class Handed(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found: how much each receiver took and the trail says was sent, what is lost, what came twice.
+
+    `ambiguous`: posts that were taken while whoever sent them could not know. `allowed`: kills and ambiguous
+    posts, by route: no more may come twice.
+    """
+
+    taken: Mapping[str, int]
+    sent: Mapping[str, int]
+    lost: tuple[str, ...]
+    repeats: tuple[Repeat, ...]
+    ambiguous: Mapping[str, int]
+    allowed: Mapping[str, int]
+
+    @property
+    def unexplained(self) -> tuple[Repeat, ...]:
+        """Repeats without a cause."""
+        return tuple(one for one in self.repeats if not one.cause)
+
+    @property
+    def within(self) -> bool:
+        """Whether no route repeats more than kills and ambiguous posts explain."""
+        repeated = Counter(one.route for one in self.repeats)
+        return all(repeated[route] <= self.allowed[route] for route in self.allowed)
+
+
+def handed(
+    table: Table,
+    trail: Sequence[TrailLine],
+    events: Sequence[Received],
+    attempts: Mapping[str, Sequence[Attempt]],
+    kills: Sequence[datetime],
+    changes: Mapping[tuple[str, str], int],
+) -> Handed:
+    """Judge it all. `kills`: when the process that tells was killed; times are those of the machine.
+    `changes`: how often the journal says that a finding changed to a state: so often that is news.
+    """
+    sent = [line for line in trail if line.event == "sent"]
+    taken = {route: sum(one.taken for one in tried) for route, tried in attempts.items()}
+    by_route = Counter(line.route for line in sent)
+    ambiguous = {route: sum(one.ambiguous for one in tried) for route, tried in attempts.items()}
+    lost = [*_believed_and_not_sent(table, sent), *_sent_and_not_taken(sent, events)]
+    if taken[TEAMS] < by_route[TEAMS]:
+        lost.append(f"{by_route[TEAMS]} cards are said to be sent, the channel has {taken[TEAMS]}")
+    repeats = [
+        *_events_twice(events, attempts[TICKETS], kills, changes),
+        *_cards_twice(sent, attempts[TEAMS], kills),
+    ]
+    return Handed(
+        taken=taken,
+        sent={route: by_route[route] for route in attempts},
+        lost=tuple(lost),
+        repeats=tuple(repeats),
+        ambiguous=ambiguous,
+        allowed={route: len(kills) + count for route, count in ambiguous.items()},
+    )
+
+
+async def trail_of(evidence: Container, tenant_id: str) -> list[TrailLine]:
+    """Every line of the trail of the telling, in the order in which it was left."""
+    lines: list[TrailLine] = []
+    async for listed in evidence.names(f"{tenant_id}/told/"):
+        stored = await evidence.read(listed.name)
+        if stored is not None:
+            lines += [msgspec.json.decode(line, type=TrailLine) for line in stored.data.splitlines() if line]
+    return lines
+
+
+def _believed_and_not_sent(table: Table, sent: Iterable[TrailLine]) -> list[str]:
+    """Findings that the notifier takes for told on a route, and no message there had them."""
+    told = {(line.route, finding) for line in sent for finding in line.findings}
+    return [
+        f"finding {entry.id} counts as told on {route}, and no message there had it"
+        for entry in table.entries.values()
+        for route in entry.told
+        if (route, entry.id) not in told
+    ]
+
+
+def _sent_and_not_taken(sent: Iterable[TrailLine], events: Iterable[Received]) -> list[str]:
+    ids = {one.id for one in events}
+    return [
+        f"message {line.message} counts as sent on {line.route} at {line.at}, and never came"
+        for line in sent
+        if line.route == TICKETS and line.message not in ids
+    ]
+
+
+def _events_twice(
+    events: Sequence[Received],
+    attempts: Sequence[Attempt],
+    kills: Sequence[datetime],
+    changes: Mapping[tuple[str, str], int],
+) -> list[Repeat]:
+    """Events that say something that an earlier one has said."""
+    said: dict[Key, list[Attempt]] = {}
+    found = []
+    tried = [one for one in attempts if one.taken]
+    for event, attempt in zip(events, tried, strict=True):
+        known: list[Attempt] = []
+        for key, times in _said(event, changes):
+            before = said.setdefault(key, [])
+            known += before[-1:] if len(before) >= times else []
+            before.append(attempt)
+        if known:
+            earlier = max(known, key=lambda one: one.at)
+            cause = f"ambiguous post: {earlier.misfortune}" if earlier.ambiguous else ""
+            cause = cause or _killed_over(earlier.at, attempt.at, kills)
+            found.append(Repeat(at=attempt.at, route=TICKETS, what=_named(event.event), cause=cause))
+    return found
+
+
+def _said(event: Received, changes: Mapping[tuple[str, str], int]) -> list[tuple[Key, int]]:
+    """What an event says, each finding as it stood, and how often that may be said; of one without findings
+    the event itself."""
+    found: list[tuple[Key, int]] = []
+    for row in event.event["data"]["findings"]:
+        ended = (row.get("ended") or {}).get("at", "")
+        key = (row["id"], row["transition"], row["state"], row["since"], ended)
+        changed = row["transition"] == Moment.CHANGED
+        found.append((key, changes.get((row["id"], row["state"]), 1) if changed else 1))
+    return found or [((event.id,), 1)]
+
+
+def _named(event: Mapping[str, Any]) -> str:
+    rows = event["data"]["findings"]
+    about = f" of {rows[0]['line'][:80]}" if len(rows) == 1 else f" of {event['data']['findings_total']}"
+    return f"{event['type']}{about}"
+
+
+def _cards_twice(
+    sent: Sequence[TrailLine], attempts: Sequence[Attempt], kills: Sequence[datetime]
+) -> list[Repeat]:
+    """Cards beyond those that the trail calls sent, and those that it calls sent twice.
+
+    Which of the cards is the repeat, their text does not say: each ambiguous post is taken for the cause of
+    one, what remains for that of kills.
+    """
+    taken = [one for one in attempts if one.taken]
+    lines = [line for line in sent if line.route == TEAMS]
+    ids = Counter(line.message for line in lines)
+    again = sum(count - 1 for count in ids.values())
+    surplus = len(taken) - len(lines) + again
+    causes = [(one.at, f"ambiguous post: {one.misfortune}") for one in taken if one.ambiguous]
+    causes += [(at, f"{KILLED_OVER} killed at {at:%H:%M:%S}") for at in kills]
+    found = [Repeat(at=at, route=TEAMS, what="a card", cause=why) for at, why in causes[: max(0, surplus)]]
+    unexplained = max(0, surplus - len(causes))
+    return found + [Repeat(at=one.at, route=TEAMS, what="a card", cause="") for one in taken[:unexplained]]
+
+
+def _killed_over(before: datetime, after: datetime, kills: Sequence[datetime]) -> str:
+    """Who tells was killed after the earlier post, before it can have remembered it."""
+    found = next((at for at in kills if before <= at <= min(after, before + LONGEST_RUN)), None)
+    return f"{KILLED_OVER} killed at {found:%H:%M:%S}" if found else ""

@@ -1,0 +1,150 @@
+"""What people were handed: a lie about it is found, a repeat has its cause or is said to have none."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from sandbox.misfortune import Attempt
+from sandbox.webhook import Received
+from shared.model import Severity, SubjectType
+from shared.notify.entries import Entry, Heard
+from shared.notify.table import Table
+from shared.notify.trail import TrailLine
+from tests.soak.handed import TEAMS, TICKETS, Handed, handed
+from tests.soak.poisoned import PutAside, put_aside
+
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def event(number: int, *findings: str, transition: str = "opened") -> Received:
+    rows = [
+        {"id": one, "transition": transition, "state": "uncovered", "since": "t", "line": f"line of {one}"}
+        for one in findings
+    ]
+    data = {"findings": rows, "findings_total": len(rows)}
+    return Received(at(number), f"e{number}", {"type": "findings.summary", "data": data}, repeated=False)
+
+
+def post(number: int, misfortune: str = "", *, taken: bool = True) -> Attempt:
+    return Attempt(at(number), taken, misfortune, f"e{number}")
+
+
+def sent(number: int, route: str, *findings: str) -> TrailLine:
+    return TrailLine(at=at(number), event="sent", message=f"e{number}", route=route, findings=findings)
+
+
+def table(*findings: str) -> Table:
+    entries = [
+        Entry(
+            id=one,
+            subject_type=SubjectType.USER,
+            subject_id="u",
+            kind="coverage",
+            state="uncovered",
+            severity=Severity.HIGH,
+            fingerprint="f",
+            since=START,
+            changed_at=START,
+            told={TICKETS: Heard(state="uncovered", fingerprint="f", at=START)},
+        )
+        for one in findings
+    ]
+    return Table(entries={one.id: one for one in entries})
+
+
+def judge(
+    events: list[Received],
+    posts: list[Attempt],
+    *,
+    believed: Table | None = None,
+    trail: list[TrailLine] | None = None,
+    cards: list[Attempt] | None = None,
+    kills: tuple[datetime, ...] = (),
+    changes: dict[tuple[str, str], int] | None = None,
+) -> Handed:
+    lines = trail if trail is not None else [sent(int(one.id[1:]), TICKETS) for one in events]
+    return handed(
+        believed or Table(), lines, events, {TICKETS: posts, TEAMS: cards or []}, kills, changes or {}
+    )
+
+
+def test_what_was_sent_once_and_remembered_is_neither_lost_nor_repeated() -> None:
+    found = judge(
+        [event(1, "a"), event(2, "b")],
+        [post(1), post(2)],
+        believed=table("a", "b"),
+        trail=[sent(1, TICKETS, "a"), sent(2, TICKETS, "b")],
+    )
+    assert (found.lost, found.repeats, found.within) == ((), (), True)
+
+
+def test_a_doubled_event_without_cause_is_found() -> None:
+    found = judge([event(1, "a"), event(2, "a", "b")], [post(1), post(2)])
+    assert [(one.route, one.cause) for one in found.unexplained] == [(TICKETS, "")]
+    assert not found.within
+
+
+@pytest.mark.parametrize("misfortune", ["500, and taken", "answer lost", "hung, and taken"])
+def test_a_doubled_event_after_an_ambiguous_post_has_that_for_its_cause(misfortune: str) -> None:
+    found = judge([event(1, "a"), event(2, "a")], [post(1, misfortune), post(2)])
+    assert [one.cause for one in found.repeats] == [f"ambiguous post: {misfortune}"]
+    assert found.within
+
+
+def test_a_doubled_event_after_a_kill_has_that_for_its_cause_and_a_kill_before_is_none() -> None:
+    twice, posts = [event(1, "a"), event(90, "a")], [post(1), post(90)]
+    assert judge(twice, posts, kills=(at(5),)).repeats[0].cause.startswith("timers killed")
+    assert judge(twice, posts, kills=(at(0),)).unexplained
+    assert judge(twice, posts, kills=(at(80),)).unexplained
+
+
+def test_a_finding_that_went_to_and_fro_is_told_as_often_as_the_journal_says() -> None:
+    thrice = [event(number, "a", transition="changed") for number in (1, 2, 3)]
+    posts = [post(1), post(2), post(3)]
+    assert judge(thrice, posts, changes={("a", "uncovered"): 3}).repeats == ()
+    assert len(judge(thrice, posts, changes={("a", "uncovered"): 2}).unexplained) == 1
+
+
+def test_a_refused_post_is_no_repeat_and_explains_none() -> None:
+    found = judge([event(2, "a"), event(3, "a")], [post(1, "500", taken=False), post(2), post(3)])
+    assert len(found.unexplained) == 1
+
+
+def test_a_finding_that_is_believed_to_be_told_and_was_in_no_message_is_lost() -> None:
+    found = judge([event(1, "a")], [post(1)], believed=table("a", "b"), trail=[sent(1, TICKETS, "a")])
+    assert found.lost == ("finding b counts as told on tickets, and no message there had it",)
+
+
+def test_a_message_that_counts_as_sent_and_never_came_is_lost() -> None:
+    found = judge([], [], trail=[sent(1, TICKETS, "a")])
+    assert len(found.lost) == 1
+    found = judge([], [], trail=[sent(1, TEAMS, "a")])
+    assert found.lost == ("1 cards are said to be sent, the channel has 0",)
+
+
+def test_cards_beyond_those_that_count_as_sent_are_repeats_as_far_as_kills_and_posts_explain_them() -> None:
+    trail = [sent(1, TEAMS, "a")]
+    found = judge([], [], trail=trail, cards=[post(1, "answer lost"), post(2)])
+    assert [one.cause for one in found.repeats] == ["ambiguous post: answer lost"]
+    assert not found.unexplained
+    found = judge([], [], trail=trail, cards=[post(1), post(2)])
+    assert len(found.unexplained) == 1
+
+
+def test_a_message_that_was_put_aside_is_told_with_how_its_last_try_failed() -> None:
+    log = [
+        "x WARNING sandbox.host: Message m1 of changed-users failed, try 4: first",
+        "x WARNING sandbox.host: Message m1 of changed-users failed, try 5: Incomplete('1 x 503')",
+        "x ERROR   sandbox.host: Message m1 moved to queue changed-users-poison",
+        "x ERROR   sandbox.host: Message m2 moved to queue sweeps-poison",
+    ]
+    known, unknown = put_aside(log, kills=0)
+    assert known == PutAside("changed-users-poison", "m1", "Incomplete('1 x 503')")
+    assert unknown.cause == ""
+    assert put_aside(log, kills=5)[1].cause
+    assert msgspec.to_builtins(known)["queue"] == "changed-users-poison"
