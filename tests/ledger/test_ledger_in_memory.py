@@ -8,6 +8,7 @@ from shared.ledger.journal import replay
 from shared.ledger.ledger import Ledger
 from shared.rules.loader import load_rules
 from shared.storage import Stale
+from shared.storage.blobs import Packed
 from tests.ledger.readings import CANNOT_WRITE_BACK, TENANT_ID, UNCOVERED, after, one_user, reading, user_id
 from tests.oracle.memory_storage import MemoryAccount, MemoryContainer, MemoryQueue, MemoryStorage
 
@@ -60,7 +61,7 @@ async def test_a_write_whose_answer_was_lost_is_in_once(account: MemoryAccount) 
 
     async def losing(
         name: str,
-        data: bytes,
+        data: bytes | Packed,
         etag: str,
         metadata: Mapping[str, str] | None = None,
         *,
