@@ -1,6 +1,6 @@
 """The Azure Functions app: registers the blueprints; nothing else.
 
-Settings are read here so that a wrong one stops the start with every fault listed (shared/settings.py), and
+Settings are read here so that a wrong one stops the start with every fault listed (shared/settings/), and
 log records are made to bear the ids by which a change can be followed (shared/following.py). The settings say
 which way Graph's notifications come, and only that way is open.
 """

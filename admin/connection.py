@@ -13,11 +13,12 @@ from admin.words import fault, said, say
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Manifest
 from shared.ledger.shards import LedgerUnreadable
-from shared.notify.agreed import AgreedContended, AgreedUnreadable
+from shared.notify.exceptions.agreed import AgreedContended, AgreedUnreadable
+from shared.notify.exceptions.proposals import Fault
 from shared.notify.memory import TableUnreadable
-from shared.notify.proposals import Fault
 from shared.rules.loader import Rules, load_rules
-from shared.settings import SettingsError, StorageAccess, storage_of
+from shared.settings import SettingsError, StorageAccess
+from shared.settings.access import storage_of
 from shared.storage import NewerSchema, Storage
 from shared.storage.codes import code
 

@@ -8,8 +8,8 @@ from admin.words import say
 from shared.archive import erasing
 from shared.guids import as_guid
 from shared.ledger.ledger import Ledger
-from shared.notify import agreed
-from shared.notify.proposals import Fault
+from shared.notify.exceptions import agreed
+from shared.notify.exceptions.proposals import Fault
 
 
 async def erase(desk: Desk, who: str, now: datetime, *, really: bool) -> None:

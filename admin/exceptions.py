@@ -12,10 +12,10 @@ from admin.people import by_sign_in_name, groups_of, people
 from admin.showing import IN_FORCE, Shown, as_csv, as_json, print_list
 from admin.tenants import expect
 from admin.words import fault, say, texts
-from shared.notify import agreed
-from shared.notify.agreed import Agreed, Refused
-from shared.notify.exemptions import Exemption
-from shared.notify.proposals import Fault, faults_of_all
+from shared.notify.exceptions import agreed
+from shared.notify.exceptions.agreed import Agreed, Refused
+from shared.notify.exceptions.exemptions import Exemption
+from shared.notify.exceptions.proposals import Fault, faults_of_all
 
 TABLE, JSON, CSV = "table", "json", "csv"
 

@@ -18,7 +18,8 @@ from shared.graph.tenant import whose
 from shared.guids import as_guid
 from shared.rules.loader import load_rules
 from shared.rules.policy import Policy
-from shared.settings import GraphSettings, reading_of
+from shared.settings import GraphSettings
+from shared.settings.access import reading_of
 
 
 class GraphTrouble(Exception):

@@ -11,8 +11,8 @@ from typing import Literal
 import msgspec
 
 from shared.model.base import utc
-from shared.notify.exemptions import Exemption
-from shared.notify.proposals import Fault, Proposal, end_of_day, tidy
+from shared.notify.exceptions.exemptions import Exemption
+from shared.notify.exceptions.proposals import Fault, Proposal, end_of_day, tidy
 from shared.texts.cells import LONGEST, without_apostrophe
 from shared.texts.plain import one_line
 

@@ -17,7 +17,7 @@ from shared.ledger import members
 from shared.ledger.manifest import TENANT, Paths, members_path
 from shared.ledger.records import TenantRecord
 from shared.ledger.shards import LedgerUnreadable, decode, shard_names, shard_of
-from shared.notify.names import Person
+from shared.notify.saying.names import Person
 from shared.texts.plain import one_line
 
 _PARALLEL = 8

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from shared.settings_reader import REFERENCE
-from shared.settings_routes import SECRET_PREFIX
+from shared.settings.reader import REFERENCE
+from shared.settings.routes import SECRET_PREFIX
 
 _URL = "https://127.0.0.1:9/unseen"
 _SIGNING = SECRET_PREFIX + base64.b64encode(bytes(32)).decode()

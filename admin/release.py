@@ -8,8 +8,8 @@ from admin.intake import is_text
 from admin.tenants import expect
 from admin.words import say, texts
 from shared.notify import memory
-from shared.notify.agreed import AgreedUnreadable, ReleaseOrder, order_release, recall_release
-from shared.notify.proposals import OWNER_AT_MOST, Fault
+from shared.notify.exceptions.agreed import AgreedUnreadable, ReleaseOrder, order_release, recall_release
+from shared.notify.exceptions.proposals import OWNER_AT_MOST, Fault
 from shared.notify.table import Brake
 
 

@@ -9,7 +9,8 @@ from admin.connection import WrongInput, output_refused
 from admin.endings import DONE, INTERRUPTED, TROUBLE, WRONG, told, unheard
 from admin.words import said, say, settings_file
 from shared.rules.loader import load_rules
-from shared.settings import SettingsError, expect_language
+from shared.settings import SettingsError
+from shared.settings.access import expect_language
 from shared.snapshot.file import SnapshotUnreadable
 from shared.snapshot.judging import NoEdition
 from shared.snapshot.opening import NoSnapshot, Saved, opened

@@ -20,8 +20,8 @@ from admin.intake import EXPORTED
 from admin.people import Groups
 from admin.words import say, texts
 from shared.model import SubjectType, zulu
-from shared.notify.exemptions import Exemption
-from shared.notify.names import Person
+from shared.notify.exceptions.exemptions import Exemption
+from shared.notify.saying.names import Person
 from shared.rules.kinds import KindRow
 from shared.texts.cells import table
 from shared.texts.plain import one_line

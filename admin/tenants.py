@@ -2,7 +2,7 @@
 
 from admin.connection import Desk, wrong
 from shared.ledger.manifest import manifest_path
-from shared.notify.proposals import Fault
+from shared.notify.exceptions.proposals import Fault
 
 _SHOWN = 3
 """Ids of other tenants in one sentence."""

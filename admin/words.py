@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.notify.proposals import Fault
-from shared.settings import language_of
+from shared.notify.exceptions.proposals import Fault
+from shared.settings.access import language_of
 from shared.texts.catalogue import Catalogue, catalogue
 from shared.texts.plain import one_line
 

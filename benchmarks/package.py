@@ -19,8 +19,9 @@ _IMPORT = """
 import time
 begun = time.process_time()
 import function_app
-import shared.graph.session, shared.watch.parts, shared.watch.self_watch, shared.watch.telling
-import shared.watch.reports, shared.watch.health, shared.watch.users.evaluation, shared.watch.licensing.groups
+import shared.graph.session, shared.watch.parts, shared.watch.wellbeing.self_watch, shared.watch.telling
+import shared.watch.reports, shared.watch.wellbeing.health, shared.watch.users.evaluation
+import shared.watch.licensing.groups
 import shared.report.page
 from azure.identity.aio import ManagedIdentityCredential
 from shared.graph.session import GraphSession

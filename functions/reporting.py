@@ -14,7 +14,8 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 
     403 with one sentence for a wrong key or a sign-in without the role: whoever sends one meant to see them.
     """
-    from shared.watch import access, health, parts
+    from shared.watch import access, parts
+    from shared.watch.wellbeing import health
 
     watch = parts.current()
     may = access.access_of(req.headers, watch.settings)

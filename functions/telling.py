@@ -12,7 +12,8 @@ bp = func.Blueprint()
 async def tell(timer: func.TimerRequest) -> None:
     """One notifier at a time; another instance's run returns at once. Before it tells, the watch looks after
     itself: whatever comes of that, what there is to tell is told."""
-    from shared.watch import parts, self_watch, telling
+    from shared.watch import parts, telling
+    from shared.watch.wellbeing import self_watch
 
     following.begin("tell")
     watch = await parts.ready()

@@ -27,7 +27,7 @@ from sandbox.host.event_grid import KEY_PATH
 from sandbox.host.process import HostProcess
 from sandbox.teams import Posted, TeamsSink
 from shared.settings import load
-from shared.settings_delivery import EVENT_GRID, WEBHOOK
+from shared.settings.delivery import EVENT_GRID, WEBHOOK
 from shared.topic import read_topic
 
 APP = Path(__file__).resolve().parent.parent

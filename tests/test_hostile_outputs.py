@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from admin.showing import Shown, as_csv, print_list
-from shared.notify.cards import LIMIT
+from shared.notify.saying.cards import LIMIT
 from shared.texts.cells import BYTE_ORDER_MARK
 from tests.hostile import HOSTILE, seen_on_card
 from tests.notify.card_gallery import forms_of

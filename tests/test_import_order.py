@@ -15,14 +15,8 @@ ORDER = (
     "shared.following",
     "shared.texts",
     "shared.model",
-    "shared.settings_faults",
-    "shared.settings_reader",
     "shared.rules",
-    "shared.settings_routes",
-    "shared.settings_keeping",
     "shared.topic",
-    "shared.settings_delivery",
-    "shared.settings_parts",
     "shared.settings",
     # Pure: no I/O, no Azure, no clock.
     "shared.reach",
@@ -65,11 +59,7 @@ ORDER = (
     "shared.watch.upkeep",
     "shared.watch.telling",
     # Looking after the watch itself.
-    "shared.watch.overdue",
-    "shared.watch.gauges",
-    "shared.watch.self_watch",
-    "shared.watch.health_lines",
-    "shared.watch.health",
+    "shared.watch.wellbeing",
     "shared.watch.reports",
     # A tenant read once, without the watch.
     "shared.audit",
@@ -120,7 +110,7 @@ def test_every_file_lies_in_one_of_the_rooms_and_every_room_exists() -> None:
 
 def test_no_room_imports_one_that_stands_after_it() -> None:
     seen = edges()
-    assert {("shared.watch.users", "shared.watch.parts"), ("functions", "shared.watch.health")} <= seen
+    assert {("shared.watch.users", "shared.watch.parts"), ("functions", "shared.watch.wellbeing")} <= seen
     place = {room: n for n, room in enumerate(ORDER)}
     assert sorted(one for one in seen if place[one[0]] < place[one[1]]) == []
     assert not {("functions", "admin"), ("admin", "functions")} & seen

@@ -29,7 +29,8 @@ from shared.graph.errors import GraphError, Throttled, Unauthorized
 from shared.graph.session import GraphSession
 from shared.guids import GUID
 from shared.rules.loader import Rules, load_rules
-from shared.settings import GraphSettings, ReadingAccess, SettingsError, reading_of
+from shared.settings import GraphSettings, SettingsError
+from shared.settings.access import ReadingAccess, reading_of
 from shared.texts.plain import one_line
 
 _ROLE = "Global Reader"

@@ -9,7 +9,7 @@ import aiohttp
 
 from admin.doctor.lights import Said
 from admin.doctor.room import Room
-from shared.settings_reader import LOOPBACK
+from shared.settings.reader import LOOPBACK
 from shared.watch.hearing.subscriptions import wanted
 
 WITHIN = 10.0

@@ -7,13 +7,13 @@ from typing import Any
 
 from admin.doctor.lights import Said
 from admin.doctor.room import Room
-from shared.notify import events
-from shared.notify.cards.frame import notice
-from shared.notify.posting import Failed
-from shared.notify.routes import route_of
-from shared.settings_routes import WEBHOOK, RouteSettings
+from shared.notify.delivering.posting import Failed
+from shared.notify.delivering.routes import route_of
+from shared.notify.saying import events
+from shared.notify.saying.cards.frame import notice
+from shared.settings.routes import WEBHOOK, RouteSettings
 from shared.texts.catalogue import Catalogue, catalogue
-from shared.watch.overdue import stamp
+from shared.watch.wellbeing.overdue import stamp
 
 LATE = timedelta(hours=6)
 """So long after it was due may a digest come: the app may have stood still."""

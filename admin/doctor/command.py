@@ -17,7 +17,8 @@ from admin.doctor.showing import as_json, as_text, lines_of, status_of
 from admin.endings import DONE, FOUND, WRONG, told
 from admin.references import without
 from admin.words import language, texts
-from shared.settings import Settings, SettingsError, StorageAccess, load, load_storage, values_of
+from shared.settings import Settings, SettingsError, StorageAccess, load
+from shared.settings.access import load_storage, values_of
 
 
 def doctor(

@@ -13,9 +13,9 @@ from shared.graph.retry import Patience
 from shared.graph.session import GraphSession
 from shared.settings import Settings, StorageAccess
 from shared.storage import Storage
-from shared.watch import self_watch
-from shared.watch.overdue import Traces
 from shared.watch.parts import Watch
+from shared.watch.wellbeing import self_watch
+from shared.watch.wellbeing.overdue import Traces
 
 PATIENCE = Patience(attempts=2, attempt_timeout=8.0, longest_wait=4.0, first_backoff=0.3, longest_backoff=1.0)
 """A doctor waits less than a job: whoever sits there tries again."""

@@ -8,8 +8,8 @@ from shared.graph.errors import Forbidden
 from shared.graph.subscription_plan import PERMISSIONS, Record, same_address
 from shared.graph.subscriptions import get_subscription
 from shared.watch.hearing.subscriptions import NEAR_ITS_END, RESOURCES, secrets_of, wanted
-from shared.watch.overdue import stamp
 from shared.watch.subscription_memory import Kept
+from shared.watch.wellbeing.overdue import stamp
 
 
 async def subscriptions(room: Room) -> Sequence[Said]:

@@ -8,12 +8,13 @@ from admin.doctor.room import Room
 from shared.ledger.manifest import manifest_path
 from shared.ledger.shards import LedgerUnreadable
 from shared.model import Evidence, EvidenceStatus
-from shared.notify import agreed
-from shared.notify.exemptions import WARNED_BEFORE
+from shared.notify.exceptions import agreed
+from shared.notify.exceptions.exemptions import WARNED_BEFORE
 from shared.texts.catalogue import catalogue
-from shared.watch import health_lines, unwell
+from shared.watch import unwell
 from shared.watch.fault_codes import OVERDUE, Overdue
-from shared.watch.overdue import Traces, overdue, stamp
+from shared.watch.wellbeing import health_lines
+from shared.watch.wellbeing.overdue import Traces, overdue, stamp
 
 LOOKED_AT = timedelta(hours=1)
 """So long after it was ordered the look at each group has been taken, or lies among what was put aside."""

@@ -15,11 +15,11 @@ from admin.tenants import expect
 from admin.words import say, texts
 from shared.model import EvidenceStatus
 from shared.watch import subscription_memory
-from shared.watch.health_lines import not_done
 from shared.watch.hearing.subscriptions import RESOURCES
 from shared.watch.messages import write_order
-from shared.watch.overdue import stamp
 from shared.watch.subscription_memory import OPTIONAL, Kept
+from shared.watch.wellbeing.health_lines import not_done
+from shared.watch.wellbeing.overdue import stamp
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at what came of an order."""

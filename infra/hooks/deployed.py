@@ -15,7 +15,7 @@ from admin.references import is_reference, stand_ins
 from infra.hooks import event_grid, vault
 from infra.hooks.programs import Refused, Stop, admin, rest
 from infra.hooks.variables import EVENT_GRID, Made, choices, made
-from shared.settings_reader import REFERENCE
+from shared.settings.reader import REFERENCE
 
 _NOT_FOR_THE_DOCTOR = ("WATCH_STORAGE", "AzureWebJobs", "APPLICATIONINSIGHTS", "WEBSITE_", "LOCAL_KEY")
 """How settings begin that it has no use for, or has from elsewhere; some may hold a key."""

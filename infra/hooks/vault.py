@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from admin.references import stand_ins
 from infra.hooks.programs import DENIED, NOT_FOUND, Refused, Stop, launched, rest
 from infra.hooks.variables import Made
-from shared.settings_reader import url_problem
+from shared.settings.reader import url_problem
 
 CLIENT_STATE, TEAMS = "CLIENT_STATE", "TEAMS_WORKFLOW_URL"
 

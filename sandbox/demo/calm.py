@@ -8,8 +8,8 @@ from typing import Any
 
 from sandbox.demo.play import SILENCE, Play, Unexpected, expect, sku
 from sandbox.graph import skus
-from shared.notify import brake
-from shared.notify.commands import ADMIN
+from shared.notify.deciding import brake
+from shared.notify.saying.commands import ADMIN
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 OVER = 15

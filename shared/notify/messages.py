@@ -9,7 +9,7 @@ from datetime import datetime
 
 from shared.model import Facts, Moment
 from shared.notify.entries import Entry
-from shared.notify.exemptions import Exemption
+from shared.notify.exceptions.exemptions import Exemption
 
 SINGLE = "single"
 """One finding."""

@@ -18,17 +18,18 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.manifest import TENANT, trail_path
 from shared.ledger.records import TenantRecord
 from shared.model import ndjson
-from shared.notify import handover, surroundings, trail
 from shared.notify import memory as memory_room
-from shared.notify.decide import Decision, decide
+from shared.notify import surroundings, trail
+from shared.notify.deciding import handover
+from shared.notify.deciding.decide import Decision, decide
+from shared.notify.deciding.scene import Scene
+from shared.notify.delivering.routes import Route, route_of
+from shared.notify.delivering.sending import Sender, Sent
 from shared.notify.memory import Memory
-from shared.notify.routes import Route, route_of
-from shared.notify.scene import Scene
-from shared.notify.sending import Sender, Sent
 from shared.notify.table import Handover, Table, apply
 from shared.rules.loader import Rules
 from shared.settings import Settings
-from shared.settings_routes import RouteSettings
+from shared.settings.routes import RouteSettings
 from shared.storage import Lease, Received, Storage
 from shared.texts.catalogue import Catalogue, catalogue
 

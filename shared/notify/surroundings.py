@@ -9,10 +9,10 @@ from shared.ledger.manifest import members_path
 from shared.ledger.memberships import memberships
 from shared.ledger.records import TenantRecord
 from shared.model import SubjectType, TenantFacts
-from shared.notify import agreed
-from shared.notify.exemptions import Exemption
-from shared.notify.routing import RouteRule
-from shared.notify.scene import RULES, Reading, Release, Scene, Telling
+from shared.notify.deciding.routing import RouteRule
+from shared.notify.deciding.scene import RULES, Reading, Release, Scene, Telling
+from shared.notify.exceptions import agreed
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.table import Table
 from shared.rules.loader import Rules
 from shared.rules.policy import Policy

@@ -1,7 +1,7 @@
 """The notifier's memory: what is open, what people were told of it, and how far each book has been read.
 
 Data and pure steps over it; time is passed in (judgement.md §6). Told marks are set only by `delivered`
-(`shared/notify/handover.py`): a crash between sending and committing repeats a card and never loses one.
+(`shared/notify/deciding/handover.py`): a crash between sending and committing repeats a card and loses none.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

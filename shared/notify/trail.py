@@ -9,10 +9,10 @@ from datetime import datetime
 import msgspec
 
 from shared.model import Facts
-from shared.notify.decide import Decision
-from shared.notify.events import event_id
+from shared.notify.deciding.decide import Decision
+from shared.notify.deciding.states import LASTING
 from shared.notify.messages import Message
-from shared.notify.states import LASTING
+from shared.notify.saying.events import event_id
 from shared.notify.table import Table
 
 

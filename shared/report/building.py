@@ -12,8 +12,8 @@ from shared.findings.seats import shortages
 from shared.ledger.manifest import TENANT
 from shared.ledger.records import TenantRecord
 from shared.model import State, SubjectType, TenantFacts, Tier, Totals
-from shared.notify.exemptions import Exemption, Exemptions
-from shared.notify.names import Names, Person
+from shared.notify.exceptions.exemptions import Exemption, Exemptions
+from shared.notify.saying.names import Names, Person
 from shared.report.counting import (
     GRAVITY,
     Tally,

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from shared.ledger.totals import Answered, Counted, CountedVerdict, add, totals_of
 from shared.model import Facts, Severity, State, Step, SubjectType, Totals
-from shared.notify.exemptions import Exemptions
+from shared.notify.exceptions.exemptions import Exemptions
 from shared.report.figures import Row
 
 GRAVITY = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.LOW: 2}

@@ -19,9 +19,9 @@ from shared.ledger.memberships import memberships
 from shared.ledger.records import Manifest, TenantRecord
 from shared.ledger.shards import LedgerUnreadable, decode, shard_of
 from shared.model import SubjectType
-from shared.notify import agreed
-from shared.notify.exemptions import Exemptions
-from shared.notify.names import Person
+from shared.notify.exceptions import agreed
+from shared.notify.exceptions.exemptions import Exemptions
+from shared.notify.saying.names import Person
 from shared.report.building import order_of, report_of, users_named, with_exception
 from shared.report.counting import Tally, excepted_kinds, row_of, tally_of, together
 from shared.report.figures import Point, Report, Row

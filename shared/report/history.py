@@ -16,8 +16,8 @@ from shared.ledger.records import Manifest
 from shared.ledger.shards import shard_of
 from shared.model import Facts, Moment, Severity, SubjectType, zulu
 from shared.notify.entries import Ended, Entry
-from shared.notify.names import Names
-from shared.notify.wording import Wording
+from shared.notify.saying.names import Names
+from shared.notify.saying.wording import Wording
 from shared.report.figures import Report
 from shared.rules.loader import Rules
 from shared.storage import Container

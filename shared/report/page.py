@@ -17,7 +17,7 @@ import msgspec
 from markupsafe import Markup
 
 from shared.model import State
-from shared.notify.exemptions import LONGEST
+from shared.notify.exceptions.exemptions import LONGEST
 from shared.report import charts
 from shared.report.figures import QUESTIONS, Report, SkuSeats
 from shared.report.packing import as_data, pack

@@ -12,8 +12,8 @@ import msgspec
 from shared.model import Facts, Moment, Severity, State, SubjectType, zulu
 from shared.notify.entries import Entry
 from shared.notify.messages import Item
-from shared.notify.names import Names, Person
-from shared.notify.wording import Wording
+from shared.notify.saying.names import Names, Person
+from shared.notify.saying.wording import Wording
 from shared.report.figures import Concern, Excepted, Report, Row
 from shared.rules.loader import Rules, load_rules
 from shared.texts.catalogue import Catalogue

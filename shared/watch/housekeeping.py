@@ -14,7 +14,7 @@ from shared.archive import retention
 from shared.graph.parallel import few_at_a_time
 from shared.ledger.records import TenantRecord
 from shared.report import trend
-from shared.settings_keeping import OFF
+from shared.settings.keeping import OFF
 from shared.watch.parts import Watch
 
 log = logging.getLogger("watch.housekeeping")

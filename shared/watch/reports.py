@@ -18,7 +18,7 @@ from shared.guids import as_guid
 from shared.ledger.journal import JournalUnreadable
 from shared.ledger.manifest import LedgerMissing
 from shared.ledger.shards import LedgerUnreadable
-from shared.notify.agreed import AgreedUnreadable
+from shared.notify.exceptions.agreed import AgreedUnreadable
 from shared.report import history
 from shared.report.csv_form import as_csv
 from shared.report.figures import Point
@@ -30,8 +30,9 @@ from shared.report.trend import TrendUnreadable, read_trend
 from shared.report.views import RowView, Views
 from shared.storage import NewerSchema
 from shared.texts.catalogue import Catalogue, catalogue, languages
-from shared.watch import access, health
+from shared.watch import access
 from shared.watch.parts import Watch
+from shared.watch.wellbeing import health
 
 log = logging.getLogger("watch.reports")
 

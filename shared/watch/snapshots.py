@@ -14,7 +14,7 @@ from shared.judgement import Judge
 from shared.ledger.commits import UserReading
 from shared.ledger.records import Sweep
 from shared.model import Standing, TenantFacts
-from shared.settings_keeping import OFF, PSEUDONYMISED
+from shared.settings.keeping import OFF, PSEUDONYMISED
 from shared.snapshot.digest import summed
 from shared.snapshot.file import SectionWriter
 from shared.snapshot.lines import SCHEMA, End, Head, Reading

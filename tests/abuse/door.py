@@ -19,7 +19,7 @@ from sandbox.stage import APP
 from shared.storage import Storage, StorageSettings
 from shared.watch.messages import read_step
 from tests.report.ledgers import TENANT_ID, Made, fill, made
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 HTTP = (
     "graph_notifications",

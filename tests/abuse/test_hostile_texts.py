@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from shared import following
-from shared.notify.cards import LIMIT
+from shared.notify.saying.cards import LIMIT
 from shared.texts.cells import cell
 from shared.texts.plain import one_line, plain
 from shared.watch.messages import BadMessage, read_changed, read_step

@@ -15,11 +15,11 @@ from shared.graph.users import read_users
 from shared.guids import as_guid
 from shared.ledger.manifest import members_path, watched_path
 from shared.settings import SettingsError, load
-from shared.settings_routes import _NAME, _SETTING
+from shared.settings.routes import _NAME, _SETTING
 from shared.storage import Storage
 from shared.watch.messages import BadMessage, read_changed, read_step
 from tests.abuse.bodies import TENANT, user_id
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 ID = user_id(1)
 TRICKS = {

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from shared import settings, topic
+from shared import topic
 from shared.report.rows import LONGEST_TEXT, Query, fitting
+from shared.settings import telling
 from shared.texts.plain import one_line, plain
 from tests.report.ledgers import user_id
 
@@ -31,7 +32,7 @@ GRANTED = 0.1
 """Seconds of CPU for any of them. What grows with the square takes seconds for the longest."""
 
 MADE: dict[str, tuple[str, ...]] = {
-    "shared/settings.py": (settings._WEEKDAY_AND_TIME.pattern,),
+    "shared/settings/telling.py": (telling._WEEKDAY_AND_TIME.pattern,),
     "shared/topic.py": tuple(
         one if isinstance(one, str) else one.pattern for one in (topic._GROUP, topic._TOPIC, topic._REGION)
     ),

@@ -14,9 +14,10 @@ import msgspec
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Manifest
 from shared.ledger.shards import shard_of
-from shared.notify import agreed, memory
-from shared.notify.agreed import ReleaseOrder
-from shared.notify.exemptions import Exemption
+from shared.notify import memory
+from shared.notify.exceptions import agreed
+from shared.notify.exceptions.agreed import ReleaseOrder
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.table import Brake, Table
 from shared.rules.loader import load_rules
 from shared.storage import Storage, StorageSettings

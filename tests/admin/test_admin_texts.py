@@ -4,11 +4,15 @@ import re
 from pathlib import Path
 
 from admin.words import say
-from shared.notify import proposals
+from shared.notify.exceptions import proposals
 from shared.texts.catalogue import Catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [*sorted((ROOT / "admin").glob("*.py")), Path(proposals.__file__), ROOT / "shared/notify/agreed.py"]
+SOURCES = [
+    *sorted((ROOT / "admin").glob("*.py")),
+    Path(proposals.__file__),
+    ROOT / "shared/notify/exceptions/agreed.py",
+]
 BY_SUBJECT = {f"{what}-{name}" for what in ("no", "long") for name in ("owner", "reason")} | {
     "no-user-id",
     "no-group-id",

@@ -15,8 +15,8 @@ from shared.ledger.manifest import exceptions_path, members_path
 from shared.ledger.members import Packing
 from shared.ledger.records import NamedGroup
 from shared.model import Evidence, LicensingGroup, TenantFacts, Totals
-from shared.notify import agreed
-from shared.notify.proposals import end_of_day
+from shared.notify.exceptions import agreed
+from shared.notify.exceptions.proposals import end_of_day
 from shared.rules.loader import load_rules
 from shared.storage import Storage
 from tests.admin.shell import Shell

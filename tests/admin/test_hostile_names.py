@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.notify.proposals import OWNER_AT_MOST
+from shared.notify.exceptions.proposals import OWNER_AT_MOST
 from shared.texts.cells import BYTE_ORDER_MARK, cell, table
 from shared.texts.plain import one_line
 from tests.admin.shell import PEOPLE, Shell, begin

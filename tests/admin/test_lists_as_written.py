@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from admin.intake import Place, Unreadable, Written, listed, understood
-from shared.notify.proposals import Fault
+from shared.notify.exceptions.proposals import Fault
 from tests.ledger.readings import TENANT_ID, user_id
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

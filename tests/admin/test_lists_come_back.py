@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.notify.exemptions import Exemption
+from shared.notify.exceptions.exemptions import Exemption
 from tests.admin.shell import PEOPLE, Shell, begin
 from tests.admin.test_hostile_names import NAMES
 from tests.hostile import HOSTILE

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.ledger.manifest import release_path
-from shared.notify.agreed import ReleaseOrder, order_release
+from shared.notify.exceptions.agreed import ReleaseOrder, order_release
 from shared.notify.messages import Mass
 from shared.notify.table import Brake
 from shared.storage import Storage

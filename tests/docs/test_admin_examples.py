@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from admin.words import say, texts
-from shared.notify.exemptions import LONGEST, LONGEST_OF_A_KIND
+from shared.notify.exceptions.exemptions import LONGEST, LONGEST_OF_A_KIND
+from shared.notify.exceptions.proposals import NEVER
 from shared.notify.messages import Mass
-from shared.notify.proposals import NEVER
 from shared.notify.table import Brake
 from tests.admin.shell import PEOPLE, Answer, Shell, begin, remembered
 from tests.admin.test_snapshot_commands import kept

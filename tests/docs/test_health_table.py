@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from shared.watch.health import Health
 from shared.watch.hearing.calls import CLASSES, REFUSED, UNKNOWN
+from shared.watch.wellbeing.health import Health
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operate.md"
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from shared.ledger import tombstones
-from shared.notify import agreed
+from shared.notify.exceptions import agreed
 from shared.report import trend
 from shared.settings import load
 from shared.storage import Storage
 from tests.admin.shell import PEOPLE, Shell, begin
 from tests.admin.test_erase_command import gone
 from tests.ledger.readings import user_id
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 from tests.watch.conftest import Opener, open_scene
 from tests.watch.scene import Scene
 

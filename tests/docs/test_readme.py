@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.notify.commands import ADMIN
+from shared.notify.saying.commands import ADMIN
 from tests.stories.test_demo import free_base
 
 ROOT = Path(__file__).resolve().parents[2]

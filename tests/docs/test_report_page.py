@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from shared.model import State
-from shared.notify.exemptions import Exemptions
+from shared.notify.exceptions.exemptions import Exemptions
 from shared.report.building import Builder
 from shared.report.figures import Point
 from shared.report.json_form import as_json

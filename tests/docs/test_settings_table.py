@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from shared.settings import load
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 NOT_FOR_PEOPLE = {"LOCAL_KEY", "WEBSITE_AUTH_ENABLED"}

@@ -6,9 +6,10 @@ from datetime import timedelta
 import msgspec
 
 from shared.model import JOB_AT_MOST, ndjson
-from shared.notify import brake, declared, exemptions, one_route
-from shared.notify.scene import Telling
-from shared.notify.states import LASTING, ROWS, Reason
+from shared.notify.deciding import brake, declared, one_route
+from shared.notify.deciding.scene import Telling
+from shared.notify.deciding.states import LASTING, ROWS, Reason
+from shared.notify.exceptions import exemptions
 from shared.notify.trail import TrailLine
 from tests.docs.test_readme import DOCS
 

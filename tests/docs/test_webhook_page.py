@@ -17,15 +17,15 @@ import pytest
 
 from shared.model import Moment, Step
 from shared.notify import messages
-from shared.notify.events import TEST, TYPES, trial
+from shared.notify.delivering.posting import Delivered, Failed
+from shared.notify.delivering.webhook import WebhookRoute
 from shared.notify.messages import Item, Message
-from shared.notify.posting import Delivered, Failed
-from shared.notify.webhook import WebhookRoute
-from shared.settings_routes import signing_keys
+from shared.notify.saying.events import TEST, TYPES, trial
+from shared.settings.routes import signing_keys
 from tests.notify.card_samples import EMS_E3, entry
 from tests.notify.event_samples import FORMS, SCHEMA, faults, made
-from tests.test_settings import GOOD
-from tests.test_settings_routes import ELSEWHERE, loaded
+from tests.settings.good_settings import GOOD
+from tests.settings.test_settings_routes import ELSEWHERE, loaded
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "webhook.md").read_text()
@@ -114,7 +114,7 @@ async def test_the_example_accepts_during_every_step_of_a_change_of_the_secret()
 async def test_the_example_refuses_a_body_that_was_changed_and_a_call_without_headers() -> None:
     import aiohttp
 
-    from shared.notify.webhook import signed
+    from shared.notify.delivering.webhook import signed
 
     body = msgspec.json.encode(made(FORMS["opened"]))
     headers = signed("an-id", datetime.now(UTC), body, signing_keys(OLD))

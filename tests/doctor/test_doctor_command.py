@@ -28,7 +28,7 @@ from shared.texts.catalogue import Catalogue, catalogue
 from shared.watch.users.delta_state import Delta
 from tests.admin.shell import ROOT, Answer, Shell
 from tests.doctor.patients import cards_of
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 from tests.watch.scene import Scene
 from tools.write_doctor_page import PAGE, page
 

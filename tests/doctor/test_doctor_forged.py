@@ -12,7 +12,7 @@ from shared.settings import load
 from shared.watch.access import Access, access_of
 from tests.doctor.answering import Answer, answering
 from tests.doctor.patients import Findings, ask
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 WORD = {"status": "ok"}
 DETAIL = {"status": "ok", "problems": ["Anna is not covered"]}

@@ -19,8 +19,8 @@ from sandbox.storage_proxy import Match
 from sandbox.teams import TeamsSink
 from sandbox.webhook import WebhookSink
 from shared.model import Evidence, EvidenceStatus
-from shared.notify import agreed
-from shared.notify.proposals import Proposal
+from shared.notify.exceptions import agreed
+from shared.notify.exceptions.proposals import Proposal
 from shared.rules.loader import load_rules
 from shared.storage import Storage
 from shared.watch.hearing import subscriptions as hearing
@@ -30,7 +30,7 @@ from shared.watch.users.delta_state import Delta, Gap
 from tests.admin.shell import ROOT
 from tests.doctor.answering import Answer, answering
 from tests.doctor.patients import ask, ask_of, cards_of, change
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 from tests.watch.scene import Scene
 
 pytestmark = pytest.mark.real

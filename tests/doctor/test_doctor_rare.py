@@ -26,7 +26,7 @@ from shared.storage.versions import KNOWN, LABEL
 from tests.doctor.answering import answering
 from tests.doctor.patients import ask, ask_of, change
 from tests.sandbox.graph.calls import token_of
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 from tests.watch.conftest import Opener
 from tests.watch.scene import Scene
 

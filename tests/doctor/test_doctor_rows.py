@@ -19,7 +19,7 @@ from shared.graph.principals import Claims, claims_of
 from shared.settings import load
 from shared.storage.account import read_date
 from shared.texts.catalogue import Catalogue
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

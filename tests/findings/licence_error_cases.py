@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from shared.model import Finding
-from shared.notify.names import Names, Person
-from shared.notify.wording import Wording
+from shared.notify.saying.names import Names, Person
+from shared.notify.saying.wording import Wording
 from shared.rules.loader import Rules, load_rules
 from shared.texts.catalogue import catalogue, languages
 from tests.findings.finding_cases import USER_ID, Case, subject_id

@@ -9,8 +9,8 @@ import msgspec
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Posting, Sweep, TenantRecord
 from shared.model import Finding
+from shared.notify.delivering.routes import Delivered, Failed
 from shared.notify.notifier import Notifier, Told
-from shared.notify.routes import Delivered, Failed
 from shared.settings import Settings, load
 from shared.storage import Storage
 from tests.ledger.readings import START, TENANT_ID, after, reading

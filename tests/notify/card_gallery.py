@@ -6,9 +6,8 @@ from typing import Any
 import msgspec
 
 from shared.model import Moment, Step
-from shared.notify.cards import Backdrop, card
 from shared.notify.entries import Heard
-from shared.notify.exemptions import Exemption
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.messages import (
     BASELINE,
     DIGEST,
@@ -21,7 +20,8 @@ from shared.notify.messages import (
     Mass,
     Message,
 )
-from shared.notify.names import Names, Person
+from shared.notify.saying.cards import Backdrop, card
+from shared.notify.saying.names import Names, Person
 from shared.texts.catalogue import Catalogue
 from tests.notify.card_samples import (
     AT,

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from shared.model import Finding, Moment, Step, SubjectType
-from shared.notify.cards import Backdrop, card
+from shared.notify.deciding.scene import RULES as RULES_CHANGED
 from shared.notify.entries import Ended, Entry, Heard
-from shared.notify.exemptions import Exemption
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.messages import (
     BASELINE,
     DECLARED,
@@ -29,9 +29,9 @@ from shared.notify.messages import (
     Mass,
     Message,
 )
-from shared.notify.names import Names, Person
-from shared.notify.scene import RULES as RULES_CHANGED
-from shared.notify.wording import Wording
+from shared.notify.saying.cards import Backdrop, card
+from shared.notify.saying.names import Names, Person
+from shared.notify.saying.wording import Wording
 from shared.rules.kinds import KindRow
 from shared.texts.catalogue import Catalogue, catalogue
 from tests.notify.card_reading import ALLOWED as ALLOWED

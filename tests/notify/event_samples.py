@@ -11,10 +11,10 @@ import msgspec
 from shared.model import Moment
 from shared.notify import messages
 from shared.notify.entries import Entry, Heard
-from shared.notify.events import event
-from shared.notify.exemptions import Exemption
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.messages import Change, Digest, Item, ManyExemptions, Mass, Message
-from shared.notify.names import Names
+from shared.notify.saying.events import event
+from shared.notify.saying.names import Names
 from tests.notify.card_samples import EMS_E3, GROUP_ID, USER_ID, ended, entry, wording
 from tests.notify.story import TENANT, second
 

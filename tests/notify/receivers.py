@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
-from shared.notify.posting import Delivered, Failed
-from shared.notify.routes import Route
+from shared.notify.delivering.posting import Delivered, Failed
+from shared.notify.delivering.routes import Route
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SECRET = "sig-of-the-webhook"

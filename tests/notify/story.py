@@ -8,9 +8,12 @@ from typing import Any
 
 from shared.ledger.journal import JournalLine, LineRule, LineSubject
 from shared.model import Because, Moment, Severity, Step
-from shared.notify import handover
-from shared.notify.decide import Decision, decide
-from shared.notify.exemptions import Exemption
+from shared.notify.deciding import handover
+from shared.notify.deciding.decide import Decision, decide
+from shared.notify.deciding.routing import DEFAULT, RouteRule
+from shared.notify.deciding.scene import Reading, Release, Scene, Telling
+from shared.notify.delivering.routes import Delivered, Failed
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.memory import packed, unpacked
 from shared.notify.messages import (
     BASELINE,
@@ -29,9 +32,6 @@ from shared.notify.messages import (
     Mass,
     Message,
 )
-from shared.notify.routes import Delivered, Failed
-from shared.notify.routing import DEFAULT, RouteRule
-from shared.notify.scene import Reading, Release, Scene, Telling
 from shared.notify.table import RouteMemory, Table, apply
 from shared.rules.kinds import MuteRow
 from shared.rules.loader import load_rules

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.storage_proxy import Match, StorageProxy
 from shared.ledger.manifest import exceptions_path, release_path
-from shared.notify.agreed import (
+from shared.notify.exceptions.agreed import (
     AgreedUnreadable,
     Refused,
     ReleaseOrder,
@@ -19,7 +19,7 @@ from shared.notify.agreed import (
     recall,
     recall_release,
 )
-from shared.notify.proposals import Proposal
+from shared.notify.exceptions.proposals import Proposal
 from shared.rules.loader import load_rules
 from shared.storage import Storage, StorageSettings
 

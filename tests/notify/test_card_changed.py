@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from shared.model import Moment
+from shared.notify.deciding.routing import DEFAULT, RouteRule
+from shared.notify.delivering.routes import Delivered, Failed
 from shared.notify.entries import Entry, Heard, Was
 from shared.notify.messages import DECLARED, SUMMARY, Item, Message
-from shared.notify.routes import Delivered, Failed
-from shared.notify.routing import DEFAULT, RouteRule
 from tests.notify.card_samples import card_of, facts_of, many, single, text_of
 from tests.notify.story import Story, second
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.notify.cards.digest import BAR, CHARTED, LONGEST_BAR
 from shared.notify.messages import DIGEST, Digest, Message
+from shared.notify.saying.cards.digest import BAR, CHARTED, LONGEST_BAR
 from tests.notify.card_samples import (
     AT,
     BACKDROP,

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from shared.notify import commands
-from shared.notify.cards import LIMIT
 from shared.notify.messages import DECLARED, DIGEST, ENDED, ENDING, RELEASED, ManyExemptions, Message
+from shared.notify.saying import commands
+from shared.notify.saying.cards import LIMIT
 from tests.notify.card_samples import (
     AT,
     GROUP_ID,

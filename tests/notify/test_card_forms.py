@@ -6,9 +6,7 @@ import msgspec
 import pytest
 
 from shared.model import Moment, Step
-from shared.notify import commands
-from shared.notify.cards import LIMIT, NAMED, card, users_named
-from shared.notify.exemptions import Exemption
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.messages import (
     DECLARED,
     DIGEST,
@@ -23,7 +21,9 @@ from shared.notify.messages import (
     Item,
     Message,
 )
-from shared.notify.names import Person
+from shared.notify.saying import commands
+from shared.notify.saying.cards import LIMIT, NAMED, card, users_named
+from shared.notify.saying.names import Person
 from shared.texts.plain import LONGEST
 from tests.notify.card_samples import (
     ALLOWED,

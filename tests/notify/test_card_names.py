@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from shared.model import Moment, Step
-from shared.notify.cards import LIMIT, NAMED, users_named
 from shared.notify.messages import BASELINE, SUMMARY, Item, Message
-from shared.notify.names import Person
+from shared.notify.saying.cards import LIMIT, NAMED, users_named
+from shared.notify.saying.names import Person
 from shared.texts.plain import LONGEST, plain, unescaped
 from tests.notify.card_samples import (
     EMS_E3,

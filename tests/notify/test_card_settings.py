@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from shared.notify.cards import SETTING_OF
+from shared.notify.saying.cards import SETTING_OF
 from shared.rules.policy import Policy
 from shared.settings import load
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 OTHERWISE = {
     "edition": "2025-03-04",

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import msgspec
 
-from shared.notify.cards import card
 from shared.notify.messages import (
     DECLARED,
     DIGEST,
@@ -14,7 +13,8 @@ from shared.notify.messages import (
     RETURNED,
     Message,
 )
-from shared.notify.wording import Wording
+from shared.notify.saying.cards import card
+from shared.notify.saying.wording import Wording
 from shared.texts.catalogue import Catalogue
 from tests.notify.card_samples import (
     AT,

@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from shared.model import Moment, Step, SubjectType
-from shared.notify.cards import LIMIT, Backdrop, card
 from shared.notify.entries import Heard
+from shared.notify.exceptions.proposals import NEVER
 from shared.notify.messages import Item, Message
-from shared.notify.proposals import NEVER
+from shared.notify.saying.cards import LIMIT, Backdrop, card
 from tests.notify.card_samples import (
     ALLOWED,
     AT,

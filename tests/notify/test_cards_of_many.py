@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.model import Moment, Step
-from shared.notify.cards import LIMIT, NAMED, STEPS, Backdrop, card
 from shared.notify.messages import BASELINE, SUMMARY, Item, Message
-from shared.notify.names import Person
+from shared.notify.saying.cards import LIMIT, NAMED, STEPS, Backdrop, card
+from shared.notify.saying.names import Person
 from tests.notify.card_samples import (
     AT,
     BACKDROP,

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.model import Severity, SubjectType
-from shared.notify import commands
-from shared.notify.exemptions import LONGEST, LONGEST_OF_A_KIND
-from shared.notify.proposals import NEVER, Proposal, end_of_day, faults_of
+from shared.notify.exceptions.exemptions import LONGEST, LONGEST_OF_A_KIND
+from shared.notify.exceptions.proposals import NEVER, Proposal, end_of_day, faults_of
+from shared.notify.saying import commands
 from shared.texts.plain import plain
 from tests.notify.card_samples import AT, BY_STATE, GROUP_ID, USER_ID, entry, exemption
 from tests.notify.story import RULES

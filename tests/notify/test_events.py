@@ -11,11 +11,11 @@ import pytest
 
 from shared.model import Moment, Step
 from shared.notify import messages
-from shared.notify.events import FINDINGS, LIMIT, TEST, TYPES, event_id, users_named
+from shared.notify.deciding.routing import RouteRule
+from shared.notify.delivering.routes import named_in, payload_of
 from shared.notify.messages import Item, Message
-from shared.notify.names import Person
-from shared.notify.routes import named_in, payload_of
-from shared.notify.routing import RouteRule
+from shared.notify.saying.events import FINDINGS, LIMIT, TEST, TYPES, event_id, users_named
+from shared.notify.saying.names import Person
 from tests.hostile import HOSTILE
 from tests.notify.card_samples import BACKDROP, BY_STATE, USER_ID, ended, entry, names, wording
 from tests.notify.event_samples import (

@@ -11,9 +11,9 @@ import pytest
 
 from shared.ledger.members import Packing
 from shared.model import LicensingGroup, TenantFacts, Totals
+from shared.notify.delivering.routes import Delivered, Failed
 from shared.notify.memory import TableUnreadable, packed
 from shared.notify.notifier import Told
-from shared.notify.routes import Delivered, Failed
 from shared.notify.table import Table
 from shared.notify.trail import TrailLine
 from shared.storage import Stale, Storage

@@ -9,16 +9,17 @@ import pytest
 from shared.ledger.manifest import watched_path
 from shared.ledger.members import Packing
 from shared.ledger.records import Sweep
-from shared.notify import brake, memory
-from shared.notify.agreed import ReleaseOrder, add, order_release
-from shared.notify.proposals import Proposal
+from shared.notify import memory
+from shared.notify.deciding import brake
+from shared.notify.exceptions.agreed import ReleaseOrder, add, order_release
+from shared.notify.exceptions.proposals import Proposal
 from shared.notify.surroundings import patience
 from shared.notify.table import Brake
 from shared.settings import TellingSettings, load
 from tests.ledger.readings import START, TENANT_ID, UNCOVERED, after, user_id
 from tests.notify.bench import SETTINGS, Bench
 from tests.notify.story import RULES
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 GROUP = "5f000000-0000-4000-8000-00000000000a"
 MANY = brake.AT_LEAST + 1

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Severity, SubjectType
-from shared.notify.exemptions import LONGEST, LONGEST_OF_A_KIND, Exemption
-from shared.notify.proposals import NEVER, Proposal, end_of_day, faults_of, faults_of_all, tidy
+from shared.notify.exceptions.exemptions import LONGEST, LONGEST_OF_A_KIND, Exemption
+from shared.notify.exceptions.proposals import NEVER, Proposal, end_of_day, faults_of, faults_of_all, tidy
 from shared.rules.kinds import KINDS
 from shared.rules.loader import load_rules
 from shared.texts.catalogue import catalogue

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.notify.routing import DEFAULT, RouteRule, routes_of, takes
+from shared.notify.deciding.routing import DEFAULT, RouteRule, routes_of, takes
 from tests.notify.card_samples import GROUP_ID, USER_ID, entry
 from tests.notify.story import TENANT
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import msgspec
 
-from shared.notify.cards.change import SETTING_OF
-from shared.notify.scene import RULES
+from shared.notify.deciding.scene import RULES
+from shared.notify.saying.cards.change import SETTING_OF
 from shared.notify.surroundings import choices
 from shared.rules.policy import Policy
 

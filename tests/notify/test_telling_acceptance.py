@@ -6,10 +6,10 @@ Each run of a story is a restart: it knows nothing but what was stored.
 from typing import Any
 
 from shared.model import Because, Severity
-from shared.notify.exemptions import Exemption
+from shared.notify.deciding.scene import Reading, Telling
+from shared.notify.delivering.routes import Delivered, Failed
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.messages import Digest
-from shared.notify.routes import Delivered, Failed
-from shared.notify.scene import Reading, Telling
 from tests.notify.story import TENANT, Story, second
 
 HOUR, DAY = 3600.0, 86_400.0

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from shared.model import Because, Severity
+from shared.notify.deciding.routing import RouteRule
+from shared.notify.delivering.routes import Delivered, Failed
 from shared.notify.messages import DECLARED, Change, Message
-from shared.notify.routes import Delivered, Failed
-from shared.notify.routing import RouteRule
 from tests.notify.story import TENANT, Story, second
 
 DAY = 86_400.0

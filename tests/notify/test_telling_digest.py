@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from shared.notify.deciding.routing import DEFAULT
+from shared.notify.deciding.scene import Telling
+from shared.notify.deciding.states import LASTING
 from shared.notify.messages import DIGEST, Digest
-from shared.notify.routing import DEFAULT
-from shared.notify.scene import Telling
-from shared.notify.states import LASTING
 from tests.notify.card_samples import card_of, text_of, title_of
 from tests.notify.story import TENANT, Story
 

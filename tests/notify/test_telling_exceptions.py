@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared.notify.exemptions import Exemption
+from shared.notify.deciding.scene import Telling
+from shared.notify.delivering.routes import Delivered, Failed
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.messages import DIGEST, ENDED, ENDING, Digest, Message
-from shared.notify.routes import Delivered, Failed
-from shared.notify.scene import Telling
 from tests.notify.story import TENANT, Story, second
 
 DAY = 86_400.0

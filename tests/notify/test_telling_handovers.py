@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared.notify import handover
-from shared.notify.decide import decide
+from shared.notify.deciding import handover
+from shared.notify.deciding.decide import decide
+from shared.notify.deciding.routing import DEFAULT, RouteRule
+from shared.notify.delivering.routes import Delivered, Failed
 from shared.notify.messages import Message
-from shared.notify.routes import Delivered, Failed
-from shared.notify.routing import DEFAULT, RouteRule
 from tests.notify.story import Route, Story, second
 
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.notify.brake import limit
+from shared.notify.deciding.brake import limit
+from shared.notify.deciding.routing import RouteRule
+from shared.notify.deciding.scene import Reading, Telling
+from shared.notify.delivering.routes import Delivered, Failed
 from shared.notify.messages import RELEASED, Mass, Message
-from shared.notify.routes import Delivered, Failed
-from shared.notify.routing import RouteRule
-from shared.notify.scene import Reading, Telling
 from tests.notify.story import TENANT, Story, second
 
 DAY = 86_400.0

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Moment, Step
+from shared.notify.delivering.routes import Delivered, Failed
 from shared.notify.entries import Entry
 from shared.notify.memory import packed, unpacked
 from shared.notify.messages import Item, Message
-from shared.notify.routes import Delivered, Failed
 from shared.notify.table import Table, apply
 from tests.notify.story import TENANT, Story, line, second
 

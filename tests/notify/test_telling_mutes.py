@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from shared.model import Because, Severity
+from shared.notify.deciding.scene import Telling
 from shared.notify.messages import DIGEST, Digest
-from shared.notify.scene import Telling
 from shared.rules.kinds import MuteRow
 from tests.notify.story import RULES, TENANT, Story
 

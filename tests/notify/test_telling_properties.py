@@ -9,12 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.model import Moment
-from shared.notify.decide import decide
-from shared.notify.exemptions import Exemption
+from shared.notify.deciding.decide import decide
+from shared.notify.deciding.routing import DEFAULT
+from shared.notify.deciding.scene import Reading, Telling
+from shared.notify.delivering.routes import Delivered, Failed
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.messages import ENDED, HEARD_BY, REMINDER, Message
-from shared.notify.routes import Delivered, Failed
-from shared.notify.routing import DEFAULT
-from shared.notify.scene import Reading, Telling
 from shared.notify.table import Table, apply
 from tests.notify.story import START, TENANT, Story, line, second
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Severity
-from shared.notify.digest import next_due
-from shared.notify.exemptions import Exemption
+from shared.notify.deciding.digest import next_due
+from shared.notify.deciding.scene import Reading, Telling
+from shared.notify.delivering.routes import Delivered, Failed
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.messages import DIGEST, REMINDER, Digest, Message
-from shared.notify.routes import Delivered, Failed
-from shared.notify.scene import Reading, Telling
 from tests.notify.story import TENANT, Story, second
 
 DAY = 86_400.0

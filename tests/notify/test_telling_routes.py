@@ -3,9 +3,9 @@
 import pytest
 
 from shared.model import Severity
+from shared.notify.deciding.routing import DEFAULT, RouteRule
+from shared.notify.delivering.routes import Delivered, Failed
 from shared.notify.messages import Message
-from shared.notify.routes import Delivered, Failed
-from shared.notify.routing import DEFAULT, RouteRule
 from shared.notify.table import RouteMemory, Table
 from tests.notify.story import TENANT, Story, second
 

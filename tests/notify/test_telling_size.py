@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from shared.model import Because, Moment
-from shared.notify.decide import Decision, decide
+from shared.notify.deciding.decide import Decision, decide
+from shared.notify.deciding.scene import Scene, Telling
 from shared.notify.entries import Entry, after
-from shared.notify.exemptions import Exemption
-from shared.notify.scene import Scene, Telling
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.table import RouteMemory, Table
 from tests.notify.story import RULES, START, line, second
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from shared.notify.exemptions import Exemption
+from shared.notify.deciding.scene import Telling
+from shared.notify.deciding.states import ROWS, Held, Pending, Reason, Say, Situation, Told, row_of
+from shared.notify.delivering.routes import Delivered, Failed
+from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.messages import REMINDER
-from shared.notify.routes import Delivered, Failed
-from shared.notify.scene import Telling
-from shared.notify.states import ROWS, Held, Pending, Reason, Say, Situation, Told, row_of
 from tests.notify.story import TENANT, Story, second
 
 SITUATIONS = [

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.model import Severity
-from shared.notify.scene import Telling
+from shared.notify.deciding.scene import Telling
 from tests.notify.story import TENANT, Story, second
 
 CONFIRM = 900.0

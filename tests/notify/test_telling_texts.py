@@ -7,7 +7,7 @@ import pytest
 
 from shared.findings.failures import ANOTHER_PRODUCT, CODES, NO_CODE
 from shared.model import EVIDENCE, State
-from shared.notify.wording import INSTEAD_OF, SETTINGS, VARIANTS
+from shared.notify.saying.wording import INSTEAD_OF, SETTINGS, VARIANTS
 from shared.texts.catalogue import Catalogue, MissingText, catalogue, fill
 from shared.texts.plain import plain
 from tests.notify.card_samples import BY_STATE, EMS_E3, FACTS, TEXTS, entry, wording

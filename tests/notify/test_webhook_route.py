@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 
 from sandbox.webhook import is_genuine
-from shared.notify.posting import Delivered, Failed
-from shared.notify.routes import WorkflowsRoute, route_of
-from shared.notify.webhook import WebhookRoute, signed
-from shared.settings_routes import RouteRule, RouteSettings, signing_keys
+from shared.notify.delivering.posting import Delivered, Failed
+from shared.notify.delivering.routes import WorkflowsRoute, route_of
+from shared.notify.delivering.webhook import WebhookRoute, signed
+from shared.settings.routes import RouteRule, RouteSettings, signing_keys
 from tests.notify.receivers import CASES, NOW, Answer, all_that_is_said, answers, receiver
 from tests.notify.receivers import SECRET as IN_URL
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 
-from shared.notify.posting import Delivered, Failed, parse_retry_after
-from shared.notify.routes import WorkflowsRoute
+from shared.notify.delivering.posting import Delivered, Failed, parse_retry_after
+from shared.notify.delivering.routes import WorkflowsRoute
 from tests.notify.receivers import CASES, NOW, SECRET, all_that_is_said, answers, nobody, receiver
 
 

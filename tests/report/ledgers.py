@@ -34,7 +34,7 @@ from shared.model import (
     TenantFacts,
     User,
 )
-from shared.notify.exemptions import Exemption
+from shared.notify.exceptions.exemptions import Exemption
 from shared.rules.loader import load_rules
 from shared.rules.policy import Policy
 from shared.storage import Storage

@@ -16,7 +16,7 @@ from shared.ledger.records import Shard, TenantRecord, UserRecord
 from shared.ledger.shards import encode
 from shared.ledger.totals import totals_of
 from shared.model import Evidence, JudgedBy, OpenFinding, Sku, State, TenantFacts, Tier, Totals, User
-from shared.notify.exemptions import Exemption, Exemptions
+from shared.notify.exceptions.exemptions import Exemption, Exemptions
 from shared.report.building import Builder
 from shared.report.counting import tally_of, together
 from shared.report.figures import Report, Row

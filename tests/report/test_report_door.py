@@ -11,7 +11,7 @@ from functions import reporting
 from shared.settings import Settings, load
 from shared.texts.catalogue import catalogue
 from shared.watch import access, parts
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 from tests.watch.test_access import principal
 
 KEY = "k" * 40

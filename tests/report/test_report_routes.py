@@ -20,7 +20,7 @@ from shared.texts.catalogue import catalogue
 from shared.watch import reports
 from shared.watch.parts import Watch
 from tests.report.ledgers import GROUP, NOW, TENANT_ID, Made, fill, made
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 pytestmark = pytest.mark.real
 

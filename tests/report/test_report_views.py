@@ -5,8 +5,8 @@ import pytest
 
 from shared.model import SubjectType
 from shared.notify.entries import Entry
-from shared.notify.names import Names
-from shared.notify.wording import Wording
+from shared.notify.saying.names import Names
+from shared.notify.saying.wording import Wording
 from shared.report.building import Builder
 from shared.report.figures import Report, Row
 from shared.report.views import RowView, Views, view

@@ -11,7 +11,7 @@ import msgspec
 from benchmarks.machine import about
 from shared.model import Moment
 from shared.notify import memory
-from shared.notify.states import Reason
+from shared.notify.deciding.states import Reason
 from tests.soak.handed import KILLED_OVER, TEAMS, TICKETS, handed, trail_of
 from tests.soak.measuring import cpu_seconds, latencies, memory_of, slopes
 from tests.soak.oracle import judged

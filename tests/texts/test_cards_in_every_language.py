@@ -10,12 +10,12 @@ import pytest
 from shared.findings.failures import ANOTHER_PRODUCT, NO_CODE
 from shared.findings.failures import CODES as ERRORS
 from shared.model import Moment, State, Step, SubjectType
-from shared.notify.cards import LIMIT, Backdrop, card
-from shared.notify.cards.change import SETTING_OF
 from shared.notify.entries import Entry, Heard
 from shared.notify.messages import BASELINE, SINGLE, SUMMARY, Item, Message
-from shared.notify.names import Names, Person
-from shared.notify.wording import FAULT, VARIANTS, Wording
+from shared.notify.saying.cards import LIMIT, Backdrop, card
+from shared.notify.saying.cards.change import SETTING_OF
+from shared.notify.saying.names import Names, Person
+from shared.notify.saying.wording import FAULT, VARIANTS, Wording
 from shared.texts.catalogue import DEFAULT, FOLDER, Catalogue
 from shared.watch import unwell
 from shared.watch.fault_codes import CAUSES as FAULT_CAUSES

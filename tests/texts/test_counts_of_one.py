@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from shared.model import Moment
-from shared.notify.cards import Backdrop, card
 from shared.notify.messages import (
     BASELINE,
     DIGEST,
@@ -23,7 +22,8 @@ from shared.notify.messages import (
     Item,
     Message,
 )
-from shared.notify.wording import Wording
+from shared.notify.saying.cards import Backdrop, card
+from shared.notify.saying.wording import Wording
 from shared.texts.catalogue import Catalogue, catalogue, languages
 from tests.notify.card_samples import (
     AT,

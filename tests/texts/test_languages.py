@@ -12,7 +12,7 @@ import pytest
 
 from shared.texts.catalogue import DEFAULT, FOLDER, Catalogue, MissingText, catalogue, languages
 from tests.notify.test_card_names import inert
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 from tests.texts import comparing
 from tests.texts.comparing import may_be_alike, texts_of
 

@@ -13,7 +13,7 @@ from shared.graph.session import PRODUCT, GraphSession
 from shared.graph.users import read_user, read_users
 from shared.settings import load
 from tests.sandbox.graph.calls import token_of
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 from tools.graph_calls import allowed, beyond, main, unseen
 
 AGENT = f"{PRODUCT} kiota-python/1.0"

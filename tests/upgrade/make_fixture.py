@@ -31,9 +31,9 @@ from sandbox.graph.tenant import generate
 from sandbox.storage_proxy import StorageProxy
 from sandbox.teams import TeamsSink
 from shared.graph import users as graph_users
-from shared.notify import agreed
-from shared.notify.agreed import ReleaseOrder
-from shared.notify.proposals import Proposal
+from shared.notify.exceptions import agreed
+from shared.notify.exceptions.agreed import ReleaseOrder
+from shared.notify.exceptions.proposals import Proposal
 from shared.watch import housekeeping, messages, subscription_memory
 from shared.watch.hearing import calls
 from shared.watch.licensing import group_delta

@@ -15,17 +15,17 @@ import msgspec
 
 from shared.ledger.records import Manifest, Shard, TenantRecord
 from shared.model import User
-from shared.notify import agreed
 from shared.notify.entries import Entry
+from shared.notify.exceptions import agreed
 from shared.notify.table import Table
 from shared.report import trend
 from shared.storage import versions
 from shared.watch import housekeeping, messages, nesting, standing, subscription_memory
 from shared.watch.hearing import calls
 from shared.watch.licensing import errors, group_delta
-from shared.watch.overdue import SelfLook
 from shared.watch.reach import registration_rows, registration_state
 from shared.watch.users import delta_state, spill
+from shared.watch.wellbeing.overdue import SelfLook
 
 RECORD = Path(__file__).parent / "shapes.toml"
 

@@ -8,10 +8,11 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from shared.ledger.journal import JournalLine
 from shared.storage import NewerSchema, Storage, versions
-from shared.watch import access, health, housekeeping, reports
+from shared.watch import access, housekeeping, reports
 from shared.watch.messages import SWEEP, ReadingStep
 from shared.watch.users import poison, sweep
 from shared.watch.users.delta_state import Delta
+from shared.watch.wellbeing import health
 from tests.upgrade.recorded import FIXTURE_NAMES, recorded, scene_of
 from tests.upgrade.test_upgrade_story import everybody, open_findings
 from tests.watch.cards import Cards

@@ -9,7 +9,7 @@ from shared.ledger.journal import replay
 from shared.ledger.manifest import TENANT
 from shared.ledger.records import UserRecord
 from shared.ledger.shards import shard_names
-from shared.notify import agreed
+from shared.notify.exceptions import agreed
 from shared.report.trend import read_trend
 from shared.storage import versions
 from shared.watch.hearing import collecting

@@ -10,7 +10,7 @@ from functions.reporting import health
 from shared.settings import load
 from shared.watch import parts
 from shared.watch.access import Access, access_of, refusal
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 SIGNED_IN = load({**GOOD, "WEBSITE_AUTH_ENABLED": "True"})
 

@@ -20,12 +20,12 @@ from shared.watch.details import detail
 from shared.watch.fault_codes import OVERDUE
 from shared.watch.hearing.calls import Sums
 from shared.watch.messages import Seen
-from shared.watch.overdue import SelfLook, Stranded, Traces, overdue
 from shared.watch.reach.registration_state import Reading
 from shared.watch.subscription_memory import Held, Kept, Refused
 from shared.watch.users import delta_state
 from shared.watch.users.delta_state import Delta, Gap
-from tests.test_settings import GOOD
+from shared.watch.wellbeing.overdue import SelfLook, Stranded, Traces, overdue
+from tests.settings.good_settings import GOOD
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SETTINGS = load(GOOD)

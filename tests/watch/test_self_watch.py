@@ -15,7 +15,7 @@ from sandbox.storage_proxy import Match
 from shared.ledger.manifest import exceptions_path
 from shared.ledger.shards import shard_of
 from shared.notify.notifier import Told
-from shared.watch import details, housekeeping, parts, self_watch, upkeep
+from shared.watch import details, housekeeping, parts, upkeep
 from shared.watch.hearing import calls, subscriptions
 from shared.watch.licensing import errors
 from shared.watch.licensing.groups import evaluate_groups
@@ -24,6 +24,7 @@ from shared.watch.parts import Watch
 from shared.watch.reach import named_groups, registration
 from shared.watch.users import delta, sweep
 from shared.watch.users.evaluation import evaluate_users
+from shared.watch.wellbeing import self_watch
 from tests.telemetry.sdk import collected
 from tests.watch.scene import Scene, run_reading, sweep_of
 from tests.watch.subscribed import faults, ids

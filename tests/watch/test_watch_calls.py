@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.graph.notifications import COUNTS, lifecycle_messages, messages, parse_call
-from shared.watch import health
 from shared.watch.hearing import calls
 from shared.watch.hearing.calls import CLASSES, REFUSED, UNKNOWN, Tally
 from shared.watch.messages import CallCounts, Seen, read_changed, read_step, write_calls
 from shared.watch.subscription_memory import recall
+from shared.watch.wellbeing import health
 from tests.watch.scene import Scene
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -3,11 +3,11 @@
 import pytest
 
 from sandbox.graph import skus
-from shared.notify.decide import decide
-from shared.notify.routing import DEFAULT
-from shared.notify.scene import Scene as Surroundings
-from shared.notify.scene import Telling
-from shared.notify.states import Reason
+from shared.notify.deciding.decide import decide
+from shared.notify.deciding.routing import DEFAULT
+from shared.notify.deciding.scene import Scene as Surroundings
+from shared.notify.deciding.scene import Telling
+from shared.notify.deciding.states import Reason
 from shared.notify.table import RouteMemory, Table, apply
 from shared.watch.tenant_facts import facts
 from tests.watch.conftest import Opener

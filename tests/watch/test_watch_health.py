@@ -15,17 +15,18 @@ from shared.ledger.records import Sweep, TenantRecord
 from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.settings import load
 from shared.texts.catalogue import catalogue
-from shared.watch import health, unwell
-from shared.watch import health_lines as lines
+from shared.watch import unwell
 from shared.watch.hearing import subscriptions
 from shared.watch.hearing.calls import Sums
 from shared.watch.hearing.subscriptions import wanted
 from shared.watch.messages import Seen
-from shared.watch.overdue import SelfLook, Traces
 from shared.watch.subscription_memory import Held, Kept, Refused
 from shared.watch.tenant_facts import facts
 from shared.watch.users.delta_state import Delta, Gap
-from tests.test_settings import GOOD
+from shared.watch.wellbeing import health
+from shared.watch.wellbeing import health_lines as lines
+from shared.watch.wellbeing.overdue import SelfLook, Traces
+from tests.settings.good_settings import GOOD
 from tests.watch.scene import Scene
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -15,16 +15,17 @@ from shared.model import Evidence, EvidenceStatus, TenantFacts
 from shared.notify import notifier
 from shared.settings import load
 from shared.texts.catalogue import DEFAULT, FOLDER, Catalogue, catalogue
-from shared.watch import details, health, unwell
-from shared.watch import health_lines as lines
+from shared.watch import details, unwell
 from shared.watch.details import Detail, detail, noted
 from shared.watch.hearing import subscriptions
 from shared.watch.hearing.calls import Sums
 from shared.watch.messages import Seen
-from shared.watch.overdue import SelfLook, Traces
 from shared.watch.subscription_memory import Held, Kept, Refused
 from shared.watch.users.delta_state import Delta
-from tests.test_settings import GOOD
+from shared.watch.wellbeing import health
+from shared.watch.wellbeing import health_lines as lines
+from shared.watch.wellbeing.overdue import SelfLook, Traces
+from tests.settings.good_settings import GOOD
 from tests.texts.comparing import from_elsewhere, marked
 from tests.texts.test_languages import REMNANT
 from tests.watch.scene import Scene

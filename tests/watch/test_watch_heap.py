@@ -10,7 +10,7 @@ from benchmarks.process import ROOT
 from shared import settings
 from shared.settings import load
 from shared.watch import heap, parts
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 PROBE = """
 import re, sys

@@ -9,9 +9,10 @@ from shared.archive import retention, snapshots
 from shared.archive.snapshots import Stored
 from shared.ledger.manifest import trail_path
 from shared.report.trend import read_trend
-from shared.watch import housekeeping, self_watch
+from shared.watch import housekeeping
 from shared.watch.tenant_facts import facts
 from shared.watch.users import sweep
+from shared.watch.wellbeing import self_watch
 from tests.watch.scene import Scene, Worker
 
 pytestmark = pytest.mark.real

@@ -18,15 +18,15 @@ from shared.ledger.manifest import exceptions_path, watched_path
 from shared.ledger.memberships import memberships
 from shared.ledger.records import NamedGroup
 from shared.model import EvidenceStatus, Step
-from shared.notify import agreed
-from shared.notify.agreed import AgreedUnreadable
-from shared.notify.proposals import Proposal
-from shared.settings_routes import RouteRule, RouteSettings
+from shared.notify.exceptions import agreed
+from shared.notify.exceptions.agreed import AgreedUnreadable
+from shared.notify.exceptions.proposals import Proposal
+from shared.settings.routes import RouteRule, RouteSettings
 from shared.watch.licensing.groups import evaluate_groups, that_matter
 from shared.watch.messages import HEARD, Changed
-from shared.watch.overdue import refused
 from shared.watch.reach import named_groups
 from shared.watch.tenant_facts import facts
+from shared.watch.wellbeing.overdue import refused
 from tests.watch.scene import Scene, Worker
 
 pytestmark = pytest.mark.real

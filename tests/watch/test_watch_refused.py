@@ -4,9 +4,9 @@ import pytest
 
 from sandbox.graph.faults import Fault
 from sandbox.graph.service_operations import ClearFaults
-from shared.watch import health
 from shared.watch.tenant_facts import facts
 from shared.watch.users import delta
+from shared.watch.wellbeing import health
 from tests.watch.cards import Cards
 from tests.watch.scene import Scene
 

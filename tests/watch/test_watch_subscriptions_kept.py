@@ -6,9 +6,9 @@ import pytest
 from sandbox.graph.faults import Fault
 from sandbox.graph.service_operations import DropSubscription
 from sandbox.graph.subscription_operations import AddSubscription, ExpireSubscription, PauseSubscription
-from shared.watch import health
 from shared.watch.hearing import subscriptions
 from shared.watch.users import delta
+from shared.watch.wellbeing import health
 from tests.watch.conftest import Opener
 from tests.watch.postbox import Postbox
 from tests.watch.scene import Scene

@@ -9,10 +9,10 @@ from shared.watch import parts, unwell
 from shared.watch.hearing import subscriptions
 from shared.watch.licensing import group_delta
 from shared.watch.messages import CREATE, DELETE, LifecycleEvent
-from shared.watch.overdue import overdue
-from shared.watch.self_watch import last_look, see
 from shared.watch.subscription_memory import recall
 from shared.watch.users import delta
+from shared.watch.wellbeing.overdue import overdue
+from shared.watch.wellbeing.self_watch import last_look, see
 from tests.watch.postbox import Postbox
 from tests.watch.scene import Scene
 from tests.watch.subscribed import LIST, POST, all_is_well, caught_up_by_delta, faults, ids, kept, there

@@ -6,9 +6,9 @@ import pytest
 from sandbox.graph.operations import SetTenant
 from sandbox.graph.service_operations import DropSubscription
 from sandbox.graph.subscription_operations import AddSubscription
-from shared.watch import health
 from shared.watch.hearing import subscriptions
 from shared.watch.tenant_facts import facts
+from shared.watch.wellbeing import health
 from tests.watch.postbox import Postbox
 from tests.watch.scene import Scene
 from tests.watch.subscribed import (

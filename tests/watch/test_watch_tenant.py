@@ -21,7 +21,7 @@ from shared.model import (
 from shared.rules.loader import load_rules
 from shared.settings import load
 from shared.watch.tenant import TENANT, as_known, evidence_times, judge_tenant, merge, with_evidence
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 RULES = load_rules()

@@ -13,7 +13,7 @@ import pytest
 from sandbox.graph.operations import SetTenant
 from shared.graph.permissions import Row, table
 from shared.model import EvidenceStatus
-from shared.watch import health
+from shared.watch.wellbeing import health
 from tests.doctor.patients import ask_of
 from tests.watch.cards import Cards
 from tests.watch.conftest import Opener

@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from shared.graph.errors import GraphError
-from shared.watch import self_watch, upkeep
+from shared.watch import upkeep
 from shared.watch.hearing import subscriptions
 from shared.watch.licensing import errors, group_delta
 from shared.watch.reach import named_groups, registration
 from shared.watch.users import delta, sweep
+from shared.watch.wellbeing import self_watch
 from tests.watch.scene import Scene, Worker, run_reading
 
 TIMERS: tuple[Callable[[Worker], Awaitable[Any]], ...] = (

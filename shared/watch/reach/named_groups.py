@@ -20,7 +20,7 @@ from shared.ledger.manifest import watched_path
 from shared.ledger.members import Packing, count
 from shared.ledger.records import NamedGroup, Posting, TenantRecord
 from shared.model import Evidence, EvidenceStatus, SubjectType
-from shared.notify import agreed
+from shared.notify.exceptions import agreed
 from shared.storage import Lease
 from shared.watch.parts import Watch
 from shared.watch.tenant import judge_tenant

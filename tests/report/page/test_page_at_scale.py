@@ -18,7 +18,7 @@ from shared.report.page import LARGEST
 from shared.storage import Storage, StorageSettings
 from tests.report.ledgers import POLICY, TENANT_ID, fill, made
 from tests.report.page.looking import Looker, grave_faults, ids, looker, names, settled
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 pytestmark = pytest.mark.real
 

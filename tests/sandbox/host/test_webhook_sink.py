@@ -14,12 +14,12 @@ import pytest
 import pytest_asyncio
 
 from sandbox.webhook import LARGEST_EVENT, SECRET, WebhookError, WebhookSink
-from shared.notify import events
-from shared.notify.posting import Delivered, Failed
-from shared.notify.routes import route_of
+from shared.notify.delivering.posting import Delivered, Failed
+from shared.notify.delivering.routes import route_of
+from shared.notify.saying import events
 from shared.settings import load
 from tests.notify.event_samples import FORMS, made
-from tests.test_settings import GOOD
+from tests.settings.good_settings import GOOD
 
 ROOT = Path(__file__).resolve().parents[3]
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
