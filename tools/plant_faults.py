@@ -3,7 +3,8 @@
 `python -m tools.plant_faults` (`make faults`) takes each fault of `tests/faults/faults.toml`: first the tests
 that are most likely to notice run, and if they pass all fast tests. What notices must pass without the fault.
 The working tree is never touched. Exit code 0: all are noticed; 1: some are not, listed; 2: a fault doesn't
-fit the code any more, or tests fail without any fault. A whole run writes its block of docs/measurements.md.
+fit the code any more, or the likeliest tests fail without any. A whole run writes its block of
+docs/measurements.md.
 """
 
 import argparse
@@ -27,13 +28,15 @@ from tools.trials import Child, Tree, race, run_tests, unmutated, warm_up
 
 ROOT = Path(__file__).resolve().parent.parent
 ALL = ("tests",)
+TABLE_TESTS = "tests/faults"
+"""They look whether each fault still fits the code: one that is put in does not, so they are no witnesses."""
 SOON, LATE = 600, 3600
 """Seconds for the likeliest tests, and for all fast ones."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a fault: `noticed` by a test, `survived`, or `doubtful`: what fails fails without it."""
+    """What became of a fault: `noticed` by a test, or `survived`."""
 
     fault: Fault
     outcome: str
@@ -45,23 +48,31 @@ class Verdict:
 class Trial:
     """One fault in one copy: first its likeliest tests, then `rest`; the one that failed once without it."""
 
-    def __init__(self, fault: Fault, tree: Tree, rest: Sequence[str]) -> None:
-        self.fault, self.tree, self._rest = fault, tree, rest
+    def __init__(self, fault: Fault, tree: Tree, rest: Sequence[str], unfit: list[str]) -> None:
+        self.fault, self.tree, self._rest, self._unfit = fault, tree, rest, unfit
         self._began = time.monotonic()
         self._asked_all = False
         self._noticed: Verdict | None = None
         self._fault = contextlib.ExitStack()
-        self._fault.enter_context(put_in(fault, tree.root))
-        self.child = self._ask(fault.tests, SOON)
+        self.child = self._plant_and_ask(fault.tests, SOON)
+
+    def _plant_and_ask(self, tests: Sequence[str], patience: float) -> Child:
+        self._fault.enter_context(put_in(self.fault, self.tree.root))
+        return self._ask(tests, patience)
 
     def _ask(self, tests: Sequence[str], patience: float) -> Child:
-        return Child(self.tree.root, partial(run_tests, tests, ()), patience)
+        return Child(self.tree.root, partial(run_tests, tests, (TABLE_TESTS, *self._unfit)), patience)
 
     def advance(self) -> Verdict | None:
         """After the child has answered: the verdict, with the copy restored; None if another child runs."""
         said = self.child.answer() or "the process ended early"
         if self._noticed:
-            return self._noticed if said == "passed" else self._verdict("doubtful", self._noticed.witness)
+            if said == "passed":
+                return self._noticed
+            self._unfit.append(self._noticed.witness)
+            self._noticed = None
+            self.child = self._plant_and_ask(self._rest, LATE)
+            return None
         if said != "passed":
             return self._notice(said)
         if self._rest and not self._asked_all:
@@ -86,15 +97,18 @@ class Trial:
 
 
 def hunt(
-    faults: Sequence[Fault], trees: Sequence[Tree], rest: Sequence[str], console: Console
+    faults: Sequence[Fault], trees: Sequence[Tree], rest: Sequence[str], unfit: list[str], console: Console
 ) -> list[Verdict]:
-    """Try every fault; verdicts in the order of the table. `rest`: asked where the likeliest tests pass."""
+    """Try every fault; verdicts in the order of the table.
+
+    `rest`: asked where the likeliest tests pass. To `unfit` is added what fails without any fault, too.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     verdicts: dict[str, Verdict] = {}
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         task = progress.add_task("faults", total=len(faults))
         progress.refresh()
-        for verdict in race(faults, trees, lambda fault, tree: Trial(fault, tree, rest)):
+        for verdict in race(faults, trees, lambda fault, tree: Trial(fault, tree, rest, unfit)):
             verdicts[verdict.fault.name] = verdict
             said = f"{verdict.outcome}: {verdict.fault.name} {verdict.witness}".rstrip()
             progress.console.print(said, style="" if verdict.outcome == "noticed" else "red", markup=False)
@@ -108,8 +122,8 @@ def tell(verdicts: Sequence[Verdict], seconds: float, console: Console) -> None:
     for column in ("fault", "file", "noticed by", "after"):
         table.add_column(column, justify="right" if column == "after" else "left", overflow="fold")
     for one in verdicts:
-        colour = {"noticed": "green", "survived": "red"}.get(one.outcome, "yellow")
-        said = one.witness if one.outcome == "noticed" else f"{one.outcome} {one.witness}".strip()
+        colour = "green" if one.outcome == "noticed" else "red"
+        said = one.witness or one.outcome
         table.add_row(
             one.fault.name, one.fault.file, f"[{colour}]{_escaped(said)}[/{colour}]", f"{one.seconds:.0f} s"
         )
@@ -189,14 +203,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print(f"without any fault, this fails already: {failed[0]}", style="red", markup=False)
             return 2
         warm_up(packages)
-        verdicts = hunt(faults, trees, () if options.likeliest else ALL, console)
+        unfit: list[str] = []
+        verdicts = hunt(faults, trees, () if options.likeliest else ALL, unfit, console)
     seconds = time.monotonic() - began
     tell(verdicts, seconds, console)
     whole = root == ROOT and len(faults) == len(table) and not options.likeliest
     if options.write or whole:
         page.write("faults", as_markdown(verdicts, seconds, about))
-    outcomes = {one.outcome for one in verdicts}
-    return 2 if "doubtful" in outcomes else 1 if "survived" in outcomes else 0
+    for name in dict.fromkeys(unfit):
+        console.print(f"it fails without any fault and was no witness: {name}", style="yellow", markup=False)
+    return 1 if any(one.outcome == "survived" for one in verdicts) else 0
 
 
 if __name__ == "__main__":

@@ -36,6 +36,13 @@ def test_due_from_the_seventh_day_on() -> None:
     assert is_due(7)
     assert not is_due(6)
 """
+FITS = """
+from pathlib import Path
+
+
+def test_every_fault_still_fits_the_code() -> None:
+    assert "age >= 7" in Path("shared/toy.py").read_text()
+"""
 FAULTS = """
 [[fault]]
 name = "a-day-late"
@@ -78,6 +85,7 @@ def toy(tmp_path: Path) -> Path:
         "tests/test_toy.py": TESTS,
         "tests/test_other.py": "def test_nothing() -> None:\n    assert True\n",
         str(TABLE): FAULTS,
+        "tests/faults/test_table.py": FITS,
         "pyproject.toml": '[tool.pytest.ini_options]\nmarkers = ["real: x"]\npythonpath = ["."]\n',
     }.items():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +121,15 @@ def test_tests_that_fail_without_a_fault_prove_nothing(toy: Path) -> None:
     done = run(toy)
     assert done.returncode == 2
     assert "test_always_wrong" in done.stdout
+
+
+def test_what_fails_without_a_fault_too_is_no_witness(toy: Path) -> None:
+    (toy / "tests/test_a.py").write_text("def test_always_wrong() -> None:\n    assert False\n")
+    done = run(toy)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "survived: the-same-in-other-words" in done.stdout
+    assert "noticed: a-day-late tests/test_toy.py" in done.stdout
+    assert "was no witness: tests/test_a.py::test_always_wrong" in done.stdout
 
 
 @pytest.mark.parametrize(

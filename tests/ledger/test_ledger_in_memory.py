@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 
 from shared.ledger.journal import replay
 from shared.ledger.ledger import Ledger
+from shared.ledger.records import Posting, TenantRecord
 from shared.rules.loader import load_rules
 from shared.storage import Stale
 from shared.storage.blobs import Packed
@@ -74,10 +76,18 @@ async def test_a_write_whose_answer_was_lost_is_in_once(account: MemoryAccount) 
         return written
 
     storage.ledger.replace = losing  # type: ignore[method-assign]  # the answer gets lost, not the write
-    await ledger.commit_users(SHARD, [reading(1, UNCOVERED, seen=1)], after(2))
+    outcome = await ledger.commit_users(SHARD, [reading(1, UNCOVERED, seen=1)], after(2))
     assert lost
+    assert (outcome.committed, len(outcome.transitions)) == ((user_id(1),), 1)
     assert await numbers(ledger) == [1]
-    assert (await ledger.read_shard(SHARD)).record.next_seq == 2
+    lost.clear()
+
+    def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
+        return msgspec.structs.replace(record, owed=(*record.owed, "once")), ()
+
+    await ledger.commit_tenant(change, after(3))
+    assert (await ledger.commit_tenant(change, after(4))).owed == ("once", "once")
+    assert lost
 
 
 async def test_a_crash_before_the_journal_leaves_the_lines_to_whoever_comes_next(
