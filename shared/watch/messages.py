@@ -39,6 +39,10 @@ LAST_LOOK = 2
 number where nothing about the change comes late."""
 
 
+_LONGEST = 200
+"""So much of what is wrong with a message is said."""
+
+
 class BadMessage(Exception):
     """A queue message is not of any known shape. Nothing was changed."""
 
@@ -154,7 +158,8 @@ def _read[T: Changed | ReadingStep](queue: str, text: str | bytes, kind: type[T]
         found = msgspec.json.decode(text, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
         _expect_known(queue, text)
-        raise BadMessage(f"{queue}: {fault}") from None
+        # It may quote the message: whoever wrote that shall write no line of the log.
+        raise BadMessage(f"{queue}: {ascii(str(fault))[1:-1][:_LONGEST]}") from None
     if found.schema > SCHEMA:
         raise NewerMessage(queue, found.schema)
     return found

@@ -241,7 +241,7 @@ PLACEHOLDERS = {"TENANT_ID", "NOTIFICATION_BASE_URL", "CLIENT_STATE", "TEAMS_WOR
 
 
 def test_the_example_file_does_not_start_until_each_placeholder_is_filled() -> None:
-    example = json.loads((Path(__file__).parent.parent / "settings.example.json").read_text())["Values"]
+    example = json.loads((Path(__file__).parents[2] / "settings.example.json").read_text())["Values"]
     assert {name for name, value in example.items() if value.startswith("<")} == PLACEHOLDERS
     with pytest.raises(SettingsError) as caught:
         load(example)
@@ -278,7 +278,7 @@ def test_lengths_that_go_together_may_be_alike() -> None:
 
 @pytest.mark.parametrize("given", [None, "* * * * *"])
 def test_the_remedy_of_a_schedule_is_that_of_the_example_file(given: str | None) -> None:
-    example = json.loads((Path(__file__).parent.parent / "settings.example.json").read_text())["Values"]
+    example = json.loads((Path(__file__).parents[2] / "settings.example.json").read_text())["Values"]
     for name in ("TELLING_SCHEDULE", "RECONCILE_SCHEDULE", "SUBSCRIPTIONS_SCHEDULE"):
         [fault] = faults(**{name: given})
         assert fault.endswith(f"such as {example[name]}")

@@ -10,13 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared import settings as settings_room
 from shared.settings import SettingsError, load
-from shared.settings import delivery as settings_delivery
-from shared.settings import faults as settings_faults
-from shared.settings import keeping as settings_keeping
-from shared.settings import reader as settings_reader
-from shared.settings import routes as settings_routes
 from shared.settings.access import storage_of
 from shared.settings.faults import Fault, in_words
 from shared.settings.routes import MOST
@@ -27,15 +21,8 @@ from tests.settings.test_settings_routes import ELSEWHERE, GROUP, HELPDESK, TICK
 from tests.texts.comparing import from_elsewhere, marked
 from tests.texts.test_languages import REMNANT
 
-ROOT = Path(__file__).resolve().parents[1]
-ROOMS = (
-    settings_room,
-    settings_faults,
-    settings_reader,
-    settings_routes,
-    settings_keeping,
-    settings_delivery,
-)
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = sorted((ROOT / "shared" / "settings").glob("*.py"))
 MARKS = marked(Path(FOLDER) / f"{DEFAULT}.toml")
 
 
@@ -44,7 +31,7 @@ def named(kind: str) -> set[str]:
     calls = {kind, "UnusableSecret"} if kind == "Problem" else {kind}
     found = set()
     for room in ROOMS:
-        for node in ast.walk(ast.parse(Path(str(room.__file__)).read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse(room.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in calls:
                 [code, *_] = node.args
                 if isinstance(code, ast.Constant):

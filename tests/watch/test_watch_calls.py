@@ -145,6 +145,7 @@ def test_counting_loads_nothing_beyond_msgspec_and_the_standard_library() -> Non
     assert {name for name in outside if not name.startswith("msgspec")} == {
         "shared",
         "shared.following",
+        "shared.guids",
         "shared.spread",
         "shared.telemetry",
         "shared.watch",
