@@ -233,6 +233,23 @@ async def test_a_group_is_looked_at_a_second_time(known: Scene) -> None:
 
 
 @pytest.mark.real
+async def test_a_group_read_by_a_clock_that_was_ahead_is_read_again_and_looked_at_in_time(
+    known: Scene,
+) -> None:
+    [person] = await unlicensed(known, 1)
+    group = await assigning(known, person)
+    known.clock.pass_by(hours=1)
+    await known.look_at_group(group)
+    await known.empty_queues()
+    known.clock.pass_by(hours=-1)
+    read = await known.calls(MEMBERS)
+    await known.look_at_group(group, look=1, why=HEARD)
+    assert await known.calls(MEMBERS) == read + 1
+    [(_, delay)] = known.watch.changed_users.sent
+    assert 290 < delay <= 300
+
+
+@pytest.mark.real
 async def test_a_group_is_looked_at_again_while_its_job_runs_but_no_longer_than_four_hours(
     known: Scene,
 ) -> None:

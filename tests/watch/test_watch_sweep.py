@@ -243,6 +243,12 @@ async def test_a_sweep_that_stands_still_is_woken_and_not_over_and_over(
     assert (await watch.tenant()).baseline_ended_at
 
 
+async def test_a_sweep_that_a_clock_ahead_began_keeps_no_other_from_beginning(known: Scene) -> None:
+    assert not await sweep.start_if_due(known.watch)
+    known.clock.pass_by(days=-30)
+    assert await sweep.start_if_due(known.watch)
+
+
 async def test_a_sweep_whose_first_message_was_never_sent_is_woken_soon(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from shared.clocks import is_ahead
 from shared.graph.errors import NotFound, Throttled
 from shared.graph.groups import read_group
 from shared.ledger.members import came_or_went, either
@@ -83,7 +84,7 @@ async def evaluate_groups(watch: Watch, changed: Changed) -> None:
 
 async def _evaluate(watch: Watch, changed: Changed, group_id: str) -> None:
     known = (await facts_room.present(watch)).groups.get(group_id)
-    if known is not None and _read_since(known, changed.at):
+    if known is not None and _since(known.members_at, changed.at, watch.now()):
         await _look_again(watch, changed, known, was_read=False)
         return
     async with watch.ledger.lock(f"groups/{group_id}", _LOCK_SECONDS) as held:
@@ -95,8 +96,9 @@ async def _evaluate(watch: Watch, changed: Changed, group_id: str) -> None:
         await _look_again(watch, changed, group, was_read=True)
 
 
-def _read_since(group: LicensingGroup, at: datetime) -> bool:
-    return group.members_at is not None and group.members_at > at
+def _since(read_at: datetime | None, at: datetime, now: datetime) -> bool:
+    """Whether it was read after `at`; what a clock noted that was ahead says nothing of that."""
+    return read_at is not None and read_at > at and not is_ahead(read_at, now)
 
 
 async def _read(watch: Watch, group_id: str, known: LicensingGroup | None) -> LicensingGroup | None:
@@ -209,7 +211,8 @@ async def _look_again(watch: Watch, changed: Changed, group: LicensingGroup, *, 
     running = was_read and group.job_runs(now)
     if not running and changed.look >= LAST_LOOK:
         return
-    due = max(now, (group.members_at or now) + watch.settings.second_look)
+    read_at = group.members_at if group.members_at and not is_ahead(group.members_at, now) else now
+    due = max(now, read_at + watch.settings.second_look)
     look = changed.look if running else changed.look + 1
     again = msgspec.structs.replace(changed, at=due, look=look)
     await _send(watch, again, (group.id,), max(0.0, (due - now).total_seconds()))
@@ -218,7 +221,7 @@ async def _look_again(watch: Watch, changed: Changed, group: LicensingGroup, *, 
 async def _refresh_nested(watch: Watch, changed: Changed) -> None:
     """Read the nested members again if one of these groups has groups in it, or is one of those."""
     record = (await watch.ledger.read_tenant()).record
-    if record.facts is None or (record.nested_at is not None and record.nested_at > changed.at):
+    if record.facts is None or _since(record.nested_at, changed.at, watch.now()):
         return
     groups = record.facts.groups
     inside = {one for group in groups.values() for one in group.nested}

@@ -61,7 +61,7 @@ async def refresh_if_due(watch: Watch) -> bool:
     ended = record.baseline_ended_at
     due = (
         record.nested_at is None
-        or watch.now() - record.nested_at >= watch.settings.facts_every
+        or watch.is_time(record.nested_at, watch.settings.facts_every)
         or (ended is not None and record.nested_at < ended)
     )
     return due and record.facts is not None and await refresh(watch)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from shared.clocks import is_ahead
 from shared.graph.delta import latest_delta_link
 from shared.graph.errors import Gone410, GraphError, Throttled, Unauthorized, Unavailable
 from shared.graph.users import count_users
@@ -57,7 +58,7 @@ async def start_if_due(watch: Watch) -> bool:
         return await _wake(watch, sweep)
     if sweep.again:
         return await _start(watch, sweep, sweep.again)
-    if now - sweep.started_at >= watch.settings.sweep_every:
+    if now - sweep.started_at >= watch.settings.sweep_every or is_ahead(sweep.started_at, now):
         return await _start(watch, sweep, "due")
     return False
 
