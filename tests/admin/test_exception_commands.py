@@ -318,7 +318,7 @@ def test_exceptions_that_cannot_be_read_are_trouble_and_are_left_alone(shell: Sh
     for command in (["exception", "list"], ["exception", "end", "e-1"], [*ADD, "--user", user_id(1)]):
         answer = shell.run(*command)
         assert (answer.code, answer.out, len(answer.err.splitlines())) == (1, "", 1)
-        assert "it is of schema 9" in answer.err
+        assert "is of schema 9, and this release knows 1" in answer.err
 
 
 def test_the_list_for_programs_and_for_spreadsheets_says_the_same(shell: Shell) -> None:
