@@ -73,7 +73,7 @@ async def heard(request: web.Request, handler: Any) -> web.StreamResponse:
 
 
 async def body_of(request: web.Request, largest: int) -> bytes:
-    """The whole body. Raises 408 where it comes too slowly, 413 over `largest` bytes, 400 where it is broken.
+    """The whole body. Raises 408 where it is too slow, 413 over `largest` bytes, 400 where it was cut.
 
     All three close the connection: what is still to come is not waited for.
     """
@@ -90,7 +90,7 @@ async def body_of(request: web.Request, largest: int) -> bytes:
                 raise _closing(web.HTTPRequestEntityTooLarge(largest, len(body)), request)
     except TimeoutError:
         raise _closing(web.HTTPRequestTimeout(), request) from None
-    except web.RequestPayloadError:
+    except (web.RequestPayloadError, ConnectionResetError):
         raise _closing(web.HTTPBadRequest(), request) from None
 
 
