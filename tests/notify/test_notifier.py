@@ -20,6 +20,8 @@ from shared.storage import Stale, Storage
 from tests.ledger.readings import TENANT_ID, UNCOVERED, after, user_id
 from tests.notify.bench import SETTINGS, Bench, Killed
 
+GROUP = "99999999-9999-4999-8999-999999999999"
+
 pytestmark = pytest.mark.real
 
 
@@ -199,12 +201,12 @@ async def test_after_a_failure_that_hits_all_the_rest_is_not_sent_and_not_in_dou
 
 
 async def test_members_of_a_group_whose_job_runs_are_held(bench: Bench) -> None:
-    group = LicensingGroup(id="group-1", processing_since=after(0))
-    facts = TenantFacts(tenant_id=TENANT_ID, groups={"group-1": group})
+    group = LicensingGroup(id=GROUP, processing_since=after(0))
+    facts = TenantFacts(tenant_id=TENANT_ID, groups={GROUP: group})
     await bench.ends_baseline(0, facts=facts)
     members = Packing()
     members.add([user_id(1)])
-    await bench.storage.evidence.put(f"{TENANT_ID}/groups/group-1", members.packed())
+    await bench.storage.evidence.put(f"{TENANT_ID}/groups/{GROUP}", members.packed())
     await bench.tells(10)
     await bench.commits(1, UNCOVERED, seen=20)
     told = await bench.tells(1100)

@@ -86,7 +86,7 @@ def test_a_change_to_a_source_file_would_be_seen_by_that_test(package: Places, t
     told = json.loads(
         run_in(tmp_path / "app", IMPORT_ALL, str(tmp_path / "app"), PYTHONDONTWRITEBYTECODE="1")
     )
-    assert str(tmp_path / "app" / "shared" / "settings.py") in told["compiled"]
+    assert str(tmp_path / "app" / "shared" / "judgement.py") in told["compiled"]
 
 
 def test_all_that_is_compiled_to_machine_code_is_for_linux_on_x86_64(package: Places) -> None:

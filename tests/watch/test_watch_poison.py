@@ -119,7 +119,7 @@ async def test_a_step_that_was_put_aside_is_dropped_and_the_reading_asks_for_it_
     await known.empty_queues()
     aside = watch.storage.poison("sweeps")
     await aside.send(write_step(SWEEP, step.id, step.step))
-    await aside.send(write_step(SWEEP, "another reading", 7))
+    await aside.send(write_step(SWEEP, "0" * 32, 7))
     await round_(known)
     assert watch.steps() == []
     assert await aside.length() == 0

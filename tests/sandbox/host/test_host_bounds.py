@@ -82,5 +82,6 @@ async def test_what_is_no_http_is_400_and_no_fault_of_the_host(
     port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     for sent in (b"\x00\x01\x02\r\n\r\n", b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\n\r\n"):
-        assert (await told(port, sent)).startswith(b"HTTP/1.1 400")
+        # In the version of HTTP that the answer's writer falls back to.
+        assert (await told(port, sent)).split(b" ")[1] == b"400"
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
