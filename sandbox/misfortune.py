@@ -29,9 +29,9 @@ class Misfortune:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One call to a receiver. `taken`: it was kept; `misfortune` names what befell it ("": nothing).
+    """One call to a receiver. `at`: when it came. `taken`: it was kept.
 
-    `id` is what the header `webhook-id` says, if anything.
+    `misfortune` names what befell it ("": nothing); `id` is what the header `webhook-id` says, if anything.
     """
 
     at: datetime
@@ -61,16 +61,16 @@ def befalling(luck: Callable[[], Misfortune | None], attempts: list[Attempt]) ->
     async def befall(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method != "POST" or request.path == "/control":
             return await handler(request)
-        event_id = request.headers.get("webhook-id", "")
+        came, event_id = datetime.now(UTC), request.headers.get("webhook-id", "")
         met = luck()
         if met is None:
             answer = await handler(request)
-            attempts.append(Attempt(datetime.now(UTC), answer.status < 300, "", event_id))
+            attempts.append(Attempt(came, answer.status < 300, "", event_id))
             return answer
         taken = False
         if met.taken:
             taken = (await handler(request)).status < 300
-        attempts.append(Attempt(datetime.now(UTC), taken, met.name, event_id))
+        attempts.append(Attempt(came, taken, met.name, event_id))
         await asyncio.sleep(met.seconds)
         if not met.status:
             if request.transport is not None:

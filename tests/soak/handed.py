@@ -23,6 +23,8 @@ KILLED_OVER = "timers"
 """The process that tells."""
 LONGEST_RUN = timedelta(seconds=60)
 """From a post until its run has remembered it."""
+ON_ITS_WAY = timedelta(seconds=0.5)
+"""A receiver notes a post so long, at most, after whoever sent it: who was killed just then has sent it."""
 
 Key = tuple[str, ...]
 
@@ -144,7 +146,8 @@ def _events_twice(
             earlier = max(known, key=lambda one: one.at)
             cause = f"ambiguous post: {earlier.misfortune}" if earlier.ambiguous else ""
             cause = cause or _killed_over(earlier.at, attempt.at, kills)
-            found.append(Repeat(at=attempt.at, route=TICKETS, what=_named(event.event), cause=cause))
+            what = f"{_named(event.event)}, first at {earlier.at:%H:%M:%S}"
+            found.append(Repeat(at=attempt.at, route=TICKETS, what=what, cause=cause))
     return found
 
 
@@ -188,5 +191,6 @@ def _cards_twice(
 
 def _killed_over(before: datetime, after: datetime, kills: Sequence[datetime]) -> str:
     """Who tells was killed after the earlier post, before it can have remembered it."""
-    found = next((at for at in kills if before <= at <= min(after, before + LONGEST_RUN)), None)
+    sent = before - ON_ITS_WAY
+    found = next((at for at in kills if sent <= at <= min(after, sent + LONGEST_RUN)), None)
     return f"{KILLED_OVER} killed at {found:%H:%M:%S}" if found else ""
