@@ -23,7 +23,6 @@ from sandbox.storage_proxy import Asked, Forward, Match, Reply, Rule, StoragePro
 ROOT = Path(__file__).resolve().parents[2]
 REMEMBERED = 1000
 HANG_SECONDS = 2.0
-# Requests under a condition, or for a lease, which the service may refuse though nobody else was there.
 _BUSY = (
     b'<?xml version="1.0" encoding="utf-8"?>'
     b"<Error><Code>ServerBusy</Code><Message>The server is busy.</Message></Error>"

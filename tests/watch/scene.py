@@ -8,14 +8,13 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
-from aiohttp import web
 
 from sandbox.graph.control import Control
 from sandbox.graph.rates import Rates
 from sandbox.graph.server import Running, serve
 from sandbox.graph.world import World
+from sandbox.notified import notified
 from sandbox.storage_proxy import StorageProxy
-from shared.graph.notifications import handshake
 from shared.graph.retry import Patience
 from shared.graph.session import GraphSession
 from shared.ledger.journal import JournalLine
@@ -319,7 +318,7 @@ async def listening(world: World, clock: Clock, proxy: StorageProxy, settings: M
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(await serve(world))
         control = await stack.enter_async_context(Control(running.url))
-        address = await _notification_address(stack)
+        address = await notified(stack)
         environment = {
             **SETTINGS,
             **running.environment,
@@ -328,21 +327,3 @@ async def listening(world: World, clock: Clock, proxy: StorageProxy, settings: M
             **settings,
         }
         return Scene(running, control, clock, proxy, environment, stack.pop_all())
-
-
-async def _notification_address(stack: AsyncExitStack) -> str:
-    """A server that answers the handshake and takes every call, as the function app would."""
-
-    async def answer(request: web.Request) -> web.Response:
-        if "validationToken" in request.query:
-            shake = handshake(request.query["validationToken"])
-            return web.Response(status=shake.status, body=shake.body.encode(), headers=dict(shake.headers))
-        return web.Response(status=202)
-
-    app = web.Application()
-    app.router.add_post("/{tail:.*}", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return f"http://127.0.0.1:{runner.addresses[0][1]}"

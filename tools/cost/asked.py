@@ -13,14 +13,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
-from aiohttp import web
 
 from sandbox.azurite import Azurite
 from sandbox.graph.rates import Rates
 from sandbox.graph.server import Running, serve
 from sandbox.graph.tenant import generate
+from sandbox.notified import notified
 from sandbox.storage_proxy import StorageProxy
-from shared.graph.notifications import handshake
 from shared.settings import load
 from shared.watch.hearing import subscriptions
 from shared.watch.licensing import errors, nested
@@ -177,7 +176,7 @@ async def _opened(users: int) -> AsyncIterator[tuple[Watch, Running, StorageProx
             **SETTINGS,
             **running.environment,
             "WATCH_STORAGE": proxy.connection_string,
-            "NOTIFICATION_BASE_URL": await _address(stack),
+            "NOTIFICATION_BASE_URL": await notified(stack),
         }
         # The identity's client reads them there.
         os.environ.update(running.environment)
@@ -186,24 +185,6 @@ async def _opened(users: int) -> AsyncIterator[tuple[Watch, Running, StorageProx
         stack.push_async_callback(watch.notifier.close)
         stack.push_async_callback(watch.graph.aclose)
         yield await watch.ready(), running, proxy
-
-
-async def _address(stack: AsyncExitStack) -> str:
-    """Where Graph calls: answers the handshake, takes everything."""
-
-    async def answer(request: web.Request) -> web.Response:
-        if "validationToken" in request.query:
-            shaken = handshake(request.query["validationToken"])
-            return web.Response(status=shaken.status, body=shaken.body.encode(), headers=dict(shaken.headers))
-        return web.Response(status=202)
-
-    app = web.Application()
-    app.router.add_post("/{tail:.*}", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return f"http://127.0.0.1:{runner.addresses[0][1]}"
 
 
 def as_toml(found: dict[str, dict[str, Asked]]) -> str:
