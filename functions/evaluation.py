@@ -3,22 +3,23 @@
 import azure.functions as func
 
 from shared import following
+from shared.watch.users.joining import Joiner
 
 bp = func.Blueprint()
+joiner = Joiner()
 
 
 @bp.function_name("evaluate")
 @bp.queue_trigger(arg_name="message", queue_name="changed-users", connection="WATCH_STORAGE")
 async def evaluate(message: func.QueueMessage) -> None:
-    """Users are read, judged and committed; licensing groups likewise."""
+    """Users are read, judged and committed, in one go where messages come together; groups likewise."""
     from shared.watch import messages, parts
     from shared.watch.licensing import groups
-    from shared.watch.users import evaluation
 
     changed = messages.read_changed(message.get_body())
     following.begin("evaluate", changed.call)
     watch = await parts.ready()
     if changed.users:
-        await evaluation.evaluate_users(watch, changed)
+        await joiner.take(watch, changed, message.dequeue_count or 1)
     else:
         await groups.evaluate_groups(watch, changed)

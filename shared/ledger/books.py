@@ -17,7 +17,7 @@ _ATTEMPTS = 40
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0
 """Seconds. Writers of one shard take a few tens of milliseconds each; waits spread them out."""
 
-_REMEMBERED = 4
+BOOKS_KEPT = 4
 """Books kept decoded. A reading, its commit and the clearing of its outbox want the same one in turn."""
 
 
@@ -56,6 +56,19 @@ class Books:
         if not isinstance(found, Stored):
             return Held(empty, None)
         return self._remember(path, Held(shards.decode(found.data, type(empty), path), found.etag))
+
+    def kept[B: Book](self, path: str, kind: type[B]) -> Held[B] | None:
+        """The book as last read or written here, if it is still kept; others may have written since."""
+        held = self._known.get(path)
+        return cast("Held[B]", held) if held and isinstance(held.record, kind) else None
+
+    async def glance(self, path: str, user_ids: Iterable[str]) -> Mapping[str, UserRecord] | None:
+        """The records of these users of a shard as it is in storage now, and nothing else of it decoded.
+
+        None where more than a glance is wanted: its outbox holds something. Raises `LedgerUnreadable`.
+        """
+        found = await self._container.read(path)
+        return {} if found is None else shards.records_of(found.data, user_ids, path)
 
     async def commit[B: Book](
         self,
@@ -143,7 +156,7 @@ class Books:
             return Packed(pack(head))
         packed = pack(rest)
         self._packed[path] = users, packed
-        while len(self._packed) > _REMEMBERED:
+        while len(self._packed) > BOOKS_KEPT:
             del self._packed[next(iter(self._packed))]
         return Packed(pack(head) + packed)
 
@@ -155,6 +168,6 @@ class Books:
     def _remember[B: Book](self, path: str, held: Held[B]) -> Held[B]:
         self._known[path] = cast("Held[Book]", held)
         self._known.move_to_end(path)
-        while len(self._known) > _REMEMBERED:
+        while len(self._known) > BOOKS_KEPT:
             self._known.popitem(last=False)
         return held

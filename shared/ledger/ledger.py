@@ -12,7 +12,7 @@ from shared.following import about
 from shared.ledger import gap, tombstones
 from shared.ledger import manifest as layout
 from shared.ledger import totals as sums
-from shared.ledger.books import Books
+from shared.ledger.books import BOOKS_KEPT, Books
 from shared.ledger.commits import CommitOutcome, UserReading, apply_readings
 from shared.ledger.gap import HEARD_WITHIN, Tally
 from shared.ledger.journal import JournalLine
@@ -112,9 +112,20 @@ class Ledger:
             by_shard.setdefault(shard_of(user_id, manifest.shards), []).append(user_id)
         found: dict[str, UserRecord] = {}
         for name, wanted in sorted(by_shard.items()):
-            users = (await self.read_shard(name)).record.users
-            found.update({user_id: users[user_id] for user_id in wanted if user_id in users})
+            found |= await self._records_of(manifest, name, wanted, len(by_shard))
         return found
+
+    async def _records_of(
+        self, manifest: Manifest, name: str, wanted: Sequence[str], shards: int
+    ) -> Mapping[str, UserRecord]:
+        """The records of these users of a shard, which is one of so many that are looked into."""
+        if shards >= BOOKS_KEPT:
+            # The tenant's is kept too, so not all of these would be until they are committed to.
+            path = Paths(manifest).book(name)
+            if (found := await self._books.glance(path, wanted)) is not None:
+                return found
+        users = (await self.read_shard(name)).record.users
+        return {user_id: users[user_id] for user_id in wanted if user_id in users}
 
     async def records(self) -> AsyncIterator[UserRecord]:
         """The record of every user who is there, one shard in memory at a time."""
@@ -206,7 +217,10 @@ class Ledger:
         the shard as the caller has just read it. See `CommitOutcome`, and `apply_readings` for what is taken
         in. Raises `ValueError` for a user of another shard.
         """
-        shards = (await self._present()).shards
+        manifest = await self._present()
+        shards = manifest.shards
+        # Who commits has mostly just read it: if another wrote meanwhile, storage says so.
+        seen = seen or self._books.kept(Paths(manifest).book(shard_name), Shard)
         ids = [*[one.user.id for one in readings], *[one.user_id for one in absences], *(heard or ())]
         # Who has a record in this shard was let in before.
         unknown = [one for one in ids if one not in seen.record.users] if seen else ids

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from shared.ledger import gap
-from shared.ledger.records import Book, Shard
+from shared.ledger.records import Book, Shard, UserRecord
 from shared.spread import spread
 
 
@@ -79,6 +79,28 @@ def decode[B: Book](data: bytes, kind: type[B], path: str) -> B:
     """The reverse of `encode`. Raises `LedgerUnreadable`."""
     try:
         return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise LedgerUnreadable(path, str(error)) from None
+
+
+class _Glanced(msgspec.Struct, frozen=True):
+    """A shard of which nothing is decoded but what its head says."""
+
+    outbox: tuple[msgspec.Raw, ...] = ()
+    users: dict[str, msgspec.Raw] = {}
+
+
+def records_of(data: bytes, user_ids: Iterable[str], path: str) -> dict[str, UserRecord] | None:
+    """Of an encoded shard the records of these users; None where its outbox holds something.
+
+    Raises `LedgerUnreadable`.
+    """
+    try:
+        glanced = msgspec.json.decode(data, type=_Glanced)
+        if glanced.outbox:
+            return None
+        there = [user_id for user_id in user_ids if user_id in glanced.users]
+        return {one: msgspec.json.decode(glanced.users[one], type=UserRecord) for one in there}
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LedgerUnreadable(path, str(error)) from None
 

@@ -38,9 +38,29 @@ async def numbers(ledger: Ledger, after_seq: int = 0) -> list[int]:
     return [seq async for seq, _ in ledger.read_journal(SHARD, after_seq)]
 
 
+async def test_a_book_kept_since_another_wrote_it_costs_one_refused_write_and_loses_nothing(
+    account: MemoryAccount,
+) -> None:
+    (one, storage), (other, _) = await begun(account), await begun(account)
+    await one.commit_users(SHARD, [reading(1)], after(1))
+    await other.commit_users(SHARD, [reading(2, UNCOVERED)], after(2))
+    reads = []
+    download = storage.ledger._download
+
+    async def counted(name: str, **condition: object) -> object:
+        reads.append(name)
+        return await download(name, **condition)
+
+    storage.ledger._download = counted  # type: ignore[assignment,method-assign]  # to see that it is read
+    await one.commit_users(SHARD, [reading(3, UNCOVERED)], after(3))
+    assert len(reads) == 1
+    assert set((await other.read_shard(SHARD)).record.users) == {user_id(1), user_id(2), user_id(3)}
+
+
 async def test_of_two_writers_at_once_neither_loses_what_the_other_wrote(account: MemoryAccount) -> None:
     (one, storage), (other, _) = await begun(account), await begun(account)
     await one.commit_users(SHARD, [reading(1)], after(1))
+    one.forget()
     download = storage.ledger._download
 
     async def overtaken(name: str, **condition: object) -> object:

@@ -161,7 +161,7 @@ def test_what_would_be_too_much_shows(loads: Loads) -> None:
     # No more pages than there are, however fast they come.
     assert load.busiest(1_000, greedy)["directory_units"] < loads.limits["directory_units"].value
     hasty = replace(
-        loads.figures, assumed={**loads.figures.assumed, "busy_factor": 100.0, "member_page_seconds": 0.8}
+        loads.figures, assumed={**loads.figures.assumed, "busy_factor": 400.0, "member_page_seconds": 0.8}
     )
     found = load.busiest(1_000_000, replace(loads, figures=hasty))
     assert found["blob_requests"] > loads.limits["blob_requests"].value

@@ -15,7 +15,6 @@ from shared.ledger.records import Posting, TenantRecord
 from shared.model import Evidence, JudgedBy, State
 from shared.watch.messages import Changed, read_changed, write_changed
 from shared.watch.tenant import with_evidence
-from shared.watch.tenant_facts import facts
 from shared.watch.users import evaluation
 from shared.watch.users.evaluation import Incomplete, evaluate_users
 from shared.watch.users.judging import Look
@@ -213,15 +212,15 @@ async def test_a_reading_that_newer_facts_overtake_every_time_is_tried_again_lat
     known: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = known.world.cast["admin"]
-    old = await known.watch.facts()
+    old = await known.watch.ledger.read_tenant()
     quick = await known.another().ready()
     await new_generation(quick)
     await known.look_at(user, worker=quick)
 
-    async def stale(_: object) -> object:
+    async def stale() -> object:
         return old
 
-    monkeypatch.setattr(facts, "present", stale)
+    monkeypatch.setattr(known.watch.ledger, "read_tenant", stale)
     with pytest.raises(Incomplete, match="overtaken by newer facts"):
         await known.look_at(user)
 

@@ -131,10 +131,6 @@ async def _played(watch: Watch, running: Running, proxy: StorageProxy) -> dict[s
     await count(
         "look", lambda: evaluation.evaluate_users(watch, Changed(at=watch.now(), users=(users[0],), look=2))
     )
-    await count(
-        "look_together",
-        lambda: evaluation.evaluate_users(watch, Changed(at=watch.now(), users=tuple(users), look=2)),
-    )
     return found
 
 

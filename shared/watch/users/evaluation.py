@@ -2,20 +2,23 @@
 
 A queue message only says "look again", and who says so; what is read now decides. Every user is looked at
 twice: at once, and after `SECOND_LOOK`, since replication and group licensing come later than the change.
+Messages that wait at the same time are worked on together (`joining`).
 """
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import msgspec
 
 from shared import telemetry
 from shared.following import about
 from shared.graph.users import Readings, read_users
 from shared.ledger.commits import FATES, CommitOutcome, UserReading
-from shared.ledger.records import SubjectRecord, UserRecord
+from shared.ledger.records import SubjectRecord, TenantRecord, UserRecord
 from shared.ledger.shards import shard_of
 from shared.ledger.tombstones import Absence
-from shared.model import BROKEN, Because, Judged, TenantFacts
+from shared.model import BROKEN, Because, Judged, TenantFacts, User
 from shared.watch.asking import ask
 from shared.watch.messages import AGAIN, GONE, HEARD, LAST_LOOK, Changed
 from shared.watch.parts import Watch
@@ -28,36 +31,73 @@ log = logging.getLogger("watch.evaluation")
 _TIMES_JUDGED = 4
 """How often one message judges again because newer facts were committed meanwhile."""
 
+_SOON_AFTER = timedelta(seconds=2)
+"""Second looks that would come so close together are asked for in one message, as of the earliest."""
+
 
 class Incomplete(Exception):
-    """Some users of a message could not be read; the rest is committed. The queue tries the message again."""
+    """These `users` could not be read or judged; the rest is committed. The queue tries again."""
+
+    def __init__(self, users: Iterable[str], reason: str) -> None:
+        self.users = frozenset(users)
+        super().__init__(reason)
 
 
-async def evaluate_users(watch: Watch, changed: Changed) -> None:
-    """Look at the users of a message. Raises `Incomplete` if Graph could not be asked about some of them.
+async def evaluate_users(watch: Watch, *messages: Changed) -> None:
+    """Look at the users of a message, or of several that say `why` and `look` alike.
 
-    Who is not there is gone for good only where the message says that delta, or a complete reading of all
-    users, says so too: a 404 by itself may be replication.
+    Raises `Incomplete` if Graph could not be asked about some of them, and `ValueError` for messages that are
+    not alike. Who is not there is gone for good only where the messages say that delta, or a complete reading
+    of all users, says so too: a 404 by itself may be replication.
     """
-    records = await watch.ledger.user_records(changed.users)
+    asked = _by_user(messages)
+    records = await watch.ledger.user_records(asked)
     now = watch.now()
-    due = [one for one in changed.users if _is_due(records.get(one), changed, now)]
-    heard_at = _heard_at(changed)
+    due = [key for key, changed in asked.items() if _is_due(records.get(key), changed, now)]
     answers = await read_users(watch.graph, due)
-    told = {*changed.users}.difference(due) | answers.missing
-    heard = dict.fromkeys(sorted(told), heard_at) if heard_at else {}
-    looks = {
-        key: Look(user, answers.observed_at[key], heard_at, changed.since if heard_at is None else None)
-        for key, user in answers.users.items()
-    }
+    told = asked.keys() - due | answers.missing
+    heard = {key: at for key in sorted(told) if (at := _heard_at(asked[key]))}
+    looks = {key: _look(user, answers.observed_at[key], asked[key]) for key, user in answers.users.items()}
     # First: if this ends in between, those committed are not due at the next try and would lose their second.
-    await _look_again(watch, changed, looks, answers)
-    absences = await _absences(watch, changed, answers) if changed.why == GONE else ()
-    if looks or absences or heard:
-        await judge_and_commit(watch, looks, records, absences=absences, heard=heard)
+    await _look_again(watch, asked, looks, answers)
+    gone = any(one.why == GONE for one in messages)
+    absences = await _absences(watch, asked, answers) if gone else ()
+    failed: Incomplete | None = None
     if answers.failed:
         reasons = ", ".join(f"{count} x {name}" for name, count in sorted(answers.codes.items()))
-        raise Incomplete(f"{len(answers.failed)} of {len(due)} users could not be read: {reasons}")
+        text = f"{len(answers.failed)} of {len(due)} users could not be read: {reasons}"
+        failed = Incomplete(answers.failed, text)
+    if looks or absences or heard:
+        try:
+            await judge_and_commit(watch, looks, records, absences=absences, heard=heard)
+        except Incomplete as overtaken:
+            raise Incomplete(overtaken.users | answers.failed, str(overtaken)) from failed
+    if failed:
+        raise failed
+
+
+def _by_user(messages: Sequence[Changed]) -> dict[str, Changed]:
+    """What is asked of each user. Where two messages name the same: the later request, as of the earlier time
+    that delta gives, or of the later notification."""
+    if len({(one.why, one.look) for one in messages}) > 1:
+        raise ValueError("messages that are looked at together must ask for the same look")
+    asked: dict[str, Changed] = {}
+    for message in messages:
+        for user_id in message.users:
+            known = asked.get(user_id)
+            asked[user_id] = _merged(known, message) if known else message
+    return asked
+
+
+def _merged(one: Changed, other: Changed) -> Changed:
+    times = [at for at in (one.since, other.since) if at]
+    since = (max if one.why == HEARD else min)(times) if times else None
+    return msgspec.structs.replace(one, at=max(one.at, other.at), since=since)
+
+
+def _look(user: User, observed_at: datetime, changed: Changed) -> Look:
+    heard_at = _heard_at(changed)
+    return Look(user, observed_at, heard_at, changed.since if heard_at is None else None)
 
 
 def _is_due(record: UserRecord | None, changed: Changed, now: datetime) -> bool:
@@ -79,13 +119,13 @@ def _heard_at(changed: Changed) -> datetime | None:
     return changed.at if changed.look == 1 else changed.since
 
 
-async def _absences(watch: Watch, changed: Changed, answers: Readings) -> tuple[Absence, ...]:
+async def _absences(watch: Watch, asked: Mapping[str, Changed], answers: Readings) -> tuple[Absence, ...]:
     facts = await facts_room.present(watch)
     return tuple(
         Absence(
             user_id=user_id,
             observed_at=answers.observed_at[user_id],
-            since=changed.since,
+            since=asked[user_id].since,
             edition=watch.settings.policy.edition,
             evidence=evidence_times(facts),
         )
@@ -109,31 +149,42 @@ async def judge_and_commit(
     left = dict(looks)
     refreshed = False
     for _ in range(_TIMES_JUDGED):
-        facts = await facts_room.present(watch)
-        judged = await _judge(watch, left, records, facts)
+        tenant, facts = await _tenant(watch)
+        judged = await _judge(watch, left, records, tenant, facts)
         worse = any(_worse(reading.judged, records.get(one)) for one, reading in judged.items())
         if not refreshed and (worse or unknown_sku(left.values(), facts)):
             refreshed = True
             newer = await facts_room.refresh(watch)
+            tenant, _ = await _tenant(watch)
             if newer.generation > facts.generation:
                 facts = newer
-                judged = await _judge(watch, left, records, facts)
+                judged = await _judge(watch, left, records, tenant, facts)
         outcomes = await _commit(watch, judged, absences, heard or {})
         absences, heard = (), None
         await ask_about_groups(watch, judged.values(), facts)
-        await _count_if_new(watch, judged)
+        await _count_if_new(watch, judged, tenant)
         await look_once_more(watch, outcomes)
         left = {one: left[one] for outcome in outcomes for one in outcome.refused}
         if not left:
             return
-    raise Incomplete(f"{len(left)} users were overtaken by newer facts {_TIMES_JUDGED} times")
+    raise Incomplete(left, f"{len(left)} users were overtaken by newer facts {_TIMES_JUDGED} times")
+
+
+async def _tenant(watch: Watch) -> tuple[TenantRecord, TenantFacts]:
+    """The tenant's record, read once for all that is asked of it, and its facts."""
+    record = (await watch.ledger.read_tenant()).record
+    return record, record.facts or await facts_room.refresh(watch)
 
 
 async def _judge(
-    watch: Watch, looks: Mapping[str, Look], records: Mapping[str, UserRecord], facts: TenantFacts
+    watch: Watch,
+    looks: Mapping[str, Look],
+    records: Mapping[str, UserRecord],
+    tenant: TenantRecord,
+    facts: TenantFacts,
 ) -> dict[str, UserReading]:
     standings = await watch.standings.of(watch.manifest, looks, facts)
-    baseline = (await watch.ledger.read_tenant()).record.baseline_ended_at is None
+    baseline = tenant.baseline_ended_at is None
     readings = readings_of(watch, facts, looks.values(), standings, records, baseline=baseline)
     return {reading.user.id: reading for reading in readings}
 
@@ -216,15 +267,15 @@ def _known_to_fail(facts: TenantFacts, because: Because) -> bool:
     return group is not None and any(error.sku_id == because.about for error in group.errors)
 
 
-async def _count_if_new(watch: Watch, readings: Mapping[str, UserReading]) -> None:
-    """A user hangs on a finding of the tenant that is not open yet: count, so that it is told and not he.
+async def _count_if_new(watch: Watch, readings: Mapping[str, UserReading], tenant: TenantRecord) -> None:
+    """A user hangs on a finding of the tenant that was not open when he was judged: count, so that it is told
+    and not he.
 
     A cause that opened none when it was counted is not counted for every message that names it.
     """
-    record = (await watch.ledger.read_tenant()).record
-    if record.baseline_ended_at is None:
+    if tenant.baseline_ended_at is None:
         return
-    open_now = record.subjects.get(TENANT, SubjectRecord()).open.values()
+    open_now = tenant.subjects.get(TENANT, SubjectRecord()).open.values()
     known = {(one.finding.kind, one.finding.about) for one in open_now}
     wanted = {
         (because.kind, because.about)
@@ -239,35 +290,59 @@ async def _count_if_new(watch: Watch, readings: Mapping[str, UserReading]) -> No
         watch.counted.update(dict.fromkeys(due, now))
 
 
-async def _look_again(watch: Watch, changed: Changed, looks: Mapping[str, Look], answers: Readings) -> None:
+async def _look_again(
+    watch: Watch, asked: Mapping[str, Changed], looks: Mapping[str, Look], answers: Readings
+) -> None:
     """Second looks, and whom Graph asked to come back for; asked for by whom it was before.
 
     A user that is not there twice, and of whom nobody says that it is gone, is left to delta and to the next
     reading of all users, which decide (design §4.2).
     """
-    missing = sorted(answers.missing)
-    if changed.look < LAST_LOOK:
-        after = watch.settings.second_look
-        since = changed.at if changed.why == HEARD else changed.since
+    second = [key for key in (*looks, *sorted(answers.missing)) if asked[key].look < LAST_LOOK]
+    now, after = watch.now(), watch.settings.second_look
+    for since, users in _soon_after(second, asked):
+        first = asked[users[0]]
         await ask(
             watch,
-            watch.now() + after,
-            users=[*looks, *missing],
-            look=changed.look + 1,
-            why=changed.why,
+            now + after,
+            users=users,
+            look=first.look + 1,
+            why=first.why,
             since=since,
             delay=after.total_seconds(),
         )
-    elif missing and changed.why != GONE:
-        log.info("%d users are not there at the second look", len(missing))
-    for delay in sorted(set(answers.throttled.values())):
-        late = sorted(user_id for user_id, seconds in answers.throttled.items() if seconds == delay)
-        await ask(
-            watch,
-            changed.at,
-            users=late,
-            look=changed.look,
-            why=changed.why,
-            since=changed.since,
-            delay=delay,
-        )
+    lost = [key for key in answers.missing if asked[key].look >= LAST_LOOK and asked[key].why != GONE]
+    if lost:
+        log.info("%d users are not there at the second look", len(lost))
+    await _come_back(watch, asked, answers.throttled)
+
+
+def _soon_after(
+    users: Iterable[str], asked: Mapping[str, Changed]
+) -> list[tuple[datetime | None, list[str]]]:
+    """Users whose second look belongs to about the same time, each time with the earliest of them."""
+    times = {key: asked[key].at if asked[key].why == HEARD else asked[key].since for key in users}
+    found: list[tuple[datetime | None, list[str]]] = []
+    for key in sorted(times, key=lambda one: (times[one] is not None, times[one])):
+        since = times[key]
+        if found and _close(found[-1][0], since):
+            found[-1][1].append(key)
+        else:
+            found.append((since, [key]))
+    return found
+
+
+def _close(begun: datetime | None, since: datetime | None) -> bool:
+    if begun is None or since is None:
+        return begun is since
+    return since - begun <= _SOON_AFTER
+
+
+async def _come_back(watch: Watch, asked: Mapping[str, Changed], throttled: Mapping[str, float]) -> None:
+    """Ask again for those whom Graph put off, each message's by itself, as it was."""
+    late: dict[tuple[float, datetime, datetime | None], list[str]] = {}
+    for key, seconds in sorted(throttled.items()):
+        late.setdefault((seconds, asked[key].at, asked[key].since), []).append(key)
+    for (seconds, at, since), users in late.items():
+        first = asked[users[0]]
+        await ask(watch, at, users=users, look=first.look, why=first.why, since=since, delay=seconds)

@@ -147,7 +147,7 @@ class _Bucket:
                 return unseen
             left = await self._commit(held, left)
         if left:
-            raise Incomplete(f"{len(left)} users were overtaken by newer facts {_TIMES_JUDGED} times")
+            raise Incomplete(left, f"{len(left)} users were overtaken by newer facts {_TIMES_JUDGED} times")
         return unseen
 
     async def _commit(self, held: Held[Shard], looks: dict[str, Look]) -> dict[str, Look]:
