@@ -23,7 +23,7 @@ def rooms() -> dict[str, int]:
     """Each room of the table as a module, with the number of its row; files that are named beside one too."""
     found = {}
     for number, (named, says) in enumerate(ROWS):
-        beside = {f"shared/{one}" for one in re.findall(r"`(\w+\.py)`", says)}
+        beside = set(re.findall(r"`(shared/\w+\.py)`", says))
         for room in {*re.findall(r"`([\w/.]+)`", named), *beside}:
             found[room.removesuffix(".py").strip("/").replace("/", ".")] = number
     return found
