@@ -1,1 +1,1 @@
-"""What an administrator does from a shell: agree exceptions, release what the brake holds."""
+"""What an administrator does from a shell: `python -m admin`, a file or a folder for each command."""

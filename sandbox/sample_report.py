@@ -118,6 +118,7 @@ def _row(number: int, chance: random.Random) -> Row:
 def report(users: int = 5_120, to_act_on: int = 343, days: int = 60) -> Report:
     """A tenant of which most are covered; `to_act_on` is the number of its rows."""
     uncovered, writeback, unknown = to_act_on * 45 // 100, to_act_on * 25 // 100, to_act_on * 6 // 100
+    synced = uncovered * 7 // 10  # of those who hold nothing that counts
     out = users * 6 // 100
     covered = users - uncovered - writeback - unknown - out
     states = {
@@ -145,23 +146,22 @@ def report(users: int = 5_120, to_act_on: int = 343, days: int = 60) -> Report:
         },
         questions=(
             Question("function", "yes", ("S1",)),
-            Question("compliance", "no", ("S4", "S5"), covered, uncovered + writeback, unknown),
-            Question("writeback", "unknown", ("S6", "S7"), covered * 7 // 10, writeback, unknown),
+            Question("compliance", "no", ("S3", "S4", "S5"), covered, uncovered + writeback, unknown),
+            Question("writeback", "no", ("S6", "S7"), covered * 7 // 10, synced + writeback, unknown),
         ),
         kinds=(
             KindCount("coverage", "user", Severity.HIGH, uncovered + writeback, 7),
             KindCount("over-assigned", "tenant", Severity.MEDIUM, 1),
             KindCount("licence-errors", "group", Severity.MEDIUM, 1),
             KindCount("ends-soon", "user", Severity.MEDIUM, to_act_on * 5 // 100),
-            KindCount("setting-needed", "tenant", Severity.MEDIUM, 1),
         ),
         skus=tuple(
             SkuSeats(sku, NAMES[sku], part, "Enabled", tier, usable, used, max(0, usable - used), idle)
             for sku, part, tier, usable, used, idle in _SKUS
         ),
         needs=(
-            Need("p1", uncovered * 7 // 10 + writeback, 137, 197, max(0, uncovered - 60)),
-            Need("cloud", uncovered - uncovered * 7 // 10, 29, 42, 0),
+            Need("p1", synced + writeback, 137, 197, max(0, uncovered - 60)),
+            Need("cloud", uncovered - synced, 29, 42, 0),
         ),
         disagreements=(Disagreement("2025-03-04", differ, by_other),),
         rows=to_act_on,

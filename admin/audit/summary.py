@@ -10,6 +10,7 @@ from shared.audit.permissions import Need
 from shared.model import EvidenceStatus, State
 from shared.report.figures import Need as Seats
 from shared.report.figures import Question, Report
+from shared.report.questions import differ_from_states
 from shared.report.views import RowView
 from shared.texts.plain import one_line
 
@@ -32,7 +33,10 @@ def lines(report: Report, rows: Sequence[RowView], lost: Iterable[Need], folder:
     for state in _ORDER:
         count = report.states.get(state, 0)
         if count:
-            yield "  " + texts().text("audit", "states", state, n=_n(count))
+            yield f"  {texts().text('states', state)}: {_n(count)}"
+    if differ_from_states(report):
+        titles = {code: texts().text("audit", "questions", code) for code in ("compliance", "writeback")}
+        yield texts().text("report", "page", "apart", **titles)
     for other in report.disagreements:
         if other.users:
             yield _say("differ", n=_n(other.users), edition=_day(other.edition))

@@ -1,8 +1,9 @@
 """Snapshots in storage: one a reading of all users, in parts, complete when its index is there.
 
 `<tenant>/snapshots/<day>/<reading>/<bucket>.ndjson.gz`, and beside them `index`, written last. The day is
-that on which the reading began (UTC). A part, once written, is never written over. A snapshot without its
-index does not exist for readers. Parts are sections of `shared/snapshot`: joined end to end, one file.
+that on which the reading began (UTC). A part, once written, is never written over, but by `erasing`. A
+snapshot without its index does not exist for readers. Parts are sections of `shared/snapshot`: joined end to
+end, one file.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator

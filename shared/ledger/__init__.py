@@ -1,0 +1,1 @@
+"""What is believed of each user now, and the journal of every transition (design §4.3, §4.4)."""

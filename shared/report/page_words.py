@@ -7,6 +7,7 @@ import msgspec
 
 from shared.model import Evidence, State, Tier, utc
 from shared.report.figures import Concern, Report, SkuSeats
+from shared.report.questions import differ_from_states
 from shared.texts.catalogue import Catalogue
 from shared.texts.cells import LONGEST
 from shared.texts.plain import one_line
@@ -114,15 +115,8 @@ class PageWords(msgspec.Struct, frozen=True):
 
     @property
     def apart(self) -> str:
-        """How the counts of the questions go together with those of the bar; empty where they are the same.
-
-        A verdict is on both parts together, and a question on one: who lacks only the licence for writeback
-        is covered for reset.
-        """
-        asked = {one.code: one for one in self.report.questions}
-        reset, states = asked.get("compliance"), self.report.states
-        bar = tuple(states.get(one, 0) for one in (State.COVERED, State.UNCOVERED, State.UNDETERMINED))
-        if not reset or bar == (reset.covered, reset.uncovered, reset.undetermined):
+        """How the questions' counts go together with those of the bar; empty where they are the same."""
+        if not differ_from_states(self.report):
             return ""
         titles = {code: self.t(f"questions.{code}.question") for code in ("compliance", "writeback")}
         return self.t("apart", **titles)

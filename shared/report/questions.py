@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from shared.findings.licences import Licences
-from shared.model import Tier
+from shared.model import State, Tier
 from shared.report.counting import Tally
-from shared.report.figures import Question
+from shared.report.figures import Question, Report
 from shared.rules.editions import Edition
 from shared.rules.policy import Policy
 
@@ -27,6 +27,17 @@ def questions(licences: Licences, tally: Tally, *, whole: bool) -> tuple[Questio
         _of_users("compliance", edition, tally.reset, licences.policy, whole=whole),
         _of_users("writeback", edition, tally.writeback, licences.policy, whole=whole),
     )
+
+
+def differ_from_states(report: Report) -> bool:
+    """Whether compliance counts otherwise than the states do: it asks for a part of each verdict.
+
+    Who is not covered for writeback lacks what a synchronised user needs to reset at all, and is a `no` here
+    too; but a licence that would do, with its plan turned off, is enough for the terms.
+    """
+    states = tuple(report.states.get(one, 0) for one in (State.COVERED, State.UNCOVERED, State.UNDETERMINED))
+    asked = [one for one in report.questions if one.code == "compliance"]
+    return any((one.covered, one.uncovered, one.undetermined) != states for one in asked)
 
 
 def _rules(code: str, edition: Edition | None) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from shared.rules.loader import load_rules
 from shared.snapshot.file import read
 from shared.snapshot.judging import Comparison, rejudged
 from shared.snapshot.lines import Reading
+from shared.texts.catalogue import catalogue
 from tests.admin.shell import ROOT
 from tests.audit.commands import Auditor
 from tests.audit.people import EVERYTHING, QUICK
@@ -281,6 +282,21 @@ async def test_only_who_has_a_finding_is_named_and_never_for_being_covered(audit
     named = answer.out.partition("Users to act on")[2].partition("\n\n")[0].splitlines()[1:]
     assert named
     assert not {one.upn for one in differing} & {line.split()[0] for line in named}
+
+
+async def test_the_summary_counts_in_the_words_of_the_page_and_says_why_two_counts_differ(
+    tenant: Running, auditor: Auditor
+) -> None:
+    answer = await auditor.run("--out", "a", PASSWORD_WRITEBACK="on")
+    assert answer.code == 0, answer.err
+    document = msgspec.json.decode((auditor.place / "a/report.json").read_bytes(), type=Document)
+    states = {state: n for state, n in document.report.states.items() if n}
+    assert states["writeback-uncovered"]
+    told = answer.out.splitlines()
+    for state, n in states.items():
+        assert f"  {catalogue('en').text('states', state)}: {n}" in told
+    (explained,) = [line for line in told if line.startswith("Here each user stands once")]
+    assert told.index(explained) > told.index(f"  not covered for writeback: {states['writeback-uncovered']}")
 
 
 async def test_with_a_key_no_file_has_a_name_or_an_id_of_anybody(tenant: Running, auditor: Auditor) -> None:

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from shared.archive import snapshots as archive
+from shared.archive.erasing import without_names
 from shared.model import AssignedLicense, Registration, Sku, Standing, TenantFacts, User
 from shared.rules.policy import Policy
 from shared.snapshot.file import read
+from shared.snapshot.judging import Comparison, rejudged
 from shared.snapshot.lines import SCHEMA as VERSION
 from shared.snapshot.lines import End, Head, Line, Reading
 from shared.snapshot.pseudonyms import Pseudonyms
@@ -106,6 +108,21 @@ def test_the_schema_is_what_the_structs_say() -> None:
 def test_the_page_shows_a_head_a_user_and_an_end_as_they_are_written() -> None:
     head, first, _, end = rows(example())
     assert blocks("json") == [f"{laid_out(one)}\n" for one in (head, first, end)]
+
+
+def test_a_person_can_be_erased_as_the_page_says_and_the_digest_holds() -> None:
+    said = PAGE.partition("- **One person**")[2].partition("- **One snapshot**")[0]
+    assert "`python -m admin erase`" in said
+    assert "digest holds" in " ".join(said.split())
+    erased = without_names(example(), USER_ID)
+    assert erased
+    told = gzip.decompress(erased).decode()
+    assert "Ada" not in told
+    assert "Grace" in told
+    ends = [one["verdicts"] for data in (example(), erased) for one in rows(data) if one["line"] == "end"]
+    assert ends[0] == ends[1]
+    again = [one for one in rejudged(read(io.BytesIO(erased)), RULES) if isinstance(one, Comparison)]
+    assert [one.same for one in again] == [True]
 
 
 heads = st.builds(

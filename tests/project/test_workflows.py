@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from infra.hooks.__main__ import HOOKS, READY
+from sandbox.cards import browser
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = {
@@ -109,6 +110,8 @@ def test_the_versions_are_those_that_the_project_wants() -> None:
     assert ":3.13" in container["image"]
     assert container["features"]["ghcr.io/devcontainers/features/node:1"]["version"] == "20"
     assert container["postCreateCommand"].removeprefix("make ") in TARGETS
+    # CONTRIBUTING.md says that `make test` runs in it, and that draws cards.
+    assert container["onCreateCommand"].split()[-1] in browser.NAMES
 
 
 # --- azure.yaml -------------------------------------------------------------------------------------------

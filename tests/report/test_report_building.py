@@ -15,16 +15,30 @@ from shared.ledger.manifest import TENANT
 from shared.ledger.records import Shard, TenantRecord, UserRecord
 from shared.ledger.shards import encode
 from shared.ledger.totals import totals_of
-from shared.model import Evidence, JudgedBy, OpenFinding, Sku, State, TenantFacts, Tier, Totals, User
+from shared.model import (
+    AssignedLicense,
+    Evidence,
+    JudgedBy,
+    LicenseAssignmentState,
+    OpenFinding,
+    Sku,
+    Standing,
+    State,
+    TenantFacts,
+    Tier,
+    Totals,
+    User,
+)
 from shared.notify.exceptions.exemptions import Exemption, Exemptions
 from shared.report.building import Builder
 from shared.report.counting import tally_of, together
 from shared.report.figures import Report, Row
 from shared.report.lean import users_of
+from shared.report.questions import differ_from_states
 from shared.rules.policy import Policy
 from shared.texts.catalogue import catalogue
 from tests.ledger.readings import apply
-from tests.report.ledgers import EMS, NOW, POLICY, RULES, TENANT_ID, made
+from tests.report.ledgers import E3, EMS, NOW, POLICY, RULES, TENANT_ID, made, user_id
 from tests.second_judge.second_judge import judge as second_judge
 from tests.second_judge.test_agreement import facts_of, policy_of, standing_of
 from tests.second_judge.worlds import make_world
@@ -193,6 +207,35 @@ def test_states_and_both_parts_agree_with_the_second_judge(seed: int) -> None:
 # --- the three questions --------------------------------------------------------------------------------
 
 
+def synced_with(held: AssignedLicense, policy: Policy) -> UserRecord:
+    """A synchronised user with this licence, as the ledger would have the record."""
+    facts = LEDGER.tenant.facts
+    assert facts
+    user = User(
+        id=user_id(1),
+        user_principal_name="ada@contoso.example",
+        account_enabled=True,
+        user_type="Member",
+        usage_location="NL",
+        on_premises_sync_enabled=True,
+        assigned_licenses=(held,),
+        license_assignment_states=(LicenseAssignmentState(sku_id=held.sku_id, state="Active"),),
+    )
+    judged = Judge(RULES, policy, facts).judged(user, Standing(), NOW)
+    shard, _ = apply(
+        Shard(name="0000"),
+        UserReading(
+            user=user,
+            judged=judged,
+            observed_at=NOW,
+            judged_by=JudgedBy(generation=1, policy=""),
+            findings=findings.of_user(user, judged, Standing(), facts, RULES, policy, NOW),
+            edition=policy.edition,
+        ),
+    )
+    return shard.users[user.id]
+
+
 def covered_users() -> list[UserRecord]:
     return [one for one in LEDGER.users if one.verdict.state is State.COVERED]
 
@@ -352,3 +395,20 @@ def test_evidence_is_shown_as_it_stands() -> None:
     report, _ = report_on([], with_facts(evidence=pieces))
     assert report.evidence == pieces
     assert isinstance(LEDGER.tenant.facts, TenantFacts)
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_compliance_counts_otherwise_than_the_states_only_where_a_plan_is_turned_off(edition: str) -> None:
+    """As the page says beside them: Office 365 alone is a no to both questions, a plan turned off to one."""
+    policy = msgspec.structs.replace(POLICY, edition=edition)
+    [plan] = [key for key, name in RULES.skus.plans.items() if name == "p1"]
+    counts = []
+    for held in (AssignedLicense(sku_id=E3), AssignedLicense(sku_id=EMS, disabled_plans=(plan,))):
+        report, _ = report_on([synced_with(held, policy)], policy=policy)
+        assert report.states[State.WRITEBACK_UNCOVERED] == 1
+        assert differ_from_states(report)
+        counts.append({one.code: (one.covered, one.uncovered) for one in report.questions})
+    alone, off = counts
+    assert alone["compliance"] == alone["writeback"] == off["writeback"] == (0, 1)
+    assert off["compliance"] == (1, 0)
+    assert not differ_from_states(report_on(covered_users())[0])

@@ -1,0 +1,1 @@
+"""Handing over what is to be told: to Teams, and as signed webhooks."""

@@ -358,3 +358,7 @@ def test_views_say_what_the_page_shows(texts: Catalogue) -> None:
         assert one.subject in seen
         assert one.state_text in seen
         assert all(step in seen for step in one.remedy)
+
+
+def test_the_sample_of_the_pictures_answers_as_its_counts_do() -> None:
+    assert [one.answer for one in report().questions[1:] if one.uncovered] == ["no", "no"]
