@@ -17,6 +17,7 @@ from sandbox.storage_proxy import Match
 from shared.ledger.records import NamedGroup
 from shared.ledger.shards import shard_of
 from shared.watch.hearing import subscriptions
+from shared.watch.licensing import nested
 from shared.watch.messages import CREATE, DELETE, GONE, HEARD, REGISTRATION
 from shared.watch.reach import named_groups, registration, registration_state
 from shared.watch.tenant_facts import facts
@@ -25,7 +26,7 @@ from shared.watch.wellbeing import self_watch
 from shared.watch.wellbeing.overdue import SelfLook, Stranded
 from tests.watch.conftest import Opener
 from tests.watch.licensed import assigning, unlicensed
-from tests.watch.scene import Scene, run_reading, sweep_of
+from tests.watch.scene import Scene, looked_at, run_reading, sweep_of
 from tests.watch.subscribed import LIST, ids, kept
 from tests.watch.test_watch_delta import state_of
 from tests.watch.test_watch_memberships import MEMBERS, REPORT, scoped
@@ -102,6 +103,18 @@ async def test_a_job_of_a_group_that_a_clock_ahead_saw_first_runs_since_now_at_m
     since = (await known.watch.facts()).groups[group].processing_since
     assert since
     assert since <= known.clock.now()
+
+
+async def test_groups_are_read_as_ever_where_a_clock_ahead_ended_the_baseline(scene: Scene) -> None:
+    run_ahead(scene)
+    await scene.begin()
+    set_back(scene)
+    people = await unlicensed(scene, 2)
+    group = await assigning(scene, *people)
+    await scene.look_at_group(group)
+    assert looked_at(scene) == set(people), "it began to assign, as far as is known"
+    assert await nested.refresh_if_due(scene.watch)
+    assert not await nested.refresh_if_due(scene.watch)
 
 
 # --- who is in reach ----------------------------------------------------------------------------------------

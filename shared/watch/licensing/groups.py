@@ -164,8 +164,11 @@ async def _compare(watch: Watch, group: LicensingGroup, members: Members) -> Non
     before = await member_lists.recall(watch, group.id)
     ended = (await watch.ledger.read_tenant()).record.baseline_ended_at
     if before is None:
-        # Of a group that assigned all along, nobody came: the list is only read for the first time.
-        begins = ended is not None and group.since is not None and group.since > ended
+        # Of a group that assigned all along, nobody came: the list is only read for the first time. Where a
+        # clock that was ahead noted the baseline's end, nobody knows which groups these are.
+        begins = ended is not None and group.since is not None
+        if ended and group.since and not is_ahead(ended, watch.now()):
+            begins = group.since > ended
         differing = members.users() if begins else iter(())
     elif before.skus != members.skus:
         differing = either(before.ids, members.ids)
