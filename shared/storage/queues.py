@@ -34,8 +34,8 @@ class Queue:
         self._client = client
 
     async def send(self, text: str, delay: float = 0.0) -> None:
-        """Add a message that is first seen after `delay` seconds (rounded up), after a week at most: whoever takes
-        it sees whether it is early. It never expires."""
+        """Add a message that is first seen after `delay` seconds (rounded up), a week at most. It never
+        expires."""
         body = base64.b64encode(text.encode()).decode()
         hidden = min(math.ceil(delay), _LONGEST_DELAY)
         await self._client.send_message(body, visibility_timeout=hidden, time_to_live=_NEVER_EXPIRES)
