@@ -19,6 +19,7 @@ from shared.watch.users.delta_state import Delta, PutAside
 log = logging.getLogger("watch.poison")
 
 QUEUES = ("changed-users", "sweeps", "heard")
+"""Those that trigger a function; the notifier takes the messages of `journal` itself."""
 ROUNDS_TOLD = 3
 """From which round in a row on somebody should know that messages fail again and again."""
 BACK_AFTER = timedelta(minutes=2)
