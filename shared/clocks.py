@@ -9,3 +9,8 @@ DIFFER = timedelta(minutes=1)
 def is_ahead(moment: datetime, now: datetime) -> bool:
     """Whether a moment that was noted before lies in the future, so that nothing can be told by it."""
     return moment > now + DIFFER
+
+
+def is_since(moment: datetime | None, at: datetime, now: datetime) -> bool:
+    """Whether what was noted at that moment came after `at`; never by a moment that lies ahead of now."""
+    return moment is not None and moment > at and not is_ahead(moment, now)

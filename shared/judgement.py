@@ -1,8 +1,7 @@
 """(user, facts, edition) -> verdict (judgement.md §1-§4). Pure: the same facts give the same verdict.
 
 `Judge` is made once for a tenant's facts and asked about many users: what depends on facts, policy or rules
-alone is worked out once, and users with the same licences share their reading. The functions below it are the
-same for a single question.
+alone is worked out once, and users with the same licences share their reading.
 """
 
 from collections.abc import Callable, Mapping
@@ -78,19 +77,6 @@ class Judge:
         if judged is None:
             judged = answers[key] = self._judge(user, standing, row, at, holder)
         return judged
-
-    def verdict(self, user: User, standing: Standing, at: datetime, edition: str) -> Verdict:
-        """The verdict by one edition, governing or not. Raises `KeyError` if there is none of that name."""
-        holder = self._holder(user)
-        row = self._population.row_in_force(standing, at)
-        administrator = row is not None and row.is_admin
-        reaches = self._reaches(user, standing, row, at, holder.resource)
-        for bench, licences, reach in zip(self._benches, holder.profiles, reaches, strict=True):
-            if bench.edition.id == edition:
-                return bench.composer.verdict(
-                    licences, reach, synced=user.synced, administrator=administrator
-                )
-        raise KeyError(f"no edition {edition}")
 
     def grounds(self, user: User, standing: Standing, at: datetime) -> tuple[Grounds, ...]:
         """What each edition says and why, the governing one first; for `explain`, not for many users."""
@@ -199,26 +185,6 @@ class _Bench:
     def entra_plans(self, sku_id: str) -> tuple[str, ...]:
         """The Entra plans in a SKU as they are read, best first."""
         return self._reader.entra_plans(sku_id)
-
-
-def judge(
-    user: User,
-    standing: Standing,
-    facts: TenantFacts,
-    rules: Rules,
-    policy: Policy,
-    at: datetime,
-    edition: str | None = None,
-) -> Verdict:
-    """The verdict on one user by one edition, the governing one by default. Raises `KeyError`."""
-    return Judge(rules, policy, facts).verdict(user, standing, at, edition or policy.edition)
-
-
-def judge_editions(
-    user: User, standing: Standing, facts: TenantFacts, rules: Rules, policy: Policy, at: datetime
-) -> Judged:
-    """The governing edition's verdict on one user, and the states of the others. Raises `KeyError`."""
-    return Judge(rules, policy, facts).judged(user, standing, at)
 
 
 def _option(edition: Edition, policy: Policy, name: str) -> str:

@@ -117,7 +117,7 @@ async def _facts(
         if evidence.status is EvidenceStatus.FORBIDDEN and name in _REQUIRED:
             # It was allowed when it was tried: a role or a sign-in ended since.
             raise Unfinished(name, Forbidden(403))
-    return merge(None, found, policy.fingerprint(rules.digest))
+    return merge(None, found, policy.fingerprint(rules.digest), at)
 
 
 def _with_sources(facts: TenantFacts, sources: Read) -> TenantFacts:

@@ -295,7 +295,9 @@ def _as_read(
 ) -> LicensingGroup:
     since = None
     if group.processing:
-        since = (previous.processing_since if previous else None) or at
+        known = previous.processing_since if previous else None
+        # Never ahead of now: a clock that was set back since may have noted it.
+        since = min(known, at) if known else at
     return LicensingGroup(
         id=group.id.lower(),
         display_name=group.display_name or "",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from azure.storage.queue.aio import QueueClient
 
 _NEVER_EXPIRES = -1
+_LONGEST_DELAY = 7 * 24 * 3600
+"""Seconds that the service lets a message stay hidden at most (Put Message, visibilitytimeout)."""
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -32,11 +34,11 @@ class Queue:
         self._client = client
 
     async def send(self, text: str, delay: float = 0.0) -> None:
-        """Add a message that is first seen after `delay` seconds (rounded up). It never expires."""
+        """Add a message that is first seen after `delay` seconds (rounded up), a week at most. It never
+        expires."""
         body = base64.b64encode(text.encode()).decode()
-        await self._client.send_message(
-            body, visibility_timeout=math.ceil(delay), time_to_live=_NEVER_EXPIRES
-        )
+        hidden = min(math.ceil(delay), _LONGEST_DELAY)
+        await self._client.send_message(body, visibility_timeout=hidden, time_to_live=_NEVER_EXPIRES)
 
     async def receive(self, n: int = 32, hidden: int = 30) -> list[Received]:
         """Take up to `n` (at most 32) messages; others don't see them for `hidden` seconds."""

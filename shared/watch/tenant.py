@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from shared import findings
+from shared.clocks import is_since
 from shared.findings.owed import owed, read_as
 from shared.ledger.records import Debt, Posting, SubjectRecord, TenantRecord
 from shared.model import Evidence, Finding, LicensingGroup, SubjectType, TenantFacts, Totals
@@ -19,8 +20,8 @@ _READ_ELSEWHERE = ("registration", "scope-groups", "emergency-group", "audit", "
 """Evidence that other jobs read; a reading of tenant facts leaves it as the ledger has it."""
 
 
-def merge(known: TenantFacts | None, read: TenantFacts, policy: str) -> TenantFacts:
-    """The facts to commit: what was read, what other jobs read, the next generation.
+def merge(known: TenantFacts | None, read: TenantFacts, policy: str, now: datetime) -> TenantFacts:
+    """The facts to commit `now`: what was read, what other jobs read, the next generation.
 
     A group keeps what other readings know of it (`as_known`). One that was looked at by itself after this
     reading began stays as it was seen then: a reading of all groups takes them from the directory's index,
@@ -32,15 +33,15 @@ def merge(known: TenantFacts | None, read: TenantFacts, policy: str) -> TenantFa
     watched = known.watched if known else read.watched
     if known:
         evidence |= {name: item for name, item in known.evidence.items() if name in _READ_ELSEWHERE}
-        groups |= {key: group for key, group in known.groups.items() if _later(group, read)}
+        groups |= {key: group for key, group in known.groups.items() if _later(group, read, now)}
     generation = (known.generation if known else 0) + 1
     return msgspec.structs.replace(
         read, evidence=evidence, groups=groups, watched=watched, generation=generation, policy=policy
     )
 
 
-def _later(group: LicensingGroup, read: TenantFacts) -> bool:
-    return bool(group.observed_at and read.observed_at and group.observed_at > read.observed_at)
+def _later(group: LicensingGroup, read: TenantFacts, now: datetime) -> bool:
+    return read.observed_at is not None and is_since(group.observed_at, read.observed_at, now)
 
 
 def as_known(known: LicensingGroup | None, read: LicensingGroup) -> LicensingGroup:
@@ -51,24 +52,27 @@ def as_known(known: LicensingGroup | None, read: LicensingGroup) -> LicensingGro
     """
     if known is None:
         return msgspec.structs.replace(read, since=read.since or read.observed_at)
-    processing = known.processing_since or read.processing_since
+    # Of both the earlier: a clock that was ahead may have noted the one that is known.
+    running = [since for since in (known.processing_since, read.processing_since) if since]
     return msgspec.structs.replace(
         read,
         since=known.since or read.since or read.observed_at,
-        processing_since=processing if read.processing_since else None,
+        processing_since=min(running) if read.processing_since else None,
         nested=known.nested,
         nested_unlicensed=known.nested_unlicensed,
         members_at=known.members_at,
     )
 
 
-def with_group(facts: TenantFacts, group_id: str, read: LicensingGroup | None, at: datetime) -> TenantFacts:
+def with_group(
+    facts: TenantFacts, group_id: str, read: LicensingGroup | None, at: datetime, now: datetime
+) -> TenantFacts:
     """The facts with one group as read from `at` on; without it where that is None: it assigns nothing.
 
-    The very same if that group was read later, or was not known and is none.
+    The very same if that group was read later, as far as can be told `now`, or was not known and is none.
     """
     known = facts.groups.get(group_id)
-    if (known is None and read is None) or (known and known.observed_at and known.observed_at > at):
+    if (known is None and read is None) or (known and is_since(known.observed_at, at, now)):
         return facts
     groups = {key: one for key, one in facts.groups.items() if key != group_id}
     if read is not None:
@@ -82,13 +86,12 @@ def with_evidence(facts: TenantFacts, pieces: dict[str, Evidence]) -> TenantFact
     return msgspec.structs.replace(facts, evidence=evidence, generation=facts.generation + 1)
 
 
-def with_totals(record: TenantRecord, totals: Totals, counted_at: datetime) -> TenantRecord:
-    """The record with these sums over users; the very same if it has newer ones.
+def with_totals(record: TenantRecord, totals: Totals, counted_at: datetime, now: datetime) -> TenantRecord:
+    """The record with these sums over users; the very same if it has newer ones, as far as can be told `now`.
 
     Sums mean nothing before every user was read once. `counted_at`: when the counting began.
     """
-    newer = record.counted_at is not None and record.counted_at > counted_at
-    if newer or record.baseline_ended_at is None:
+    if is_since(record.counted_at, counted_at, now) or record.baseline_ended_at is None:
         return record
     return msgspec.structs.replace(record, totals=totals, counted_at=counted_at)
 

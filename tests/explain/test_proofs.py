@@ -18,6 +18,7 @@ from shared.rules.loader import load_rules
 from shared.texts.catalogue import Catalogue, catalogue, languages
 from tests.explain.approve import explained
 from tests.explain.saved import AT, BY_NAME, E3, P1, PLANS, head, readings, user_id
+from tests.judgement.asking import verdict_by
 from tests.judgement.case_file import CASES, read_cases
 from tests.second_judge.second_judge import judge
 from tests.second_judge.test_agreement import EDITIONS, facts_of, policy_of, standing_of
@@ -68,7 +69,7 @@ def test_a_proof_never_disagrees_with_the_judge(chunk: int) -> None:
             assert {one.edition: one.verdict.state for one in others} == judged.others
             assert set(proof.differing) == set(judged.differing)
             for one in proof.editions:
-                assert one.verdict == judging.verdict(typed, standing, world["at"], one.edition)
+                assert one.verdict == verdict_by(judging, typed, standing, world["at"], one.edition)
                 assert one.reach[-1].code == one.verdict.reach
                 assert [step.outcome for step in one.reach].count(DECIDES) == 1
                 assert [rule.id for rule in one.rules][:1] == [one.verdict.rule] * bool(one.verdict.rule)

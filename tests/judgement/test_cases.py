@@ -6,6 +6,7 @@ import pytest
 
 from shared.judgement import Judge
 from shared.rules.loader import load_rules
+from tests.judgement.asking import verdict_by
 from tests.judgement.case_file import AT, CASES, EDITIONS, Case, read_cases
 
 VERDICTS = read_cases(CASES / "verdicts.toml")
@@ -285,7 +286,7 @@ def test_it_makes_no_difference_which_edition_governs(case: Case, edition: str) 
     judge = Judge(load_rules(), case.policy(other), case.facts())
     judged = judge.judged(case.user(), case.standing(), AT)
     assert judged.others[edition] == case.expected(edition)["state"]
-    verdict = judge.verdict(case.user(), case.standing(), AT, edition)
+    verdict = verdict_by(judge, case.user(), case.standing(), AT, edition)
     assert (verdict.state, verdict.cause) == tuple(case.expected(edition)[key] for key in ("state", "cause"))
 
 

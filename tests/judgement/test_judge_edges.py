@@ -9,7 +9,7 @@ import pytest
 import shared.holdings
 import shared.judgement
 from shared.holdings import error_code, held
-from shared.judgement import Judge, judge
+from shared.judgement import Judge
 from shared.model import (
     AssignedLicense,
     LicenseAssignmentState,
@@ -22,6 +22,7 @@ from shared.model import (
 )
 from shared.rules.loader import Rules, load_rules
 from shared.rules.policy import Policy
+from tests.judgement.asking import judge
 from tests.judgement.strategies import (
     A1,
     DEVELOPER,
@@ -168,8 +169,6 @@ def test_one_edition_can_be_asked_whichever_governs() -> None:
 def test_an_edition_that_does_not_exist_is_refused() -> None:
     with pytest.raises(KeyError, match="1999"):
         Judge(RULES, Policy(edition="1999-12-31"), tenant(EMS))
-    with pytest.raises(KeyError, match="1999"):
-        judge(person(EMS), Standing(), tenant(EMS), RULES, Policy(), AT, "1999-12-31")
 
 
 @pytest.mark.parametrize(("enabled", "warning", "covered"), [(0, 0, False), (1, 0, True), (0, 1, True)])

@@ -92,7 +92,6 @@ def test_a_judge_with_memory_says_of_any_users_in_any_order_what_one_without_say
         fresh = Judge(rules, policy, facts)
         assert remembering.judged(user, standing, at) == fresh.judged(user, standing, at)
         governing = remembering.judged(user, standing, at).verdict
-        assert governing == fresh.verdict(user, standing, at, policy.edition)
         assert governing == fresh.grounds(user, standing, at)[0].verdict
 
 

@@ -8,10 +8,11 @@ import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shared.judgement import Judge, judge, judge_editions
+from shared.judgement import Judge
 from shared.model import AssignedLicense, Sku, Standing, State, TenantFacts, Tier, User, Verdict
 from shared.rules.loader import load_rules
 from shared.rules.policy import Policy
+from tests.judgement.asking import judge, judge_editions
 from tests.judgement.strategies import (
     AT,
     BUSINESS_STANDARD,

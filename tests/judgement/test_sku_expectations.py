@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.judgement import judge
 from shared.model import AssignedLicense, Holding, Sku, Standing, TenantFacts, User
 from shared.rules.loader import load_rules
 from shared.rules.policy import Policy
+from tests.judgement.asking import judge
 from tests.judgement.case_file import CASES
 
 AT = datetime(2026, 9, 1, tzinfo=UTC)

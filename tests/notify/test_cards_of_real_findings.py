@@ -3,7 +3,6 @@
 from typing import Any
 
 from shared import findings
-from shared.judgement import judge_editions
 from shared.model import (
     AssignedLicense,
     Evidence,
@@ -20,6 +19,7 @@ from shared.model import (
     User,
 )
 from shared.rules.policy import Policy
+from tests.judgement.asking import judge_editions
 from tests.notify.card_samples import (
     EMS_E3,
     GROUP_ID,

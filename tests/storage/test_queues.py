@@ -56,6 +56,14 @@ async def test_a_delayed_message_is_there_but_not_yet_seen(storage: Storage) -> 
     assert [one.text for one in await storage.changed_users.receive()] == ["later"]
 
 
+async def test_a_message_that_should_wait_longer_than_the_service_lets_it_waits_so_long(
+    storage: Storage,
+) -> None:
+    await storage.changed_users.send("much later", delay=30 * 24 * 3600.0)
+    assert await storage.changed_users.receive() == []
+    assert await storage.changed_users.length() == 1
+
+
 async def test_no_more_messages_are_taken_than_asked_for(storage: Storage) -> None:
     await asyncio.gather(*(storage.journal.send(str(number)) for number in range(5)))
     assert len(await storage.journal.receive(3)) == 3

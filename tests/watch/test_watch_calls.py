@@ -71,6 +71,14 @@ def test_a_process_tells_at_most_once_a_minute_and_nothing_twice() -> None:
     assert tally.due(AT + 9 * MINUTE) is None
 
 
+def test_a_process_tells_again_after_its_clock_was_ahead() -> None:
+    tally = Tally()
+    tally.add({"forged": 1}, {}, AT + 60 * MINUTE)
+    assert told(tally, AT + 60 * MINUTE)
+    tally.add({"forged": 2}, {}, AT)
+    assert told(tally, AT).classes == {"forged": Seen(2, AT)}
+
+
 @given(st.lists(st.tuples(st.integers(0, 50), st.sampled_from(CLASSES), st.integers(0, 9)), max_size=40))
 def test_what_is_told_adds_up_to_what_was_counted(seen: list[tuple[int, str, int]]) -> None:
     tally, at, sums = Tally(), AT, dict.fromkeys(CLASSES, 0)

@@ -20,7 +20,15 @@ from shared.model import (
 )
 from shared.rules.loader import load_rules
 from shared.settings import load
-from shared.watch.tenant import TENANT, as_known, evidence_times, judge_tenant, merge, with_evidence
+from shared.watch.tenant import (
+    TENANT,
+    as_known,
+    evidence_times,
+    judge_tenant,
+    merge,
+    with_evidence,
+    with_group,
+)
 from tests.settings.good_settings import GOOD
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -31,6 +39,7 @@ P1_PLAN = "41781fb2-bc02-4b7c-bd55-b576c07bb09d"
 GROUPS = ("0a0a0a0a-0000-4000-8000-000000000001", "0a0a0a0a-0000-4000-8000-000000000002")
 ELSEWHERE = ("registration", "scope-groups", "emergency-group", "audit", "named-groups")
 
+LATER = AT + timedelta(minutes=100)
 times = st.integers(0, 100).map(lambda minutes: AT + timedelta(minutes=minutes))
 pieces = st.builds(
     Evidence, status=st.sampled_from(EvidenceStatus), read_at=st.none() | times, tried_at=st.none() | times
@@ -78,7 +87,7 @@ tenants = st.builds(
 def test_merged_facts_are_the_next_generation_with_what_others_read(
     known: TenantFacts | None, read: TenantFacts
 ) -> None:
-    merged = merge(known, read, "policy")
+    merged = merge(known, read, "policy", LATER)
     assert merged.generation == (known.generation if known else 0) + 1
     assert merged.policy == "policy"
     for name in EVIDENCE:
@@ -89,7 +98,7 @@ def test_merged_facts_are_the_next_generation_with_what_others_read(
 
 @given(tenants, tenants)
 def test_of_two_looks_at_a_group_the_later_one_stays(known: TenantFacts, read: TenantFacts) -> None:
-    merged = merge(known, read, "policy")
+    merged = merge(known, read, "policy", LATER)
     for name in GROUPS:
         before, now = known.groups.get(name), read.groups.get(name)
         later = before and before.observed_at and read.observed_at and before.observed_at > read.observed_at
@@ -106,7 +115,8 @@ def test_a_group_as_read_keeps_what_only_others_know_of_it(
     known: LicensingGroup, read: LicensingGroup
 ) -> None:
     seen = as_known(known, read)
-    processing = (known.processing_since or read.processing_since) if read.processing_since else None
+    running = [since for since in (known.processing_since, read.processing_since) if since]
+    processing = min(running) if read.processing_since else None
     assert seen == msgspec.structs.replace(
         read,
         processing_since=processing,
@@ -115,6 +125,17 @@ def test_a_group_as_read_keeps_what_only_others_know_of_it(
         nested_unlicensed=known.nested_unlicensed,
         members_at=known.members_at,
     )
+
+
+def test_a_look_at_a_group_by_a_clock_that_was_ahead_is_no_later_one() -> None:
+    ahead = LicensingGroup(id=GROUPS[0], observed_at=AT + timedelta(days=1), sku_ids=("old",))
+    read = LicensingGroup(id=GROUPS[0], observed_at=AT, sku_ids=(EMS_E3,))
+    known = TenantFacts(tenant_id="t", groups={GROUPS[0]: ahead})
+    everything = TenantFacts(tenant_id="t", observed_at=AT, groups={GROUPS[0]: read})
+    assert merge(known, everything, "policy", AT).groups[GROUPS[0]].sku_ids == (EMS_E3,)
+    assert with_group(known, GROUPS[0], read, AT, AT).groups[GROUPS[0]].sku_ids == (EMS_E3,)
+    # Where the clock was right, it is.
+    assert with_group(known, GROUPS[0], read, AT, AT + timedelta(days=2)) is known
 
 
 @given(group_named(GROUPS[0]))

@@ -16,14 +16,14 @@ from tests.watch.test_watch_health import NOW
 
 def test_an_older_sum_over_users_never_replaces_a_newer_one() -> None:
     record = TenantRecord(name="tenant", baseline_ended_at=NOW, totals=Totals(users=2), counted_at=NOW)
-    assert with_totals(record, Totals(users=1), NOW - timedelta(seconds=1)) is record
-    newer = with_totals(record, Totals(users=3), NOW + timedelta(seconds=1))
+    assert with_totals(record, Totals(users=1), NOW - timedelta(seconds=1), NOW) is record
+    newer = with_totals(record, Totals(users=3), NOW + timedelta(seconds=1), NOW)
     assert (newer.totals, newer.counted_at) == (Totals(users=3), NOW + timedelta(seconds=1))
 
 
 def test_sums_mean_nothing_before_every_user_was_read_once() -> None:
     record = TenantRecord(name="tenant")
-    assert with_totals(record, Totals(users=3), NOW) is record
+    assert with_totals(record, Totals(users=3), NOW, NOW) is record
 
 
 @pytest.mark.real

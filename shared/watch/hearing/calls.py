@@ -64,7 +64,8 @@ class Tally:
         with self._lock:
             if not (self._classes or self._subscriptions):
                 return None
-            if self._told_at is not None and at - self._told_at < TOLD_EVERY:
+            # A clock that was ahead and is set back since tells nothing of when that was.
+            if self._told_at is not None and abs(at - self._told_at) < TOLD_EVERY:
                 return None
             text = write_calls(CallCounts(classes=self._classes, subscriptions=self._subscriptions))
             self._classes, self._subscriptions, self._told_at = {}, {}, at

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.clocks import is_ahead
 from shared.graph.subscription_plan import PERMISSIONS, Failed, Reason, Record, Wanted
 from shared.graph.subscriptions import Settled, remove, settle
 from shared.ledger.records import TenantRecord
@@ -63,17 +64,19 @@ async def keep(watch: Watch) -> None:
 
 async def obey(watch: Watch, order: str, at: datetime) -> None:
     """Create or delete our subscriptions, as a person ordered `at` a time; an older order than the last that
-    was obeyed changes nothing. After a deletion none is created until that is ordered.
+    was obeyed changes nothing, unless that one was given by a clock ahead of ours. After a deletion none is
+    created until that is ordered.
 
     Raises `Busy` where another run is at work.
     """
     async with watch.ledger.lock("subscriptions", _LOCK_SECONDS) as held:
         if not held:
             raise Busy("the subscriptions are being looked after by another worker")
-        before = await recall(watch)
-        if before and before.obeyed and at <= before.obeyed.at:
+        before, now = await recall(watch), watch.now()
+        last = before.obeyed.at if before and before.obeyed else None
+        if last and (at == last or (at < last and not is_ahead(last, now))):
             return
-        obeyed = Obeyed(order=order, at=at, done_at=watch.now())
+        obeyed = Obeyed(order=order, at=at, done_at=now)
         log.info("subscriptions: %s ordered", order)
         if order == DELETE:
             await _leave(watch, held=held, before=before, obeyed=obeyed)
@@ -89,13 +92,13 @@ async def answer(watch: Watch, events: Sequence[LifecycleEvent], at: datetime | 
     Raises `Busy` where another run is at work, which may not have seen what these tell.
     """
     at = at or watch.now()
-    if not _unanswered(events, at, await recall(watch)):
+    if not _unanswered(events, at, watch.now(), await recall(watch)):
         return
     async with watch.ledger.lock("subscriptions", _LOCK_SECONDS) as held:
         if not held:
             raise Busy("the subscriptions are being looked after by another worker")
         before = await recall(watch)
-        events = await _put_off(watch, _unanswered(events, at, before), at, before)
+        events = await _put_off(watch, _unanswered(events, at, watch.now(), before), at, before)
         if not events:
             return
         asked = {event.subscription for event in events}
@@ -110,14 +113,17 @@ async def answer(watch: Watch, events: Sequence[LifecycleEvent], at: datetime | 
 
 
 def _unanswered(
-    events: Sequence[LifecycleEvent], at: datetime, before: Kept | None
+    events: Sequence[LifecycleEvent], at: datetime, now: datetime, before: Kept | None
 ) -> tuple[LifecycleEvent, ...]:
-    """Those of the events after whose coming nothing was done yet that answers them; none where there shall
-    be no subscriptions."""
+    """Those of the events after whose coming nothing was done yet that answers them, as far as can be told
+    `now`; none where there shall be no subscriptions."""
     if before and before.left:
         return ()
-    renewed = {one.id for one in _records(before) if one.renewed_at >= at}
-    caught_up = {name for name, when in before.caught_up.items() if when >= at} if before else set[str]()
+    done = before.caught_up if before else {}
+    renewed = {
+        one.id for one in _records(before) if one.renewed_at >= at and not is_ahead(one.renewed_at, now)
+    }
+    caught_up = {name for name, when in done.items() if when >= at and not is_ahead(when, now)}
     return tuple(
         event
         for event in events
@@ -141,7 +147,12 @@ async def _put_off(
     watch: Watch, events: Sequence[LifecycleEvent], at: datetime, before: Kept | None
 ) -> tuple[LifecycleEvent, ...]:
     """Put back those that ask for a renewal too soon after the last; the others are to be answered now."""
-    recent = {one.id: one.renewed_at + ANSWERED_WITHIN - watch.now() for one in _records(before)}
+    now = watch.now()
+    recent = {
+        one.id: one.renewed_at + ANSWERED_WITHIN - now
+        for one in _records(before)
+        if not is_ahead(one.renewed_at, now)
+    }
     soon = [
         event
         for event in events
@@ -224,7 +235,9 @@ def _log(done: Sequence[str], problems: Sequence[Failed]) -> None:
 
 def _list_due(before: Kept | None, sums: calls.Sums | None, now: datetime) -> bool:
     """Whether to look for strays: regularly, and after something came from a subscription nobody knows."""
-    if before is None or before.listed_at is None or now - before.listed_at >= LIST_EVERY:
+    if before is None or before.listed_at is None or is_ahead(before.listed_at, now):
+        return True
+    if now - before.listed_at >= LIST_EVERY:
         return True
     unknown = sums.last(calls.UNKNOWN) if sums else None
     forged = sums.last("forged") if sums else None
@@ -244,7 +257,7 @@ def _has(settled: Settled, resource: str) -> bool:
 def _waiting(before: Kept | None, record: TenantRecord, now: datetime) -> frozenset[str]:
     """Resources that nothing is created for now: refused not long ago, and nothing looks different since."""
     last = before.refused.get(OPTIONAL) if before and before.forgoes(OPTIONAL) else None
-    if last is None or now - last.tried_at >= CREATE_AGAIN:
+    if last is None or now - last.tried_at >= CREATE_AGAIN or is_ahead(last.tried_at, now):
         return frozenset()
     granted = last.evidence != "ok" and _evidence(record, OPTIONAL) == "ok"
     return frozenset() if granted else frozenset({OPTIONAL})
@@ -287,8 +300,9 @@ def _kept(
         troubles=troubles,
         others=settled.others or () if read else before.others if before else (),
         caught_up={**(before.caught_up if before else {}), **dict.fromkeys(sorted(caught_up), now)},
-        # One that was made anew has another id: nothing is left to be renewed of it.
-        reauthorize=tuple(one.id for one in settled.records if one.id in asked and one.renewed_at < now),
+        # One that was made anew has another id: nothing is left to be renewed of it. What this run renewed
+        # it did now; the clock of an earlier one may have been ahead.
+        reauthorize=tuple(one.id for one in settled.records if one.id in asked and one.renewed_at != now),
     )
 
 

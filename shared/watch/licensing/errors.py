@@ -137,13 +137,14 @@ def _lists(before: Lists, found: _Found) -> Lists:
 
 async def _commit(watch: Watch, found: _Found) -> None:
     """Put the groups as read into the facts, but for those of which a later reading is there."""
+    now = watch.now()
 
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
         if record.facts is None:
             return record, ()
         facts = record.facts
         for key, one in found.groups.items():
-            facts = with_group(facts, key, one.group, found.at)
+            facts = with_group(facts, key, one.group, found.at, now)
         if facts is record.facts:
             return record, ()
         changed = msgspec.structs.replace(record, facts=facts)

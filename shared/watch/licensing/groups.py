@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from shared.clocks import is_ahead
+from shared.clocks import is_ahead, is_since
 from shared.graph.errors import NotFound, Throttled
 from shared.graph.groups import read_group
 from shared.ledger.members import came_or_went, either
@@ -84,7 +84,7 @@ async def evaluate_groups(watch: Watch, changed: Changed) -> None:
 
 async def _evaluate(watch: Watch, changed: Changed, group_id: str) -> None:
     known = (await facts_room.present(watch)).groups.get(group_id)
-    if known is not None and _since(known.members_at, changed.at, watch.now()):
+    if known is not None and is_since(known.members_at, changed.at, watch.now()):
         await _look_again(watch, changed, known, was_read=False)
         return
     async with watch.ledger.lock(f"groups/{group_id}", _LOCK_SECONDS) as held:
@@ -94,11 +94,6 @@ async def _evaluate(watch: Watch, changed: Changed, group_id: str) -> None:
         group = await _read(watch, group_id, known)
     if group is not None:
         await _look_again(watch, changed, group, was_read=True)
-
-
-def _since(read_at: datetime | None, at: datetime, now: datetime) -> bool:
-    """Whether it was read after `at`; what a clock noted that was ahead says nothing of that."""
-    return read_at is not None and read_at > at and not is_ahead(read_at, now)
 
 
 async def _read(watch: Watch, group_id: str, known: LicensingGroup | None) -> LicensingGroup | None:
@@ -130,11 +125,12 @@ async def _commit(
     watch: Watch, group_id: str, group: LicensingGroup | None, at: datetime
 ) -> LicensingGroup | None:
     """Put the group as read into the facts, or take out one that no longer assigns anything."""
+    now = watch.now()
 
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
         if record.facts is None:
             return record, ()
-        facts = with_group(record.facts, group_id, group, at)
+        facts = with_group(record.facts, group_id, group, at, now)
         if facts is record.facts:
             return record, ()
         changed = msgspec.structs.replace(record, facts=facts)
@@ -168,8 +164,11 @@ async def _compare(watch: Watch, group: LicensingGroup, members: Members) -> Non
     before = await member_lists.recall(watch, group.id)
     ended = (await watch.ledger.read_tenant()).record.baseline_ended_at
     if before is None:
-        # Of a group that assigned all along, nobody came: the list is only read for the first time.
-        begins = ended is not None and group.since is not None and group.since > ended
+        # Of a group that assigned all along, nobody came: the list is only read for the first time. Where a
+        # clock that was ahead noted the baseline's end, nobody knows which groups these are.
+        begins = ended is not None and group.since is not None
+        if ended and group.since and not is_ahead(ended, watch.now()):
+            begins = group.since > ended
         differing = members.users() if begins else iter(())
     elif before.skus != members.skus:
         differing = either(before.ids, members.ids)
@@ -221,7 +220,7 @@ async def _look_again(watch: Watch, changed: Changed, group: LicensingGroup, *, 
 async def _refresh_nested(watch: Watch, changed: Changed) -> None:
     """Read the nested members again if one of these groups has groups in it, or is one of those."""
     record = (await watch.ledger.read_tenant()).record
-    if record.facts is None or _since(record.nested_at, changed.at, watch.now()):
+    if record.facts is None or is_since(record.nested_at, changed.at, watch.now()):
         return
     groups = record.facts.groups
     inside = {one for group in groups.values() for one in group.nested}

@@ -13,6 +13,7 @@ from functools import partial
 
 import msgspec
 
+from shared.clocks import is_ahead
 from shared.graph.errors import GraphError, NotFound
 from shared.graph.groups import PARALLEL, MemberPage, member_pages, nested_group_ids
 from shared.graph.parallel import few_at_a_time
@@ -62,7 +63,7 @@ async def refresh_if_due(watch: Watch) -> bool:
     due = (
         record.nested_at is None
         or watch.is_time(record.nested_at, watch.settings.facts_every)
-        or (ended is not None and record.nested_at < ended)
+        or (ended is not None and record.nested_at < ended and not is_ahead(ended, watch.now()))
     )
     return due and record.facts is not None and await refresh(watch)
 

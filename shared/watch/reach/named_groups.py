@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.clocks import is_ahead, is_since
 from shared.graph.errors import Gone410, GraphError, Throttled
 from shared.graph.evidence import after_attempt
 from shared.graph.groups import member_pages
@@ -98,13 +99,13 @@ async def note_changed(watch: Watch, group_ids: Iterable[str], at: datetime) -> 
     The timer reads them, at most every `DELTA_EVERY`: each of many who are put into a group makes a word of
     its own, and only the first is written down.
     """
-    told = frozenset(group_ids)
+    told, now = frozenset(group_ids), watch.now()
 
     def outdated(record: TenantRecord) -> list[str]:
         return [
             key
             for key, one in record.named.items()
-            if not told.isdisjoint((key, *one.nested)) and _is_news(one, at)
+            if not told.isdisjoint((key, *one.nested)) and _is_news(one, at, now)
         ]
 
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
@@ -115,12 +116,12 @@ async def note_changed(watch: Watch, group_ids: Iterable[str], at: datetime) -> 
         return msgspec.structs.replace(record, named={**record.named, **marked}), ()
 
     if outdated((await watch.ledger.read_tenant()).record):
-        await watch.ledger.commit_tenant(change, watch.now())
+        await watch.ledger.commit_tenant(change, now)
 
 
-def _is_news(one: NamedGroup, at: datetime) -> bool:
+def _is_news(one: NamedGroup, at: datetime, now: datetime) -> bool:
     """Whether no reading began since `at`, and none is sure to begin because of an earlier word."""
-    if one.begun_at is None or one.begun_at > at:
+    if one.begun_at is None or is_since(one.begun_at, at, now):
         return False
     return one.changed_at is None or one.changed_at < one.begun_at
 
@@ -140,7 +141,8 @@ def _due(watch: Watch, record: TenantRecord, wanted: Iterable[str]) -> list[str]
 
 def _is_due(watch: Watch, one: NamedGroup) -> bool:
     now, tried = watch.now(), one.evidence.tried_at
-    if one.put_off_until is not None and now < one.put_off_until:
+    misdated = one.begun_at is not None and is_ahead(one.begun_at, now)
+    if one.put_off_until is not None and now < one.put_off_until and not misdated:
         return False
     if tried is None or one.put_off_until is not None:
         return True

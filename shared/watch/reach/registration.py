@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.clocks import is_ahead
 from shared.ledger.records import TenantRecord
 from shared.model import EvidenceStatus, TenantFacts
 from shared.storage import Lease
@@ -163,7 +164,8 @@ def _due(watch: Watch, record: TenantRecord, facts: TenantFacts) -> tuple[str, .
     for piece in state.wanted(watch.settings.policy):
         evidence = facts.evidence_of(piece)
         failed = evidence.status not in (EvidenceStatus.OK, EvidenceStatus.NEVER)
-        age = now - evidence.tried_at if evidence.tried_at else None
+        tried_at = evidence.tried_at
+        age = now - tried_at if tried_at and not is_ahead(tried_at, now) else None
         if age is None or age >= (min(every, FAILED_AGAIN_AFTER) if failed else every):
             if not failed:
                 return PIECES
@@ -172,4 +174,6 @@ def _due(watch: Watch, record: TenantRecord, facts: TenantFacts) -> tuple[str, .
 
 
 def _stalled(watch: Watch, reading: Reading) -> bool:
-    return reading.ended_at is None and watch.now() - reading.due_at > STALLED_AFTER
+    now = watch.now()
+    overdue = now - reading.due_at > STALLED_AFTER
+    return reading.ended_at is None and (overdue or state.is_misdated(reading, now))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.clocks import is_ahead, is_since
 from shared.model import Evidence, EvidenceStatus, Facts, TenantFacts
 from shared.rules.policy import Policy
 from shared.storage import Lease, Stale
@@ -207,9 +208,16 @@ def still_ours(lease: Lease) -> None:
         raise Busy("another worker may have taken over the reading of the registration report")
 
 
+def is_misdated(reading: Reading, now: datetime) -> bool:
+    """Whether a clock that was ahead said when its step is due: it may be due by now."""
+    return is_ahead(reading.began_at, now) and is_ahead(reading.due_at, now)
+
+
 def waits(watch: Watch, reading: Reading) -> bool:
     """Whether it has not begun to read because its time is yet to come."""
-    return reading.step == 1 and reading.ended_at is None and reading.due_at > watch.now()
+    now = watch.now()
+    begins = reading.step == 1 and reading.ended_at is None
+    return begins and reading.due_at > now and not is_misdated(reading, now)
 
 
 def wait_of(watch: Watch, reading: Reading) -> float:
@@ -221,23 +229,25 @@ def is_yet_to_read(watch: Watch, reading: Reading, pieces: Iterable[str], at: da
     """Whether a reading that runs asks for each of these pieces only after `at`, or began to."""
     if reading.ended_at is not None:
         return False
+    now = watch.now()
     for piece in set(pieces).intersection(wanted(watch.settings.policy)):
         if piece not in reading.pieces:
             return False
         ended = reading.outcomes.get(piece)
         present = reading.source is not None and reading.source.piece == piece
         began = ended.tried_at if ended else reading.piece_began_at if present else None
-        if began is not None and began <= at:
+        if began is not None and not is_since(began, at, now):
             return False
     return True
 
 
 def were_read(watch: Watch, facts: TenantFacts, pieces: Iterable[str], at: datetime) -> bool:
     """Whether each of these pieces was last read whole from a time after `at` on."""
+    now = watch.now()
     times = [
         facts.evidence_of(one).read_at for one in set(pieces).intersection(wanted(watch.settings.policy))
     ]
-    return all(time is not None and time > at for time in times)
+    return all(is_since(time, at, now) for time in times)
 
 
 def _due_at(watch: Watch, facts: TenantFacts, pieces: frozenset[str], last: Reading | None) -> datetime:
@@ -248,7 +258,8 @@ def _due_at(watch: Watch, facts: TenantFacts, pieces: frozenset[str], last: Read
         return now
     ended = last.outcomes if last else {}
     tried = [ended.get(piece, facts.evidence_of(piece)).tried_at for piece in pieces]
-    return max([now, *(time + watch.settings.delta_every for time in tried if time)])
+    known = [time for time in tried if time and not is_ahead(time, now)]
+    return max([now, *(time + watch.settings.delta_every for time in known)])
 
 
 def _new(
@@ -260,13 +271,15 @@ def _new(
     groups = {SCOPE: policy.scope_groups, EMERGENCY: (policy.emergency_group,)}
     sources = [Source(piece=piece, group=group) for piece in pieces for group in groups.get(piece, ("",))]
     audited = facts.evidence_of(AUDIT).read_at
+    # By a clock that was ahead: up to when the log was really read nobody knows.
+    known = audited is not None and not is_ahead(audited, now)
     return Reading(
         id=identity,
         policy=watch.policy_fingerprint,
         began_at=now,
         due_at=_due_at(watch, facts, frozenset(pieces), last),
         sources=tuple(sources),
-        audit_since=audited - _AUDIT_AGAIN if audited else now - _AUDIT_FIRST,
+        audit_since=audited - _AUDIT_AGAIN if audited and known else now - _AUDIT_FIRST,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared.clocks import is_ahead
+from shared.clocks import is_ahead, is_since
 from shared.findings.evidence import BEHIND
 from shared.graph.tenant import EMPTY, read_tenant
 from shared.ledger.records import Posting, TenantRecord
@@ -68,9 +68,10 @@ async def count_again(watch: Watch) -> None:
     """Sum up the users anew and bring the tenant's findings up to that; nothing is read from Graph."""
     at = watch.now()
     totals = await watch.ledger.totals()
+    now = watch.now()
 
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
-        counted = with_totals(record, totals, at)
+        counted = with_totals(record, totals, at, now)
         if counted is record:
             return record, ()
         return judge_tenant(counted, watch.rules, watch.settings.policy, at)
@@ -143,15 +144,17 @@ def _fault(noted: str, before: Mapping[str, Evidence], now: Mapping[str, Evidenc
 async def _commit(
     watch: Watch, read: TenantFacts, totals: Totals, counted_at: datetime, at: datetime
 ) -> TenantFacts:
+    now = watch.now()
+
     def change(record: TenantRecord) -> tuple[TenantRecord, tuple[Posting, ...]]:
         known = record.facts
-        if known and known.observed_at and known.observed_at > at:
+        if known and is_since(known.observed_at, at, now):
             # Whoever lost the lock while reading must not put older facts under a newer generation.
             return record, ()
-        facts = merge(known, read, watch.policy_fingerprint)
+        facts = merge(known, read, watch.policy_fingerprint, now)
         unwell = _with_faults(record.unwell, known or facts, facts)
         noted = msgspec.structs.replace(record, facts=facts, unwell=unwell)
-        changed = with_totals(noted, totals, counted_at)
+        changed = with_totals(noted, totals, counted_at, now)
         return judge_tenant(changed, watch.rules, watch.settings.policy, at)
 
     facts = (await watch.ledger.commit_tenant(change, at)).facts or read

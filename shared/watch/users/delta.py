@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from shared import telemetry
+from shared.clocks import is_since
 from shared.graph.delta import DeltaPage, delta_page
 from shared.graph.errors import Gone410, GraphError, LinkError
 from shared.ledger.gap import HEARD_WITHIN
@@ -192,7 +193,8 @@ async def _count(watch: Watch, held: HeldDelta) -> None:
     within = min(HEARD_WITHIN, 2 * watch.settings.delta_every)
     tally = await watch.ledger.tally(now, within)
     gap = Gap(
-        since=held.state.counted_at or held.state.last_round_at or now,
+        # A clock that was ahead may have noted when the last count was.
+        since=min(held.state.counted_at or held.state.last_round_at or now, now),
         until=now,
         users=tally.missed,
         sample=tally.sample,
@@ -279,8 +281,9 @@ async def _begin_anew(watch: Watch, state: Delta) -> None:
         return
     if state.losses > 1 or not last.delta_link:
         await unwell.note(watch, {"delta": state.fault or details.detail("no-link")})
-    fresh = state.lost_at is not None and state.lost_at > last.started_at and state.losses <= 1
-    if fresh or watch.now() - last.started_at >= ANEW_AFTER:
+    now = watch.now()
+    fresh = is_since(state.lost_at, last.started_at, now) and state.losses <= 1
+    if fresh or now - last.started_at >= ANEW_AFTER:
         await sweep.start_again(watch, "delta")
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.clocks import is_ahead
 from shared.watch import unwell
 from shared.watch.details import Detail, noted
 from shared.watch.messages import BadMessage, read_changed, read_step
@@ -18,6 +19,7 @@ from shared.watch.users.delta_state import Delta, PutAside
 log = logging.getLogger("watch.poison")
 
 QUEUES = ("changed-users", "sweeps", "heard")
+"""Those that trigger a function; the notifier takes the messages of `journal` itself."""
 ROUNDS_TOLD = 3
 """From which round in a row on somebody should know that messages fail again and again."""
 BACK_AFTER = timedelta(minutes=2)
@@ -62,6 +64,9 @@ async def take_up(watch: Watch, state: Delta) -> Delta:
 
 def _after(watch: Watch, before: PutAside, back: int, *, unreadable: bool, length: int) -> PutAside:
     now = watch.now()
+    if before.taken_at and is_ahead(before.taken_at, now):
+        # By a clock that was set back since: the row goes on from now.
+        before = msgspec.structs.replace(before, taken_at=now)
     rounds, taken_at = _row(before, now, max(IN_A_ROW, 3 * watch.settings.delta_every), back)
     unreadable = unreadable or (before.unreadable and length > 0)
     return PutAside(rounds=rounds, taken_at=taken_at, unreadable=unreadable)

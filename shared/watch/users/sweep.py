@@ -179,12 +179,26 @@ async def _put_off(watch: Watch, sweep: Sweep, later: Throttled) -> None:
 
 async def _wake(watch: Watch, sweep: Sweep) -> bool:
     now = watch.now()
-    stands = now - max(sweep.touched_at or sweep.started_at, sweep.woken_at or sweep.started_at)
+    if _is_misdated(sweep, now):
+        # Whether it stands still is told from now on.
+        await _note(watch, sweep, touched_at=now, woken_at=None, waits_until=None)
+        return False
+    touched = sweep.touched_at or sweep.started_at
+    stands = now - max(touched, sweep.woken_at or touched)
     if stands <= (STALLED_AFTER if sweep.asked >= sweep.step else UNASKED_AFTER):
         return False
     await watch.storage.sweeps.send(write_step(SWEEP, sweep.id, sweep.step))
     await _note(watch, sweep, asked=sweep.step, woken_at=now)
     return True
+
+
+def _is_misdated(sweep: Sweep, now: datetime) -> bool:
+    """Whether a clock that was ahead noted when it went on, or was woken; a wait that Graph asked for may end
+    in the future."""
+    past = [sweep.touched_at or sweep.started_at]
+    if sweep.woken_at and sweep.woken_at != sweep.waits_until:
+        past.append(sweep.woken_at)
+    return any(is_ahead(one, now) for one in past)
 
 
 async def take_step(watch: Watch, message: ReadingStep) -> None:

@@ -12,6 +12,7 @@ from itertools import chain
 
 import msgspec
 
+from shared.clocks import is_ahead
 from shared.graph.errors import Throttled
 from shared.graph.parallel import few_at_a_time
 from shared.graph.users import user_pages, users_of
@@ -135,11 +136,14 @@ class _Bucket:
             log.error("%d users can't be read as they come: they are asked for by themselves", len(odd))
             await ask(watch, watch.now(), users=sorted(odd), why=AGAIN)
         held = await watch.ledger.read_shard(shard)
-        records = held.record.users
+        records, now = held.record.users, watch.now()
         unseen = [
             key
             for key, record in records.items()
-            if key not in looks and key not in odd and not record.gone_at and record.observed_at < self._began
+            if key not in looks
+            and key not in odd
+            and not record.gone_at
+            and (record.observed_at < self._began or is_ahead(record.observed_at, now))
         ]
         left = looks
         for _ in range(_TIMES_JUDGED):

@@ -7,11 +7,10 @@ from azure.core.exceptions import AzureError
 
 from shared import telemetry
 from shared.watch.parts import Watch
+from shared.watch.users import poison
 from shared.watch.wellbeing.overdue import Traces
 
 log = logging.getLogger("watch.gauges")
-
-POISONED = ("changed-users", "sweeps", "heard")
 
 
 async def measure(watch: Watch, seen: Traces) -> None:
@@ -40,7 +39,7 @@ async def _queues(watch: Watch, now: datetime) -> None:
         oldest = await queue.oldest()
         telemetry.QUEUE_LENGTH.note(await queue.length(), queue=name)
         telemetry.QUEUE_AGE.note(_seconds(now, oldest) if oldest else 0.0, queue=name)
-    for name in POISONED:
+    for name in poison.QUEUES:
         # The queue `heard` is used where Event Grid delivers; it is there in any case.
         telemetry.POISON.note(await storage.poison(name).length(), queue=f"{name}-poison")
 

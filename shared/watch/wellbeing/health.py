@@ -19,12 +19,10 @@ from shared.watch import unwell
 from shared.watch.fault_codes import OVERDUE
 from shared.watch.parts import Watch
 from shared.watch.reach import registration
+from shared.watch.users.poison import QUEUES
 from shared.watch.wellbeing import health_lines as lines
 from shared.watch.wellbeing import self_watch
 from shared.watch.wellbeing.overdue import overdue
-
-POISONED = ("changed-users", "sweeps", "heard")
-"""Queues that trigger a function; the notifier takes the messages of `journal` itself."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +96,7 @@ async def _look(watch: Watch, texts: Catalogue) -> Health:
         "journal": await storage.journal.length(),
         "heard": await storage.heard.length(),
     }
-    poison = {f"{name}-poison": await storage.poison(name).length() for name in POISONED}
+    poison = {f"{name}-poison": await storage.poison(name).length() for name in QUEUES}
     telling = await watch.notifier.health(now, texts)
     # What was noted as overdue may be done by now, and what is overdue may not be noted yet.
     noted = {code: detail for code, detail in record.unwell.items() if code not in OVERDUE}

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.clocks import is_ahead
 from shared.notify.exceptions.agreed import AgreedUnreadable
 from shared.storage import NewerSchema, versions
 from shared.watch import details, housekeeping, subscription_memory, unwell
@@ -74,7 +75,9 @@ async def _look_if_due(watch: Watch) -> bool:
     seen = await see(watch, look)
     untried = look.untried
     if seen.named is not None:
-        untried = {one: look.untried.get(one, now) for one in overdue.untried(seen.record, seen.named)}
+        untried = {
+            one: min(look.untried.get(one, now), now) for one in overdue.untried(seen.record, seen.named)
+        }
     if outboxes != look.outboxes or untried != look.untried:
         look = msgspec.structs.replace(look, outboxes=outboxes, untried=untried)
         await _remember(watch, look)
@@ -90,6 +93,9 @@ def _after(last: SelfLook | None, now: datetime) -> SelfLook:
     """This look, given the last. An app that comes up again must not tell what it is about to make good."""
     if last is None:
         return SelfLook(at=now, up_since=now)
+    if is_ahead(last.at, now):
+        # By a clock that was set back since: what is overdue from now on is told as ever.
+        return msgspec.structs.replace(last, at=now, up_since=min(last.up_since, now), gap=timedelta(0))
     gap = now - last.at
     # A telling timer that comes once an hour is no app that stands still once an hour.
     stood = gap > max(STOOD, 2 * last.gap)
@@ -147,7 +153,8 @@ async def _outboxes(watch: Watch, before: Mapping[str, Stranded], now: datetime)
     found: dict[str, Stranded] = {}
     async for name, etag in watch.ledger.unpublished():
         known = before.get(name)
-        found[name] = known if known and known.etag == etag else Stranded(etag, now)
+        since = min(known.since, now) if known and known.etag == etag else now
+        found[name] = Stranded(etag, since)
         if len(found) == _NAMED:
             break
     return found
