@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from shared.clocks import is_ahead
 from shared.ledger.journal import JournalLine
 from shared.model import Because, Facts, Moment, Severity, Step, SubjectType
 
@@ -131,10 +132,14 @@ def without_details(entry: Entry) -> Entry:
 
 
 def after(before: Entry | None, line: JournalLine, read_at: datetime) -> Entry | None:
-    """The finding as this line leaves it; what people were told of it stays. None: it never was there."""
+    """The finding as this line leaves it; what people were told of it stays. None: it never was there.
+
+    A line that is dated later than it was read is from a clock that has been set back: it counts as of then.
+    """
+    at = read_at if is_ahead(line.at, read_at) else line.at
     said = msgspec.structs.asdict(_said(line))
     if line.transition is Moment.RESOLVED:
-        ended = Ended(at=line.at, cause=line.cause)
+        ended = Ended(at=at, cause=line.cause)
         return msgspec.structs.replace(before, ended=ended, read_at=read_at, **said) if before else None
     entry = Entry(
         id=line.finding,
@@ -145,8 +150,8 @@ def after(before: Entry | None, line: JournalLine, read_at: datetime) -> Entry |
         state=intern(line.state),
         severity=line.severity,
         fingerprint=intern(line.fingerprint),
-        since=line.at,
-        changed_at=line.at,
+        since=at,
+        changed_at=at,
         about=line.subject.about,
         rule=intern(line.rule.id),
         cause=intern(line.cause),
@@ -163,8 +168,8 @@ def after(before: Entry | None, line: JournalLine, read_at: datetime) -> Entry |
     same = before.fingerprint == entry.fingerprint
     return msgspec.structs.replace(
         entry,
-        since=line.at if opened_again else before.since,
-        changed_at=before.changed_at if same and not opened_again else line.at,
+        since=at if opened_again else before.since,
+        changed_at=before.changed_at if same and not opened_again else at,
         baseline=before.baseline or entry.baseline,
         told=before.told,
         doubt=before.doubt,
