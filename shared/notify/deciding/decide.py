@@ -144,7 +144,7 @@ def _of_the_change(
     """The change as it stands now, the findings that come of it, and whether they are told in this run."""
     if change is None:
         return None, frozenset(), False
-    change = declared.settled(change, telling, scene)
+    change = declared.settled(change, scene)
     coming = [one for one in free if declared.holds(change, one)]
     due = declared.due(change, coming, telling, scene)
     if due and change.due_at is None:
@@ -178,7 +178,7 @@ def _discarded(table: Table, findings: Iterable[str], quiet: Quiet, scene: Scene
             continue
         heard = Heard(state=entry.state, fingerprint=entry.fingerprint, at=scene.now)
         told = {**entry.told, **dict.fromkeys(quiet.routes[finding], heard)}
-        entries[finding] = without_details(told_anew(entry, told, {}))
+        entries[finding] = without_details(told_anew(entry, told, {}, scene.now))
     return msgspec.structs.replace(table, entries=entries)
 
 
