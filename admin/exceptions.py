@@ -63,7 +63,7 @@ def _left_out(one: Written, before: Exemption | None, desk: Desk, now: datetime)
     """Why a row that `exception list --csv` wrote asks for nothing; empty if it asks for something."""
     if one.ended:
         return "ended"
-    if before is None or before.end <= now:
+    if before is None or not before.holds(now):
         return ""
     asked = understood(one, {}, desk.tenant_id, now)
     alike = not asked.faults and asked.proposal == as_proposed(before)
@@ -83,8 +83,8 @@ async def end(desk: Desk, exemption_id: str, now: datetime) -> None:
 
 async def show(desk: Desk, form: str, now: datetime, *, ended: bool) -> None:
     """List those in force, with `ended` also those that ended within a year; the first to end comes first."""
-    chosen = [one for one in await _recalled(desk) if ended or one.end > now]
-    chosen.sort(key=lambda one: (one.end <= now, one.end, one.id))
+    chosen = [one for one in await _recalled(desk) if ended or one.holds(now)]
+    chosen.sort(key=lambda one: (not one.holds(now), one.end, one.id))
     rows = await _named(desk, chosen, now)
     if form == JSON:
         print(as_json(rows))

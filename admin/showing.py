@@ -86,7 +86,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
             until=one.until,
             ended_at=one.ended_at,
             state=_state(one, now),
-            state_code=_ENDED if one.end <= now else IN_FORCE,
+            state_code=IN_FORCE if one.holds(now) else _ENDED,
             users=groups.users.get(one.subject_id) if of_users else None,
             everybody=groups.everybody,
             most=of_users and groups.holds_most(one.subject_id),
@@ -119,7 +119,7 @@ def _subject(one: Exemption, person: Person, group: str) -> str:
 
 
 def _state(one: Exemption, now: datetime) -> str:
-    if one.end <= now:
+    if not one.holds(now):
         return say("state", "ended", day=texts().day(one.end.astimezone(UTC)))
     days = (one.end - now).days
     if not days:

@@ -4,6 +4,7 @@ import enum
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from shared.clocks import is_ahead
 from shared.model.base import Facts
 from shared.model.users import Registration
 
@@ -81,7 +82,8 @@ class LicensingGroup(Facts, frozen=True):
 
     def job_runs(self, now: datetime) -> bool:
         """Whether its licensing job runs, and not for so long that it must be stuck."""
-        return self.processing_since is not None and now - self.processing_since < JOB_AT_MOST
+        since = self.processing_since
+        return since is not None and now - since < JOB_AT_MOST and not is_ahead(since, now)
 
 
 class EvidenceStatus(enum.StrEnum):

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from shared.clocks import is_ahead
 from shared.ledger.journal import JournalLine
 from shared.model import Because, Facts, Moment, Severity, Step, SubjectType
 
@@ -18,7 +19,10 @@ _NEVER = timedelta(0)
 
 
 class Heard(Facts, frozen=True):
-    """What people last heard of a finding, and when. `baseline`: only as one of the counts of such a card."""
+    """What people last heard of a finding. `baseline`: only as one of the counts of such a card.
+
+    `at`: when, put off by how long the clock of the reminders stood still before another route heard of it.
+    """
 
     state: str
     fingerprint: str
@@ -49,12 +53,13 @@ class Entry(Facts, frozen=True):
     `since`: when it was last opened; `changed_at`: when its fingerprint last changed, at first `since`.
     `told`, by route: handed over for certain. `doubt`, by route: sent, but no answer was seen, so people may
     have it. `quiet`: the named reason that hinders its telling now (muted, excepted, held), empty if none;
-    `quiet_since`: from when on. `released_at`: when such a reason last went away; the confirm time starts
-    anew there, so that symptoms end with their cause. `paused`: for how long, since it was last told, the
-    clock of the reminders stood still. `reason`: why it was last not told, of the reasons that may last, as
-    the trail of the telling has it. `evidence`: when the facts were read that it rests on. `read_at`: when
-    the notifier read the last journal line of it, which may be long after `at` of that line. `was`: how it
-    stood when people last heard of it, as long as there are some who know it so and it stands otherwise now.
+    `quiet_since`: from when on, or since it was last told if that is later. `released_at`: when such a reason
+    last went away; the confirm time starts anew there, so that symptoms end with their cause. `paused`: for
+    how long, since it was last told, the clock of the reminders stood still. `reason`: why it was last not
+    told, of the reasons that may last, as the trail of the telling has it. `evidence`: when the facts were
+    read that it rests on. `read_at`: when the notifier read the last journal line of it, which may be long
+    after `at` of that line. `was`: how it stood when people last heard of it, as long as there are some who
+    know it so and it stands otherwise now.
     Of a user's finding that was told, `facts`, `remedy`, `skus`, `groups`, `evidence` and `read_at` are not
     kept: a large tenant has many, and the journal line that changes or resolves one brings them again.
     """
@@ -116,11 +121,30 @@ class _Said(Facts, frozen=True):
     evidence: Mapping[str, str] = {}
 
 
-def told_anew(entry: Entry, told: Mapping[str, Heard], doubt: Mapping[str, Heard]) -> Entry:
-    """A finding that people have just heard of, or that counts so: the clock of its reminders begins anew."""
+def told_anew(entry: Entry, told: Mapping[str, Heard], doubt: Mapping[str, Heard], at: datetime) -> Entry:
+    """A finding that people have just heard of, or that counts so: the clock of its reminders begins anew.
+
+    It may stand still at once: a first card counts what a cause mutes. On other routes it has not begun anew,
+    so how long it stood still is added to when they heard.
+    """
     otherwise = any(one.fingerprint != entry.fingerprint for one in told.values())
-    was = entry.was if otherwise else None
-    return msgspec.structs.replace(entry, told=told, doubt=doubt, paused=_NEVER, was=was)
+    since = entry.quiet_since
+    stood = entry.paused + (at - since if since else _NEVER)
+    if stood:
+        told = {
+            route: msgspec.structs.replace(one, at=min(one.at + stood, at))
+            if one is entry.told.get(route)
+            else one
+            for route, one in told.items()
+        }
+    return msgspec.structs.replace(
+        entry,
+        told=told,
+        doubt=doubt,
+        paused=_NEVER,
+        quiet_since=since and at,
+        was=entry.was if otherwise else None,
+    )
 
 
 def without_details(entry: Entry) -> Entry:
@@ -131,10 +155,14 @@ def without_details(entry: Entry) -> Entry:
 
 
 def after(before: Entry | None, line: JournalLine, read_at: datetime) -> Entry | None:
-    """The finding as this line leaves it; what people were told of it stays. None: it never was there."""
+    """The finding as this line leaves it; what people were told of it stays. None: it never was there.
+
+    A line that is dated later than it was read is from a clock that has been set back: it counts as of then.
+    """
+    at = read_at if is_ahead(line.at, read_at) else line.at
     said = msgspec.structs.asdict(_said(line))
     if line.transition is Moment.RESOLVED:
-        ended = Ended(at=line.at, cause=line.cause)
+        ended = Ended(at=at, cause=line.cause)
         return msgspec.structs.replace(before, ended=ended, read_at=read_at, **said) if before else None
     entry = Entry(
         id=line.finding,
@@ -145,8 +173,8 @@ def after(before: Entry | None, line: JournalLine, read_at: datetime) -> Entry |
         state=intern(line.state),
         severity=line.severity,
         fingerprint=intern(line.fingerprint),
-        since=line.at,
-        changed_at=line.at,
+        since=at,
+        changed_at=at,
         about=line.subject.about,
         rule=intern(line.rule.id),
         cause=intern(line.cause),
@@ -163,8 +191,8 @@ def after(before: Entry | None, line: JournalLine, read_at: datetime) -> Entry |
     same = before.fingerprint == entry.fingerprint
     return msgspec.structs.replace(
         entry,
-        since=line.at if opened_again else before.since,
-        changed_at=before.changed_at if same and not opened_again else line.at,
+        since=at if opened_again else before.since,
+        changed_at=before.changed_at if same and not opened_again else at,
         baseline=before.baseline or entry.baseline,
         told=before.told,
         doubt=before.doubt,

@@ -1,4 +1,4 @@
-"""The settings by what they are for, checked and frozen. `settings` reads them.
+"""The settings by what they are for, checked and frozen. `whole` reads them.
 
 Imports stay within the standard library and msgspec: this lies on the path of every notification (design §7).
 """

@@ -23,6 +23,8 @@ REFERENCE = "@Microsoft.KeyVault("
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LENGTH = Remedy("length")
+_LONGEST_NUMBER = 20
+"""Digits."""
 
 
 class Reader:
@@ -104,7 +106,8 @@ class Reader:
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
         value = self.text(name, str(default))
-        if not value.isdecimal() or not least <= int(value) <= most:
+        # So long a number Python refuses to read.
+        if not value.isdecimal() or len(value) > _LONGEST_NUMBER or not least <= int(value) <= most:
             of: dict[str, str | int] = {"value": shown(value), "least": least, "most": most}
             self.fault(name, Problem("not-number", of), Remedy("correct"))
             return default
@@ -141,9 +144,10 @@ def url_problem(value: str, *, teams: bool = False, base: bool = False) -> Probl
     except ValueError:
         return Problem("not-url")
     secure = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
-    if not secure or not host or parts.username or parts.password:
+    if not secure or not host or "@" in parts.netloc:
         return Problem("not-https")
-    if base and (parts.query or parts.fragment):
+    # Also an empty query: what is put behind it would be one.
+    if base and not {"?", "#"}.isdisjoint(value):
         return Problem("not-base")
     if teams and host not in LOOPBACK and not host.endswith(TEAMS_HOSTS):
         older, newer = (f"*{one}" for one in TEAMS_HOSTS)

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.cells import cell_len
 
+from admin.people import Groups
 from admin.showing import Shown, print_list
 from admin.words import say
+from shared.notify.exceptions.exemptions import Exemption
 from tests.admin.test_hostile_names import harmless
 from tests.hostile import HOSTILE
 
@@ -105,3 +107,18 @@ def test_a_hostile_name_stays_in_its_cell_of_the_table(
     lines = printed([one(1), one(2, *HOSTILE[what][:1]), one(3)], width, capsys, monkeypatch)
     assert harmless("\n".join(lines))
     assert re.findall(r"(?m)^ ?(e-\w{8}) ", "\n".join(lines)) == [f"e-{number:08x}" for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(("ended", "state"), [(None, "in-force"), (timedelta(days=60), "ended")])
+def test_what_a_clock_noted_that_was_ahead_is_listed_as_people_are_told(
+    ended: timedelta | None, state: str
+) -> None:
+    agreed = Exemption(
+        id="e-1",
+        owner="Ada",
+        reason="leaves",
+        created_at=NOW + timedelta(days=30),
+        until=NOW + timedelta(days=90),
+        ended_at=NOW + ended if ended else None,
+    )
+    assert Shown.of(agreed, {}, Groups(), None, NOW).state_code == state

@@ -1,7 +1,6 @@
 """A card says nothing twice."""
 
-from shared.model import Step
-from tests.notify.card_samples import EMS_E3, GROUP_ID, OFFICE_E3, entry, facts_of, single, text_of
+from tests.notify.card_samples import EMS_E3, OFFICE_E3, entry, facts_of, single
 
 
 def test_the_products_of_a_group_are_listed_only_where_they_are_more_than_the_failing_one() -> None:
@@ -16,13 +15,3 @@ def test_products_that_are_held_are_listed_once() -> None:
     facts = facts_of(single(one))
     assert facts["Licences held"] == "Office 365 E3"
     assert "Products" not in facts
-
-
-def test_products_with_a_free_seat_are_one_step_of_which_any_will_do() -> None:
-    steps = tuple(
-        Step(step="assign-free-seat", values={"sku": sku, "free": 3, "groups": groups})
-        for sku, groups in ((EMS_E3, [GROUP_ID]), (OFFICE_E3, []))
-    )
-    shown = text_of(single(entry("coverage", "uncovered", rule="S4", remedy=steps)))
-    assert shown.count("Assign any one of these") == 1
-    assert "Step 2" not in shown

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.model import Moment, Step
+from shared.notify.deciding.routing import RouteRule
 from shared.notify.messages import BASELINE, SUMMARY, Item, Message
 from shared.notify.saying.cards import LIMIT, NAMED, STEPS, Backdrop, card
 from shared.notify.saying.names import Person
@@ -29,7 +30,7 @@ from tests.notify.card_samples import (
     text_of,
     wording,
 )
-from tests.notify.story import second
+from tests.notify.story import Story, second
 
 
 def test_a_card_of_many_counts_names_the_first_and_says_what_it_left_out() -> None:
@@ -111,11 +112,18 @@ def test_the_baseline_card_counts_by_kind_and_state_and_says_how_many_were_read(
     assert schema_faults(payload) == []
 
 
-def test_a_baseline_without_findings_says_that_all_is_well() -> None:
-    payload = card(Message(form=BASELINE, items=()), wording(), Backdrop(edition="2017-10-24", at=AT))
+def test_a_baseline_without_findings_claims_nothing_of_those_that_are_told_elsewhere() -> None:
+    story = Story(
+        baseline_told=False, routes=(RouteRule(), RouteRule(name="groups", kinds=("licence-errors",)))
+    )
+    story.baseline_ended_at = second(-60)
+    story.opens(-120, "a", baseline=True)
+    story.runs(0).expect((0, "baseline: 1 opened"), (0, "groups: baseline: nothing"))
+    message = story.decision.messages[1]
+    payload = card(message, wording(), Backdrop(edition="2017-10-24", at=AT))
     text = text_of(payload)
     assert "The first reading is done" in text
-    assert "everyone in reach of self-service password reset holds a licence" in text
+    assert "no finding that is told here stands now" in text
     assert schema_faults(payload) == []
 
 

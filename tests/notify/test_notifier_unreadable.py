@@ -6,6 +6,7 @@ import pytest
 
 from shared.ledger.manifest import Paths
 from shared.ledger.shards import shard_of
+from shared.notify.memory import TableUnreadable
 from shared.storage import Storage, StorageSettings
 from tests.ledger.readings import UNCOVERED, after, reading, user_id
 from tests.notify.bench import Bench
@@ -72,3 +73,20 @@ async def test_a_card_whose_names_can_not_be_read_waits_and_the_others_are_told_
     assert len(begun.teams.titles) == 3
     assert "Grace Hopper" in begun.teams.text
     assert (await begun.notifier.health(after(3010))).problems == ()
+
+
+async def test_a_table_that_can_not_be_read_ends_the_telling_until_it_is_deleted(begun: Bench) -> None:
+    await breaks(begun, 1, "Ada Lovelace")
+    await begun.tells(1000)
+    manifest = await begun.ledger.manifest()
+    assert manifest is not None
+    path = f"{manifest.tenant_id}/{manifest.epoch}/telling"
+    await begun.storage.ledger.put(path, b"not a table")
+    begun.restarted()
+    with pytest.raises(TableUnreadable):
+        await begun.tells(1060)
+    begun.teams.titles.clear()
+    await begun.storage.ledger.delete(path)
+    await begun.tells(1120)
+    assert begun.teams.titles == ["The first reading is done: 2 users read"]
+    assert "Ada Lovelace" in begun.teams.text

@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 
 from shared.model import Severity
 from shared.notify.deciding.digest import next_due
+from shared.notify.deciding.routing import RouteRule
 from shared.notify.deciding.scene import Reading, Telling
 from shared.notify.delivering.routes import Delivered, Failed
 from shared.notify.exceptions.exemptions import Exemption
 from shared.notify.messages import DIGEST, REMINDER, Digest, Message
 from tests.notify.story import TENANT, Story, second
-
-DAY = 86_400.0
 
 HOUR, DAY = 3600.0, 86_400.0
 WITH_DIGEST = Telling()
@@ -67,6 +66,20 @@ def test_the_clock_of_the_reminders_stands_still_while_a_cause_mutes() -> None:
         (5 * DAY + HOUR, "fixed cause"),
         (10 * DAY + HOUR, "reminder: 1"),
     )
+
+
+def test_a_route_that_first_hears_of_it_while_it_is_muted_is_reminded_seven_days_after_that_ends() -> None:
+    story = Story()
+    cause = {"kind": "no-licence", "state": "missing", "subject_type": "tenant", "subject": TENANT}
+    story.opens(0, "cause", **cause)
+    story.opens(60, "a")
+    story.plays(50 * DAY, every=HOUR)
+    story.routes = (RouteRule(), RouteRule(name="new", copy=True))
+    story.resolves(60 * DAY, "cause", cause="fixed")
+    story.plays(70 * DAY, every=HOUR, since=50 * DAY + HOUR)
+    heard = [card for card in story.collector.heard if "reminder" in card[1] and card[0] > 58 * DAY]
+    # That route stood still until day 60; the other first heard of it an hour later.
+    assert heard == [(67 * DAY, "new: reminder: 1"), (67 * DAY + HOUR, "reminder: 1")]
 
 
 def test_a_joiner_licensed_late_is_told_once_and_fixed_once() -> None:

@@ -289,6 +289,7 @@ async def test_storage_that_fails_and_blobs_that_cannot_be_read_are_problems_not
     seen = await health.look(known.watch)
     assert seen.status == "unwell"
     assert "notifier's table" in seen.problems[0]
+    assert "or delete the blob, and one card says anew how things stand" in seen.problems[0]
     rule = known.proxy.answer(Match(path="^changed-users", nth=None), 403)
     seen = await health.look(known.watch)
     assert rule.hits

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.clocks import is_ahead
 from shared.findings.losses import FACT as LOST
 from shared.model import Moment, SubjectType
 from shared.notify.deciding.scene import Scene, Telling, came_about, came_to_light
@@ -98,16 +99,17 @@ def _side(
         return _over(known, scene) if known.over_at else _let_go(known, items, hidden, scene)
     ours = [item for item in items if came_about(item.entry) >= known.since]
     order = scene.release
-    if order is not None and order.at >= known.at:
+    # An order or a reading that is dated later than now would let go of whatever is held until then.
+    if order is not None and order.at >= known.at and not is_ahead(order.at, scene.now):
         if order.discard:
             return Braked(discarded=tuple(item.entry.id for item in ours))
         return _let_go(_released(known, scene.now, scene.now, order.by), ours, hidden, scene)
     users = len({item.entry.subject_id for item in ours})
     if users <= known.mass.limit // 2:
         return _over(_left(known, ours, hidden, scene), scene)
-    reading = scene.reading
-    if known.asked_at and reading and reading.started_at > known.asked_at:
-        return _let_go(_released(known, scene.now, reading.started_at, ""), ours, hidden, scene)
+    read_at = scene.reading.started_at if scene.reading else None
+    if known.asked_at and read_at and read_at > known.asked_at and not is_ahead(read_at, scene.now):
+        return _let_go(_released(known, scene.now, read_at, ""), ours, hidden, scene)
     return Braked(held=(_still(known, ours, users, telling, scene),))
 
 

@@ -1,9 +1,10 @@
 """What to tell people now, and why the rest is not told: the notifier's pure decision (judgement.md §6).
 
-First what concerns a finding whatever the route: what nobody ever heard of and is over goes; a cause mutes,
-an exception covers, a running licensing job holds (`quiet.py`); many at once brake (`brake.py`); a declared
-change gathers what comes of it (`declared.py`). Then, route by route, the situation of each finding is
-looked up in the table of `states.py`, and what is to be said becomes messages.
+First what a wrong clock left is set right (`set_back.py`), and what concerns a finding whatever the route is
+seen to: what nobody ever heard of and is over goes; a cause mutes, an exception covers, a running licensing
+job holds (`quiet.py`); many at once brake (`brake.py`); a declared change gathers what comes of it
+(`declared.py`). Then, route by route, the situation of each finding is looked up in the table of `states.py`,
+and what is to be said becomes messages.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from shared.notify.deciding.one_route import baseline, told_one_by_one
 from shared.notify.deciding.quiet import Quiet, marked
 from shared.notify.deciding.run import Run, moment_of
 from shared.notify.deciding.scene import Scene, Telling
+from shared.notify.deciding.set_back import set_back
 from shared.notify.deciding.states import Held, Reason, Silence
 from shared.notify.entries import Entry, Heard, told_anew, without_details
 from shared.notify.messages import HEARD_BY, Item, Message
@@ -55,6 +57,7 @@ def decide(table: Table, mutes: Sequence[MuteRow], telling: Telling, scene: Scen
     Every finding of the table ends up, on each of its routes, in one message or in `standing`; or in
     `netted` or `discarded`.
     """
+    table = set_back(table, scene.now)
     netted = _netted(table, scene)
     entries = {finding: one for finding, one in table.entries.items() if finding not in netted}
     first = scene.baseline_ended_at is None or not table.routes
@@ -141,7 +144,7 @@ def _of_the_change(
     """The change as it stands now, the findings that come of it, and whether they are told in this run."""
     if change is None:
         return None, frozenset(), False
-    change = declared.settled(change, telling, scene)
+    change = declared.settled(change, scene)
     coming = [one for one in free if declared.holds(change, one)]
     due = declared.due(change, coming, telling, scene)
     if due and change.due_at is None:
@@ -175,7 +178,7 @@ def _discarded(table: Table, findings: Iterable[str], quiet: Quiet, scene: Scene
             continue
         heard = Heard(state=entry.state, fingerprint=entry.fingerprint, at=scene.now)
         told = {**entry.told, **dict.fromkeys(quiet.routes[finding], heard)}
-        entries[finding] = without_details(told_anew(entry, told, {}))
+        entries[finding] = without_details(told_anew(entry, told, {}, scene.now))
     return msgspec.structs.replace(table, entries=entries)
 
 

@@ -74,7 +74,7 @@ def _otherwise(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str
     )
 
 
-def settled(change: Declared, telling: Telling, scene: Scene) -> Declared:
+def settled(change: Declared, scene: Scene) -> Declared:
     """The change, with the time when everybody was judged under it noted once that is so."""
     if change.settled_at is not None or not scene.settled or scene.now <= change.noticed_at:
         return change

@@ -89,7 +89,7 @@ def _told(table: Table, message: Message, at: datetime) -> Table:
                 del entries[entry.id]
             continue
         told = _heard_too(entry.told, message.route, _heard(item, at, message), alike)
-        entries[entry.id] = without_details(told_anew(entry, told, doubt))
+        entries[entry.id] = without_details(told_anew(entry, told, doubt, at))
     return msgspec.structs.replace(table, entries=entries)
 
 

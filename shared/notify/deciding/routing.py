@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from shared.model import SubjectType
 from shared.notify.entries import Entry
-from shared.settings.routes import DEFAULT, TEAMS, WEBHOOK, RouteRule
+from shared.settings.routes import DEFAULT, WEBHOOK, RouteRule
 
-__all__ = ["DEFAULT", "TEAMS", "WEBHOOK", "RouteRule", "routes_of", "takes"]
+__all__ = ["DEFAULT", "WEBHOOK", "RouteRule", "routes_of", "takes"]
 
 
 def takes(rule: RouteRule, entry: Entry, memberships: Mapping[str, frozenset[str]]) -> bool:

@@ -132,7 +132,7 @@ async def end(container: Container, tenant_id: str, exemption_id: str, now: date
             # Our write was in, though its answer was lost.
             ended = found
             return before
-        if found.end <= now:
+        if not found.holds(now):
             values = {"id": exemption_id, "until": found.end.date().isoformat()}
             raise Refused(((Fault("ended-already", values),),))
         ended = msgspec.structs.replace(found, ended_at=now)
@@ -193,7 +193,7 @@ def _agreed(proposal: Proposal, key: str, before: Sequence[Exemption], now: date
         subject_id=proposal.subject_id,
     )
     return Agreed(
-        exemption, tuple(one.id for one in before if covers(one) == proposal.covers and one.end > now)
+        exemption, tuple(one.id for one in before if covers(one) == proposal.covers and one.holds(now))
     )
 
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
+from shared.clocks import is_ahead
 from shared.model import Facts, SubjectType
 from shared.notify.entries import Entry
 
@@ -43,8 +44,9 @@ class Exemption(Facts, frozen=True, tag="exception"):
         return self.until if self.ended_at is None else min(self.until, self.ended_at)
 
     def holds(self, now: datetime) -> bool:
-        """Whether it is in force."""
-        return self.created_at <= now < self.end
+        """Whether it is in force; that the clock was ahead when it was agreed or ended changes nothing."""
+        ended = self.ended_at is not None and (self.ended_at <= now or is_ahead(self.ended_at, now))
+        return now < self.until and not ended
 
 
 class Exemptions:

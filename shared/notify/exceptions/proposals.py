@@ -161,7 +161,7 @@ def _end(proposal: Proposal, kinds: Mapping[str, KindRow], now: datetime) -> Ite
 def _double(proposal: Proposal, agreed: Iterable[Exemption], now: datetime) -> Iterator[Fault]:
     until = proposal.until
     for one in agreed:
-        if covers(one) == proposal.covers and one.end > now and (until is None or one.end >= until):
+        if covers(one) == proposal.covers and one.holds(now) and (until is None or one.end >= until):
             yield Fault("agreed-already", {"id": one.id, "until": one.end.date().isoformat()})
 
 
