@@ -81,6 +81,18 @@ def test_every_version_of_every_file_is_looked_at(repository: Path) -> None:
     assert in_history(repository) == ([], 3)
 
 
+def test_where_git_knows_nothing_nothing_is_checked_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    (tmp_path / "settings.py").write_text(f'key = "{KEY}"\n')
+    said = check(tmp_path, ())
+    assert (said.outcome, said.lines) == (Outcome.NOT_CHECKED, ())
+    assert "a clone" in said.summary
+    monkeypatch.setenv("PATH", "")
+    assert check(tmp_path, ()).outcome is Outcome.NOT_CHECKED
+
+
 def test_each_place_that_is_known_stands_once_with_its_reason() -> None:
     known = secrets.load()
     places = [place for one in known for place in one.places]

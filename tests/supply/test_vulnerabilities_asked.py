@@ -92,7 +92,7 @@ def test_one_that_was_looked_at_passes_until_its_day(lock: Path) -> None:
 def test_where_none_is_known_all_were_asked_about(lock: Path) -> None:
     with osv(nothing_is_known) as service:
         said = asked(lock, service)
-    assert (said.outcome, said.summary) == (Outcome.GOOD, "2 packages, none known")
+    assert (said.outcome, said.summary) == (Outcome.GOOD, "2 Python packages, none known")
 
 
 @pytest.mark.parametrize(("status", "body"), [(503, b"{}"), (200, b"<html>sign in</html>"), (404, b"")])

@@ -18,7 +18,7 @@ import msgspec
 from detect_secrets.core.scan import scan_file
 from detect_secrets.settings import default_settings
 
-from tools.supply.reports import Report, report
+from tools.supply.reports import Outcome, Report, report
 
 KNOWN = Path(__file__).with_name("known_secrets.toml")
 
@@ -121,9 +121,15 @@ def _blobs(root: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def check(root: Path, known: Iterable[Known], *, history: bool = True) -> Report:
-    """Whatever is found and not known is a fault; so is what is known and nowhere found, with the history."""
+    """Whatever is found and not known is a fault; so is what is known and nowhere found, with the history.
+
+    Not checked where git knows nothing of `root`, as in an archive that was downloaded.
+    """
     workers = os.process_cpu_count() or 1
-    names = tracked(root)
+    try:
+        names = tracked(root)
+    except (OSError, subprocess.CalledProcessError):
+        return Report("secrets", Outcome.NOT_CHECKED, "git does not know this folder: look at a clone")
     found = in_files(root, names, workers)
     past: list[Found] = []
     summary = f"{len(names)} files"

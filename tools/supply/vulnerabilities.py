@@ -99,10 +99,10 @@ def judged(answer: _Answer, accepted: Mapping[str, Accepted], today: date) -> Re
     skipped = [one.name for one in answer.dependencies if one.skip_reason]
     total = len(answer.dependencies)
     if faults:
-        return report(NAME, f"{total - len(skipped)} of {total} packages were asked about", faults)
+        return report(NAME, f"{total - len(skipped)} of {total} Python packages were asked about", faults)
     if skipped or not total:
-        return _not_checked(f"nothing is known of {len(skipped)} of {total} packages")
-    return report(NAME, f"{total} packages, none known", [])
+        return _not_checked(f"nothing is known of {len(skipped)} of {total} Python packages")
+    return report(NAME, f"{total} Python packages, none known", [])
 
 
 def _in_short(said: str) -> str:
