@@ -46,7 +46,7 @@ class Verdict:
 
 
 class Trial:
-    """One fault in one copy: first its likeliest tests, then `rest`; the one that failed once without it."""
+    """One fault in one copy: first its likeliest tests, then `rest`; what failed of those once without it."""
 
     def __init__(self, fault: Fault, tree: Tree, rest: Sequence[str], unfit: list[str]) -> None:
         self.fault, self.tree, self._rest, self._unfit = fault, tree, rest, unfit
@@ -54,14 +54,17 @@ class Trial:
         self._asked_all = False
         self._noticed: Verdict | None = None
         self._fault = contextlib.ExitStack()
+        self._left_out: tuple[str, ...] = ()
         self.child = self._plant_and_ask(fault.tests, SOON)
 
     def _plant_and_ask(self, tests: Sequence[str], patience: float) -> Child:
         self._fault.enter_context(put_in(self.fault, self.tree.root))
+        # As it is now: the same tests are asked without the fault, whatever another trial finds meanwhile.
+        self._left_out = (TABLE_TESTS, *self._unfit)
         return self._ask(tests, patience)
 
     def _ask(self, tests: Sequence[str], patience: float) -> Child:
-        return Child(self.tree.root, partial(run_tests, tests, (TABLE_TESTS, *self._unfit)), patience)
+        return Child(self.tree.root, partial(run_tests, tests, self._left_out), patience)
 
     def advance(self) -> Verdict | None:
         """After the child has answered: the verdict, with the copy restored; None if another child runs."""
@@ -70,6 +73,8 @@ class Trial:
             if said == "passed":
                 return self._noticed
             self._unfit.append(self._noticed.witness)
+            if not _can_be_left_out(self._noticed.witness):
+                return self._verdict("survived", "")
             self._noticed = None
             self.child = self._plant_and_ask(self._rest, LATE)
             return None
@@ -86,14 +91,20 @@ class Trial:
         """The likeliest tests have passed before all trials; of the others it has to be shown now."""
         self._fault.close()
         noticed = self._verdict("noticed", witness)
-        if not self._asked_all or "::" not in witness:
+        if not self._asked_all:
             return noticed
         self._noticed = noticed
-        self.child = self._ask([witness], SOON)
+        tests, patience = ([witness], SOON) if _can_be_left_out(witness) else (self._rest, LATE)
+        self.child = self._ask(tests, patience)
         return None
 
     def _verdict(self, outcome: str, witness: str) -> Verdict:
         return Verdict(self.fault, outcome, time.monotonic() - self._began, witness, self._asked_all)
+
+
+def _can_be_left_out(witness: str) -> bool:
+    """Whether it names a test, or a file that could not be loaded; not where the whole run broke off."""
+    return witness.partition("::")[0].endswith(".py")
 
 
 def hunt(

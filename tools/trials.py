@@ -101,11 +101,13 @@ def _be_child(root: Path, work: Callable[[], str], writer: int) -> None:
 
 
 def run_tests(tests: Sequence[str], unfit: Sequence[str]) -> str:
-    """In a child, all but the unfit: `passed`, or what failed first."""
+    """In a child, all but the unfit (tests, folders, or files that can't be loaded): `passed`, or what failed
+    first."""
     # A file that is changed and put back within a second must not leave what was compiled of it in between.
     sys.dont_write_bytecode = True
     witness = Witness()
-    code = pytest.main([*QUIETLY, "-x", *(f"--deselect={name}" for name in unfit), *tests], plugins=[witness])
+    left_out = [f"--{'ignore' if name.endswith('.py') else 'deselect'}={name}" for name in unfit]
+    code = pytest.main([*QUIETLY, "-x", *left_out, *tests], plugins=[witness])
     # 5: no test collected; a witness that finds nothing to run has noticed nothing.
     return "passed" if code in (0, 5) else next(iter(witness.names), f"pytest ended with {code}")
 

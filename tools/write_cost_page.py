@@ -126,6 +126,7 @@ _NAMED = {
     "directory_writes": "writes to the directory in 150 s",
     "reports": "requests of report and audit log in 10 s",
     "subscriptions": "requests to subscriptions in 20 s",
+    "subscriptions_list": "lists of subscriptions in 20 s",
     "storage_requests": "requests to the storage account in a second",
     "queue_messages": "messages put on and taken from `changed-users` in a second",
     "blob_requests": "requests for one blob, the tenant's record, in a second",

@@ -54,11 +54,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Outcome(msgspec.Struct, frozen=True):
-    """A tenant that was read, and what the folder is called unless a name was wanted."""
+    """A tenant that was read, and what might be."""
 
     audited: Audited
     granted: Granted
-    name: str
 
 
 def run(options: Options) -> int:
@@ -90,12 +89,12 @@ def _run(options: Options) -> int:
     asked = Asked(policy=access.policy, groups=groups, pseudonyms=key.pseudonyms if key else None)
     rules = load_rules()
     with Folder(options.out, force=options.force) as folder:
-        read_whole = asyncio.run(_read(options, access, asked, rules, folder.path))
+        read_whole = asyncio.run(_read(options, access, asked, rules, folder))
         written = write(folder.path, read_whole.audited, rules, pseudonymised=key is not None)
         # What is left takes no time: it is finished, not thrown away, and nobody is told otherwise.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         made = key.keep() if key else ""
-        kept = folder.keep(read_whole.name)
+        kept = folder.keep()
     for line in summary.lines(written.report, written.views, read_whole.granted.lost, kept):
         print(line)
     if made:
@@ -125,7 +124,9 @@ def _group_ids(given: Iterable[str]) -> tuple[str, ...]:
     return ids
 
 
-async def _read(options: Options, access: ReadingAccess, asked: Asked, rules: Rules, place: Path) -> _Outcome:
+async def _read(
+    options: Options, access: ReadingAccess, asked: Asked, rules: Rules, folder: Folder
+) -> _Outcome:
     tenant = options.tenant or access.tenant_id
     nobody = GraphSettings(base_url=access.graph_url, tenant_id="")
     async with await sign_in(
@@ -145,12 +146,13 @@ async def _read(options: Options, access: ReadingAccess, asked: Asked, rules: Ru
             settings = msgspec.structs.replace(nobody, tenant_id=whose)
             session = GraphSession(settings, credential=credential)
             try:
-                audited = await read(session, rules, asked, place, shown)
+                domain = "" if asked.pseudonyms or not granted.whose else granted.whose.domain
+                day = session.now().astimezone(UTC).date().isoformat()
+                folder.expect(f"sspr-audit-{_plain(domain) or whose}-{day}")
+                audited = await read(session, rules, asked, folder.path, shown)
             finally:
                 await session.aclose()
-    domain = "" if asked.pseudonyms or not granted.whose else granted.whose.domain
-    day = audited.began_at.astimezone(UTC).date().isoformat()
-    return _Outcome(audited, granted, f"sspr-audit-{_plain(domain) or whose}-{day}")
+    return _Outcome(audited, granted)
 
 
 def _let_in(granted: Granted, tenant: str) -> str:

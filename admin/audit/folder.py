@@ -54,9 +54,19 @@ class Folder:
             for left in (self.path, self._old):
                 shutil.rmtree(left, ignore_errors=True)
 
-    def keep(self, name: str) -> Path:
-        """The folder under the name that was wanted, or else this one. Raises `WrongInput` as above."""
-        wanted = self._wanted = self._wanted or self.path.parent / name
+    def expect(self, name: str) -> None:
+        """It is to have this name, unless another was wanted. Raises `WrongInput` as above: to be asked
+        before a tenant is read, which may take an hour."""
+        if not self._wanted:
+            wanted = self.path.parent / name
+            self._refuse(wanted)
+            self._wanted = wanted
+
+    def keep(self) -> Path:
+        """The folder under its name. Raises `WrongInput` as above."""
+        wanted = self._wanted
+        if wanted is None:
+            raise ValueError("the folder has no name yet")
         self._refuse(wanted)
         if wanted.exists():
             wanted.rename(self._old)

@@ -242,6 +242,22 @@ async def test_a_folder_is_only_replaced_when_asked_for_and_only_if_it_is_an_aud
     assert {one for one in auditor.left if "/" not in one} == {"a"}
 
 
+async def test_the_second_audit_of_a_day_is_refused_before_anybody_is_read(
+    tenant: Running, auditor: Auditor
+) -> None:
+    assert (await auditor.run()).code == 0
+    [name] = {one for one in auditor.left if "/" not in one}
+    tenant.simulator.requests.clear()
+    answer = await auditor.run()
+    assert (answer.code, answer.out) == (2, "")
+    assert name in answer.err
+    assert "--force" in answer.err
+    # Only whether they may be read was asked.
+    assert sum(count for call, count in tenant.simulator.requests.items() if "/users" in str(call)) == 1
+    assert (await auditor.run("--force")).code == 0
+    assert {one for one in auditor.left if "/" not in one} == {name}
+
+
 async def test_a_link_to_an_audit_is_not_replaced(auditor: Auditor) -> None:
     assert (await auditor.run("--out", "a")).code == 0
     (auditor.place / "link").symlink_to("a")

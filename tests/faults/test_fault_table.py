@@ -123,13 +123,28 @@ def test_tests_that_fail_without_a_fault_prove_nothing(toy: Path) -> None:
     assert "test_always_wrong" in done.stdout
 
 
-def test_what_fails_without_a_fault_too_is_no_witness(toy: Path) -> None:
-    (toy / "tests/test_a.py").write_text("def test_always_wrong() -> None:\n    assert False\n")
+@pytest.mark.parametrize(
+    ("text", "witness"),
+    [
+        ("def test_always_wrong() -> None:\n    assert False\n", "tests/test_a.py::test_always_wrong"),
+        ("import no_such_module_at_all\n", "tests/test_a.py"),
+    ],
+)
+def test_what_fails_without_a_fault_too_is_no_witness(toy: Path, text: str, witness: str) -> None:
+    (toy / "tests/test_a.py").write_text(text)
     done = run(toy)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "survived: the-same-in-other-words" in done.stdout
     assert "noticed: a-day-late tests/test_toy.py" in done.stdout
-    assert "was no witness: tests/test_a.py::test_always_wrong" in done.stdout
+    assert f"was no witness: {witness}\n" in done.stdout
+
+
+def test_where_the_tests_break_off_without_a_fault_too_nothing_is_noticed(toy: Path) -> None:
+    (toy / "tests/test_a.py").write_text("import os\n\n\ndef test_ends_all() -> None:\n    os._exit(3)\n")
+    done = run(toy, "--only", "the-same-in-other-words")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "survived: the-same-in-other-words: nothing" in done.stdout
+    assert "was no witness: the process ended early" in done.stdout
 
 
 @pytest.mark.parametrize(

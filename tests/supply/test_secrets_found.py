@@ -81,6 +81,30 @@ def test_every_version_of_every_file_is_looked_at(repository: Path) -> None:
     assert in_history(repository) == ([], 3)
 
 
+def test_what_was_a_file_and_is_a_folder_by_now_is_looked_at_too(repository: Path) -> None:
+    (repository / "settings.py").write_text(f'key = "{KEY}"\n')
+    commit(repository)
+    (repository / "settings.py").unlink()
+    (repository / "settings.py").mkdir()
+    (repository / "settings.py" / "here.py").write_text(f'key = "{KEY[:-1]}X"\n')
+    commit(repository)
+    (repository / "settings.py" / "here.py").write_text("PLACE = 1\n")
+    found, _ = in_history(repository)
+    assert {one.path for one in found} == {"settings.py", "settings.py/here.py"}
+
+
+def test_where_git_knows_nothing_nothing_is_checked_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    (tmp_path / "settings.py").write_text(f'key = "{KEY}"\n')
+    said = check(tmp_path, ())
+    assert (said.outcome, said.lines) == (Outcome.NOT_CHECKED, ())
+    assert "a clone" in said.summary
+    monkeypatch.setenv("PATH", "")
+    assert check(tmp_path, ()).outcome is Outcome.NOT_CHECKED
+
+
 def test_each_place_that_is_known_stands_once_with_its_reason() -> None:
     known = secrets.load()
     places = [place for one in known for place in one.places]

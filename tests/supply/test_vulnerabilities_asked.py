@@ -12,7 +12,7 @@ from threading import Event, Thread
 import pytest
 
 from tools.supply.reports import Outcome, Report
-from tools.supply.vulnerabilities import Accepted, check, load, stand_in_answer
+from tools.supply.vulnerabilities import Accepted, check, load
 
 TODAY = date(2026, 11, 23)
 LOCK = "jinja2==3.1.6 --hash=sha256:" + "0" * 64 + "\nmsgspec==0.20.0 --hash=sha256:" + "1" * 64 + "\n"
@@ -51,10 +51,28 @@ def say(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200) -> None
     handler.wfile.write(body)
 
 
+def answer_of(name: str, version: str) -> bytes:
+    """What OSV answers of a package with one vulnerability."""
+    found = {
+        "id": "GHSA-xxxx-xxxx-xxxx",
+        "summary": "made up",
+        "modified": "2026-01-01T00:00:00Z",
+        "published": "2026-01-01T00:00:00Z",
+        "affected": [
+            {
+                "package": {"name": name, "ecosystem": "PyPI"},
+                "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": f"{version}.1"}]}],
+                "versions": [version],
+            }
+        ],
+    }
+    return json.dumps({"vulns": [found]}).encode()
+
+
 def one_is_vulnerable(handler: BaseHTTPRequestHandler, body: bytes) -> None:
     asked = json.loads(body)
     name, version = asked["package"]["name"], asked["version"]
-    say(handler, stand_in_answer(name, version) if name == "jinja2" else b"{}")
+    say(handler, answer_of(name, version) if name == "jinja2" else b"{}")
 
 
 def nothing_is_known(handler: BaseHTTPRequestHandler, body: bytes) -> None:
@@ -89,10 +107,19 @@ def test_one_that_was_looked_at_passes_until_its_day(lock: Path) -> None:
     assert late.outcome is Outcome.FAULT
 
 
+def test_an_acceptance_that_no_package_needs_is_a_fault_once_all_were_asked_about(lock: Path) -> None:
+    stale = {"GHSA-yyyy-yyyy-yyyy": Accepted("Not reached.", TODAY)}
+    with osv(nothing_is_known) as service:
+        said = asked(lock, service, stale)
+    assert said.lines == ("GHSA-yyyy-yyyy-yyyy: accepted, and known of no package any more",)
+    with osv(lambda handler, _: say(handler, b"", 503)) as service:
+        assert asked(lock, service, stale).outcome is Outcome.NOT_CHECKED
+
+
 def test_where_none_is_known_all_were_asked_about(lock: Path) -> None:
     with osv(nothing_is_known) as service:
         said = asked(lock, service)
-    assert (said.outcome, said.summary) == (Outcome.GOOD, "2 packages, none known")
+    assert (said.outcome, said.summary) == (Outcome.GOOD, "2 Python packages, none known")
 
 
 @pytest.mark.parametrize(("status", "body"), [(503, b"{}"), (200, b"<html>sign in</html>"), (404, b"")])

@@ -101,6 +101,15 @@ def test_the_timers_of_the_model_are_those_of_the_app(figures: Figures) -> None:
     assert len(re.findall(r"timer_trigger\(", text)) == figures.assumed["reconcile_timers"] + 2
 
 
+def test_versions_are_kept_as_long_as_by_the_templates(figures: Figures) -> None:
+    templates = (ROOT / "infra" / "app" / "storage-watch.bicep").read_text()
+    days = dict(re.findall(r"^var (keptDays|versionDays) = (\d+)$", templates, re.MULTILINE))
+    assert days == {"versionDays": "1", "keptDays": "14"}
+    assert figures.assumed["kept_days"] == 1 + 14
+    page = " ".join(PAGE.read_text().split())
+    assert "the templates delete them after a day, and what is deleted is kept for two weeks more" in page
+
+
 @pytest.mark.parametrize("file", ["prices.toml", "assumptions.toml"])
 def test_every_figure_is_used_and_says_where_it_is_from(file: str) -> None:
     code = Path(model.__file__).read_text() + Path(load.__file__).read_text()

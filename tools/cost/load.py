@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.watch.hearing.subscriptions import RESOURCES
 from tools.cost.asked import Asked
 from tools.cost.model import HERE, HOURS, PAGE, PAGES_A_STEP, USERS_A_SHARD, Choice, Figures, usage
 
@@ -126,6 +127,8 @@ def busiest(users: int, loads: Loads) -> dict[str, float]:
         # At its limit: `shared.graph.retry.Pace` lets no more go.
         "reports": min(report.value, run("report", users, loads).reports),
         "subscriptions": loads.asked["subscriptions"]["once"].requests,
+        # Once in a day, and again where one could not be had and the list may show why.
+        "subscriptions_list": 1.0 + len(RESOURCES),
         "storage_requests": sum(one.storage for one in timers)
         + a["pages_a_second"] * loads.asked["sweep"]["page"].storage
         + looks * look.storage,

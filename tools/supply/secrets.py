@@ -18,7 +18,7 @@ import msgspec
 from detect_secrets.core.scan import scan_file
 from detect_secrets.settings import default_settings
 
-from tools.supply.reports import Report, report
+from tools.supply.reports import Outcome, Report, report
 
 KNOWN = Path(__file__).with_name("known_secrets.toml")
 
@@ -97,13 +97,16 @@ def in_history(root: Path, workers: int = 1) -> tuple[list[Found], int]:
         if Path(name).suffix not in _BINARY:
             lines[name].update(dict.fromkeys(data.splitlines()))
     with tempfile.TemporaryDirectory(prefix="history-") as place:
-        for name, different in lines.items():
+        written: dict[str, str] = {}
+        for number, (name, different) in enumerate(lines.items()):
             now = frozenset((root / name).read_bytes().splitlines()) if (root / name).is_file() else ()
-            file = Path(place) / name
-            file.parent.mkdir(parents=True, exist_ok=True)
+            # Each in a folder of its own: what was a file once may be a folder by now.
+            file = Path(place) / str(number) / name
+            file.parent.mkdir(parents=True)
             file.write_bytes(b"".join(line + b"\n" for line in different if line not in now))
-        found = in_files(Path(place), lines, workers)
-    return sorted({msgspec.structs.replace(one, line=0) for one in found}), versions
+            written[f"{number}/{name}"] = name
+        found = in_files(Path(place), written, workers)
+    return sorted({msgspec.structs.replace(one, path=written[one.path], line=0) for one in found}), versions
 
 
 def _blobs(root: Path) -> Iterator[tuple[str, bytes]]:
@@ -121,9 +124,15 @@ def _blobs(root: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def check(root: Path, known: Iterable[Known], *, history: bool = True) -> Report:
-    """Whatever is found and not known is a fault; so is what is known and nowhere found, with the history."""
+    """Whatever is found and not known is a fault; so is what is known and nowhere found, with the history.
+
+    Not checked where git knows nothing of `root`, as in an archive that was downloaded.
+    """
     workers = os.process_cpu_count() or 1
-    names = tracked(root)
+    try:
+        names = tracked(root)
+    except (OSError, subprocess.CalledProcessError):
+        return Report("secrets", Outcome.NOT_CHECKED, "git does not know this folder: look at a clone")
     found = in_files(root, names, workers)
     past: list[Found] = []
     summary = f"{len(names)} files"

@@ -3,7 +3,6 @@
 Where nobody answers within the time that is given, nothing is known: that is said, and it is no all-clear.
 """
 
-import json
 import re
 import subprocess
 import sys
@@ -86,11 +85,14 @@ def check(
 
 
 def judged(answer: _Answer, accepted: Mapping[str, Accepted], today: date) -> Report:
-    """Each vulnerability that is not accepted is a fault; a package that was not looked at is not checked."""
+    """Each vulnerability that is not accepted is a fault, and so is an acceptance that nothing needs. A
+    package that was not looked at is not checked."""
     faults: list[str] = []
+    needless = set(accepted)
     for one in answer.dependencies:
         for found in one.vulns:
             names = {found.id, *found.aliases}
+            needless -= names
             known = [accepted[name] for name in sorted(names) if name in accepted]
             if any(today <= each.until for each in known):
                 continue
@@ -98,11 +100,13 @@ def judged(answer: _Answer, accepted: Mapping[str, Accepted], today: date) -> Re
             faults.append(f"{one.name} {one.version}: {found.id}, {fixed}")
     skipped = [one.name for one in answer.dependencies if one.skip_reason]
     total = len(answer.dependencies)
+    if not skipped:
+        faults += [f"{name}: accepted, and known of no package any more" for name in sorted(needless)]
     if faults:
-        return report(NAME, f"{total - len(skipped)} of {total} packages were asked about", faults)
+        return report(NAME, f"{total - len(skipped)} of {total} Python packages were asked about", faults)
     if skipped or not total:
-        return _not_checked(f"nothing is known of {len(skipped)} of {total} packages")
-    return report(NAME, f"{total} packages, none known", [])
+        return _not_checked(f"nothing is known of {len(skipped)} of {total} Python packages")
+    return report(NAME, f"{total} Python packages, none known", [])
 
 
 def _in_short(said: str) -> str:
@@ -114,21 +118,3 @@ def _in_short(said: str) -> str:
 
 def _not_checked(why: str) -> Report:
     return Report(NAME, Outcome.NOT_CHECKED, why)
-
-
-def stand_in_answer(name: str, version: str) -> bytes:
-    """What OSV answers of a package with one vulnerability; for trying the check."""
-    found = {
-        "id": "GHSA-xxxx-xxxx-xxxx",
-        "summary": "made up",
-        "modified": "2026-01-01T00:00:00Z",
-        "published": "2026-01-01T00:00:00Z",
-        "affected": [
-            {
-                "package": {"name": name, "ecosystem": "PyPI"},
-                "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": f"{version}.1"}]}],
-                "versions": [version],
-            }
-        ],
-    }
-    return json.dumps({"vulns": [found]}).encode()

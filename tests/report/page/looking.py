@@ -1,6 +1,7 @@
 """A browser that looks at a report as people do, and notes what no report may do."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -91,3 +92,9 @@ def ids(page: Page) -> list[str]:
 def settled(page: Page, text: str) -> None:
     """Wait until the line above the table says that."""
     page.locator("#status", has_text=text).wait_for()
+
+
+def ground(page: Page) -> int:
+    """How light the page's ground is, 0 to 255."""
+    colour = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    return max(int(one) for one in re.findall(r"\d+", colour)[:3])

@@ -17,7 +17,7 @@ from sandbox.host.process import HostProcess
 from shared.report.page import LARGEST
 from shared.storage import Storage, StorageSettings
 from tests.report.ledgers import POLICY, TENANT_ID, fill, made
-from tests.report.page.looking import Looker, grave_faults, ids, looker, names, settled
+from tests.report.page.looking import Looker, grave_faults, ids, names, settled
 from tests.settings.good_settings import GOOD
 
 pytestmark = pytest.mark.real
@@ -72,12 +72,6 @@ def address(azurite: Azurite) -> Iterator[str]:
             yield f"{host.url}/api/report"
         finally:
             run(host.stop())
-
-
-@pytest.fixture(scope="module")
-def looks() -> Iterator[Looker]:
-    with looker() as running:
-        yield running
 
 
 def signed_in(**more: Any) -> dict[str, Any]:
