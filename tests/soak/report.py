@@ -131,7 +131,8 @@ def promises(found: Found) -> list[Promise]:
         ),
         Promise(
             "99.9 % of the calls answered in 3 s outside kill windows",
-            f"{times.p999:.2f} s at 99.9 %; {times.slow} of {times.answers:,} were slower than 3 s",
+            f"{times.p999:.2f} s at 99.9 %; {times.slow} of {times.answers:,} were slower than 3 s, "
+            f"{times.unreached_outside} calls found nobody",
             times.good,
         ),
         Promise(
@@ -158,7 +159,8 @@ def markdown(found: Found) -> str:
         *(f"| {one.what} | {one.measured} | {'ok' if one.kept else '**broken**'} |" for one in held),
         "",
         f"Answers to Graph outside kill windows: median {times.p50 * 1000:.0f} ms, 99 % {times.p99:.2f} s, "
-        f"99.9 % {times.p999:.2f} s, worst {times.worst:.2f} s. {times.inside} answers fell into kill "
+        f"99.9 % {times.p999:.2f} s, worst {times.worst:.2f} s; {times.refused} of them in time but not 2xx, "
+        f"so that Graph sent the call again. {times.inside} answers fell into kill "
         f"windows ({times.slow_inside} slow), {times.unreached} calls found nobody "
         f"({times.unreached_outside} outside of them). The simulator itself came round up to "
         f"{found.lag['worst']:.2f} s late (99 %: "
