@@ -90,7 +90,7 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
             kills,
             await _changes(troupe),
         ),
-        put_aside=put_aside(log, len(run.kills)),
+        put_aside=put_aside(log, Counter(one.process for one in run.kills)),
         latencies=latencies(run.answers, run.front_windows),
         lag=run.lag.shown,
         uses=_uses(run, size.seconds, troupe.workers.started),

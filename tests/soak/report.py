@@ -91,7 +91,7 @@ class Promise(msgspec.Struct, frozen=True):
 
 def promises(found: Found) -> list[Promise]:
     """Every promise of a soak."""
-    nameless = [one for one in found.put_aside if not one.cause]
+    unexcused = [one for one in found.put_aside if not one.excused]
     times, delivery = found.latencies, found.notifications
     judged, given = found.judged, found.handed
     repeats = f"{len(given.repeats)} cards and events came twice, at most {sum(given.allowed.values())} may"
@@ -120,9 +120,9 @@ def promises(found: Found) -> list[Promise]:
         Promise("each repeat has its cause", f"{len(given.unexplained)} have none", not given.unexplained),
         Promise("no more repeats than kills and ambiguous posts", repeats, given.within),
         Promise(
-            "whatever was put aside has a named cause",
-            f"{len(found.put_aside)} messages put aside, {len(nameless)} without a cause",
-            not nameless,
+            "whatever was put aside has a named cause, and it is the weather",
+            f"{len(found.put_aside)} messages put aside, {len(unexcused)} without such a cause",
+            not unexcused,
         ),
         Promise(
             "Graph never treats the endpoint as slow",

@@ -185,7 +185,7 @@ class Soak:
             await asyncio.sleep(1.0)
 
     async def _drain(self, seconds: float) -> None:
-        """Wait until nothing waits, twice in a row; once only hand-overs do, the clock goes forward for it."""
+        """Wait until nothing waits, twice in a row; once only hand-overs do, the clock goes forward."""
         self.phase = "calm: until nothing waits any more"
         began = time.monotonic()
         # One round may have begun before the faults ended.

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 
 from sandbox.misfortune import Attempt
@@ -12,7 +11,6 @@ from shared.notify.entries import Entry, Heard
 from shared.notify.table import Table
 from shared.notify.trail import TrailLine
 from tests.soak.handed import TEAMS, TICKETS, Handed, handed
-from tests.soak.poisoned import PutAside, put_aside
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -134,17 +132,3 @@ def test_cards_beyond_those_that_count_as_sent_are_repeats_as_far_as_kills_and_p
     assert not found.unexplained
     found = judge([], [], trail=trail, cards=[post(1), post(2)])
     assert len(found.unexplained) == 1
-
-
-def test_a_message_that_was_put_aside_is_told_with_how_its_last_try_failed() -> None:
-    log = [
-        "x WARNING sandbox.host: Message m1 of changed-users failed, try 4: first",
-        "x WARNING sandbox.host: Message m1 of changed-users failed, try 5: Incomplete('1 x 503')",
-        "x ERROR   sandbox.host: Message m1 moved to queue changed-users-poison",
-        "x ERROR   sandbox.host: Message m2 moved to queue sweeps-poison",
-    ]
-    known, unknown = put_aside(log, kills=0)
-    assert known == PutAside("changed-users-poison", "m1", "Incomplete('1 x 503')")
-    assert unknown.cause == ""
-    assert put_aside(log, kills=5)[1].cause
-    assert msgspec.to_builtins(known)["queue"] == "changed-users-poison"
