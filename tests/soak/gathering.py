@@ -58,6 +58,7 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
     table = (await memory.recall(troupe.storage.ledger, await troupe.ledger.manifest())).table
     trail = await trail_of(troupe.storage.evidence, troupe.world.organization.id)
     kills: list[datetime] = [one.when for one in run.kills if one.process == KILLED_OVER]
+    changes, held = await _journal(troupe, table.cursors)
     log = troupe.log_path.read_text("utf-8", "replace").splitlines()
     size = soak.schedule.size
     return Found(
@@ -88,7 +89,8 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
             troupe.tickets.received,
             {TEAMS: troupe.teams.attempts, TICKETS: troupe.tickets.attempts},
             kills,
-            await _changes(troupe),
+            changes,
+            held,
         ),
         put_aside=put_aside(log, Counter(one.process for one in run.kills)),
         latencies=latencies(run.answers, run.front_windows),
@@ -109,13 +111,19 @@ async def _silent(troupe: Troupe) -> dict[str, int]:
     return {name: count for name, count in sorted(well.detail["standing"].items()) if name != Reason.TOLD}
 
 
-async def _changes(troupe: Troupe) -> Counter[tuple[str, str]]:
-    """How often each finding changed to a state, by the journal."""
-    found: Counter[tuple[str, str]] = Counter()
+async def _journal(
+    troupe: Troupe, cursors: Mapping[str, int]
+) -> tuple[Counter[tuple[str, str]], frozenset[str]]:
+    """By the journal: how often each finding changed to a state, and what is open as far as the notifier has
+    read."""
+    changes: Counter[tuple[str, str]] = Counter()
+    held: set[str] = set()
     for book in await troupe.ledger.books():
-        async for _, lines in troupe.ledger.read_journal(book):
-            found.update((one.finding, one.state) for one in lines if one.transition is Moment.CHANGED)
-    return found
+        async for seq, lines in troupe.ledger.read_journal(book):
+            changes.update((one.finding, one.state) for one in lines if one.transition is Moment.CHANGED)
+            for one in lines if seq <= cursors.get(book, 0) else ():
+                (held.discard if one.transition is Moment.RESOLVED else held.add)(one.finding)
+    return changes, frozenset(held)
 
 
 def _uses(run: Run, segment: float, started: Mapping[str, int]) -> list[Use]:

@@ -108,7 +108,7 @@ def promises(found: Found) -> list[Promise]:
             not judged.holes,
         ),
         Promise(
-            "every finding that counts as told was handed over",
+            "the notifier knows every open finding, and what counts as told was handed over",
             f"{len(given.lost)} lost; {_by_route(given.sent)} sent, {_by_route(given.taken)} taken",
             not given.lost,
         ),
