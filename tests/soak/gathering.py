@@ -12,6 +12,7 @@ from benchmarks.machine import about
 from shared.model import Moment
 from shared.notify import memory
 from shared.notify.deciding.states import Reason
+from tests.soak.befallen import Befallen, died, missing
 from tests.soak.handed import KILLED_OVER, TEAMS, TICKETS, handed, trail_of
 from tests.soak.measuring import cpu_seconds, latencies, memory_of, slopes
 from tests.soak.oracle import judged
@@ -54,6 +55,7 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
     await troupe.stage.host.stop()
     # What the counts are now; the weather was cleared long ago.
     await soak.sky.calm()
+    befell, killed = _befallen(soak), Counter(one.process for one in run.kills)
     at = troupe.clock.now()
     table = (await memory.recall(troupe.storage.ledger, await troupe.ledger.manifest())).table
     trail = await trail_of(troupe.storage.evidence, troupe.world.organization.id)
@@ -72,12 +74,17 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
         drained=run.drained - run.ended,
         changes=dict(soak.author.done),
         storms=dict(Counter(one.kind for one in soak.schedule.storms)),
+        left_out=soak.author.left_out.total(),
         met={
-            **{f"storage: {name}": count for name, count in troupe.front.counts.items()},
-            **{f"receivers: {name}": count for name, count in soak.sky.met.items()},
+            **{f"storage: {name}": count for name, count in befell.storage.items()},
+            **{f"Graph: {name}": count for name, count in befell.graph.items()},
+            **{f"receivers: {name}": count for name, count in befell.receivers.items()},
         },
-        kills=dict(Counter(one.process for one in run.kills)),
-        notifications=msgspec.to_builtins(troupe.simulator.planner.tally),
+        missing=missing(befell, soak.schedule.kills),
+        late=befell.late,
+        kills=dict(killed),
+        died=died(troupe.workers.started, killed),
+        notifications=befell.notifications,
         modes=sorted(run.modes),
         left=str(run.left) if run.left is not None and run.left.anything else "",
         forwarded=run.forwarded,
@@ -92,7 +99,7 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
             changes,
             held,
         ),
-        put_aside=put_aside(log, Counter(one.process for one in run.kills)),
+        put_aside=put_aside(log, killed),
         latencies=latencies(run.answers, run.front_windows),
         lag=run.lag.shown,
         uses=_uses(run, size.seconds, troupe.workers.started),
@@ -101,6 +108,19 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
             reason for reason in silent if any(reason.startswith(one) for one in SHORT_OF)
         ),
         failures=_failures(log),
+    )
+
+
+def _befallen(soak: Soak) -> Befallen:
+    simulator = soak.troupe.simulator
+    return Befallen(
+        storage=dict(soak.troupe.front.counts),
+        graph={**simulator.faults.met, "429": simulator.statuses["429"]},
+        receivers=dict(soak.sky.met),
+        notifications=msgspec.to_builtins(simulator.planner.tally),
+        done=dict(soak.author.done),
+        killed=Counter(one.process for one in soak.run.kills),
+        late=soak.run.late,
     )
 
 
