@@ -35,6 +35,7 @@ SHORT_OF = frozenset(
 """Reasons that are over once nothing waits any more."""
 
 _FAILED = re.compile(r"Message \S+ of (\S+) failed, try \d+: (.*)")
+_ENDED_BADLY = re.compile(r"Executed 'Functions\.(\w+)' \(Failed")
 _IDS = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|\b\d+\b")
 
 
@@ -171,8 +172,10 @@ def _uses(run: Run, segment: float, started: Mapping[str, int]) -> list[Use]:
 
 
 def _failures(log: list[str]) -> dict[str, int]:
-    """Why messages were tried again, ids and numbers aside; the most frequent first."""
+    """How often each function failed, and why messages were tried again, ids and numbers aside; the most
+    frequent first."""
+    ended = Counter(f"{one[1]} in all" for line in log if (one := _ENDED_BADLY.search(line)))
     found = Counter(
         f"{one[1]}: {_IDS.sub('…', one[2])[:100]}" for line in log if (one := _FAILED.search(line))
     )
-    return dict(found.most_common(20))
+    return {**dict(ended.most_common()), **dict(found.most_common(20))}

@@ -222,7 +222,12 @@ def told(found: Found) -> str:
     ):
         if some:
             lines += ["", f"{head}:", *(f"- {one}" for one in some[:SHOWN]), *_more(some)]
-    lines += ["", "Functions that failed and were tried again: " + (_listed(found.failures) or "none") + "."]
+    lines += [
+        "",
+        "Functions that failed, and messages that were tried again: "
+        + (_listed(found.failures) or "none")
+        + ".",
+    ]
     lines += ["Not told now: " + (_listed(found.silent) or "nothing") + "."]
     lines += [f"Shorter than usual: {', '.join(f'{k}={v}' for k, v in found.settings.items())}."]
     broken = [one.what for one in promises(found) if not one.kept]
