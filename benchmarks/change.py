@@ -7,7 +7,7 @@ import aiohttp
 import msgspec
 
 from benchmarks.budgets import row
-from benchmarks.process import answer_of, cpu_seconds
+from benchmarks.process import Failed, answer_of, cpu_seconds
 from benchmarks.rows import Row
 from benchmarks.spent import Spent
 from benchmarks.theatre import RATES, YEARLY, Playing, playing
@@ -16,6 +16,7 @@ from sandbox.graph.notices import notice
 from sandbox.graph.records import Change
 from sandbox.graph.tenant import generate
 from sandbox.storage_proxy import StorageProxy
+from shared.ledger.shards import shard_of
 
 USERS, CHANGED, ROUNDS = 20_000, 1000, 3
 ONE_BY_ONE = 300
@@ -68,10 +69,15 @@ async def rows() -> list[Row]:
 
 
 class _Round(msgspec.Struct, frozen=True):
-    """What 1,000 changed users cost. `asked`: requests by name, `written`: shards by name. CPU seconds."""
+    """What 1,000 changed users cost. `asked`: requests by name, `items`: what batches among them carried.
+
+    `written`: shards by name, once for each writing; `shards`: how many hold one of the users. CPU seconds.
+    """
 
     asked: dict[str, int]
+    items: int
     written: list[str]
+    shards: int
     cpu: float
 
 
@@ -79,6 +85,7 @@ async def _round(play: Playing, proxy: StorageProxy, users: list[str]) -> _Round
     """Tell of a change of these users in one call and wait until all of it is done."""
     simulator = play.stage.graph.simulator
     simulator.requests.clear()
+    simulator.items.clear()
     passed, before = len(proxy.passed), cpu_seconds(play.pid)
     await _post(play, users)
 
@@ -100,13 +107,17 @@ async def _round(play: Playing, proxy: StorageProxy, users: list[str]) -> _Round
         return known == was
 
     await play.until("the ledger is left alone", quiet, 120, every=QUIET)
-    return _Round(dict(simulator.requests), books(), cpu_seconds(play.pid) - before)
+    cpu = cpu_seconds(play.pid) - before
+    manifest = await play.ledger.manifest()
+    if manifest is None or not (written := books()):
+        raise Failed("no writing of the ledger was seen though users were judged")
+    shards = len({shard_of(one, manifest.shards) for one in users})
+    return _Round(dict(simulator.requests), simulator.items.total(), written, shards, cpu)
 
 
 def _rows(rounds: list[_Round], each: Spent, alone: int) -> list[Row]:
     most = max(rounds, key=lambda one: sum(one.asked.values()))
     writes = max(rounds, key=lambda one: len(one.written))
-    shards = len(set(writes.written) - {"tenant"})
     # What the first has to import and to compile is no change's cost.
     spent = statistics.median(one.cpu for one in rounds[1:]) / CHANGED
     return [
@@ -114,15 +125,16 @@ def _rows(rounds: list[_Round], each: Spent, alone: int) -> list[Row]:
             "change-requests",
             sum(most.asked.values()),
             f"most of {len(rounds)} rounds: "
-            + ", ".join(f"{count} {name}" for name, count in sorted(most.asked.items())),
+            + ", ".join(f"{count} {name}" for name, count in sorted(most.asked.items()))
+            + f"; {most.items:,} reads in the batches",
             changed=f"{CHANGED:,}",
         ),
         row("change-requests-each", alone / each.users * CHANGED, f"{alone} for {each.users} users"),
         row(
             "change-writes",
             len(writes.written),
-            f"most of {len(rounds)} rounds; {shards} shards touched",
-            most=2 * shards + 10,
+            f"most of {len(rounds)} rounds; {writes.shards} shards touched",
+            most=2 * writes.shards + 10,
         ),
         row("change-cpu", spent * 1000, "with some seconds of waiting", times=ROUNDS),
         row("change-cpu-each", each.each * 1000, f"{each.users} users"),

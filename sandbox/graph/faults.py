@@ -2,6 +2,7 @@
 
 import fnmatch
 import random
+from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
@@ -37,11 +38,15 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Faults:
-    """The faults waiting for a call, in the order they were put in; and those that come by chance."""
+    """The faults waiting for a call, in the order they were put in; and those that come by chance.
+
+    `met`: how many calls met what, by kind, or by status where that is the kind.
+    """
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._waiting: list[Fault] = []
+        self.met: Counter[str] = Counter()
 
     def put(self, fault: Fault) -> None:
         """Have `fault.count` matching calls fail."""
@@ -68,7 +73,7 @@ class Faults:
             fault.count -= 1
             if fault.count <= 0:
                 self._waiting.remove(fault)
-            return fault
+            return self._noted(fault)
         return None
 
     def draw(self, rates: Rates, path: str, query: Mapping[str, str], *, item: bool) -> Fault | None:
@@ -80,13 +85,18 @@ class Faults:
         kind = self._rng.choice(rates.fault_kinds)
         delay = f"{self._rng.uniform(*rates.throttle_delay):.3f}"
         if kind == "gone":
-            return _gone(query)
+            return self._noted(_gone(query))
         if kind == "hang" or kind == "reset" or kind == "lost-answer" or kind == "truncate":
             seconds = self._rng.uniform(*rates.fault_seconds)
-            return None if item else Fault(kind=kind, seconds=seconds)
+            return self._noted(None if item else Fault(kind=kind, seconds=seconds))
         told = kind in ("429", "503") and self._rng.random() < rates.retry_after_rate
         code = "TooManyRequests" if kind == "429" else "UnknownError"
-        return Fault(status=int(kind), code=code, retry_after=delay if told else None)
+        return self._noted(Fault(status=int(kind), code=code, retry_after=delay if told else None))
+
+    def _noted(self, fault: Fault | None) -> Fault | None:
+        if fault is not None:
+            self.met[str(fault.status) if fault.kind == "status" else fault.kind] += 1
+        return fault
 
 
 def _gone(query: Mapping[str, str]) -> Fault | None:

@@ -27,6 +27,7 @@ class Tally:
     dropped: int = 0
     paused: int = 0
     late: int = 0
+    reordered: int = 0
     published: int = 0
     unrouted: int = 0
     dead_lettered: int = 0
@@ -68,6 +69,7 @@ class Planner:
         seconds = self.rng.uniform(shortest, longest)
         if self.rng.random() < rates.out_of_order_rate:
             # Long enough that what happens later is told earlier.
+            self.tally.reordered += 1
             seconds += longest + self.rng.uniform(0.1, 0.5)
         if rates.late_rate and self.rng.random() < rates.late_rate:
             self.tally.late += 1

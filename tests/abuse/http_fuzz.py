@@ -55,6 +55,11 @@ class Seen:
             if seen[2] == 500 or seen[2] > 503 or seen[2] not in stated(seen[0], seen[1])
         )
 
+    def fallen(self) -> list[tuple[str, str, int]]:
+        """Answers of a fault, whatever the file states, for where storage is well and everybody was read; not
+        those of `health`, which says so when the rest of the app does not run."""
+        return sorted(seen for seen in self.statuses if seen[2] >= 500 and seen[1] != "/health")
+
 
 def run(url: str, headers: Mapping[str, str], examples: int, seen: Seen, number: int = 1) -> None:
     """Call every route `examples` times as the file says and as often against it.

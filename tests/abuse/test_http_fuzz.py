@@ -9,12 +9,20 @@ from sandbox.azurite import Azurite
 from tests.abuse.door import door
 from tests.abuse.http_fuzz import Seen, run
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
-
 EXAMPLES = 6
 """Of each route and way in `make test`; `make fuzz` takes far more."""
 
 
+def test_an_answer_of_a_fault_is_one_whatever_the_file_states_but_of_health() -> None:
+    seen = Seen()
+    seen.statuses.update(
+        [("GET", "/report", 503), ("GET", "/health", 503), ("GET", "/report", 200), ("POST", "/x", 500)]
+    )
+    assert seen.fallen() == [("GET", "/report", 503), ("POST", "/x", 500)]
+
+
+@pytest.mark.real
+@pytest.mark.timeout(180)
 async def test_whatever_is_called_answers_are_as_stated_and_nothing_moves(
     azurite: Azurite, tmp_path: Path
 ) -> None:
@@ -29,11 +37,14 @@ async def test_whatever_is_called_answers_are_as_stated_and_nothing_moves(
         odd = watch.odd_lines()
     assert odd == []
     assert seen.unstated() == []
+    assert seen.fallen() == []
     assert seen.calls > 15 * EXAMPLES
     assert {200, 202, 400, 401, 403} <= seen.by_status.keys()
     assert seen.longest < 10
 
 
+@pytest.mark.real
+@pytest.mark.timeout(180)
 async def test_before_anything_was_read_answers_are_as_stated_and_nothing_is_made(
     azurite: Azurite, tmp_path: Path
 ) -> None:

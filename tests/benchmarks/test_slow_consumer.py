@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from benchmarks import slow_chart
-from benchmarks.slow_consumer import table
+from benchmarks.slow_consumer import kept, table
 from benchmarks.slow_curve import curve, within
 from benchmarks.slow_driver import Answered, Plan, drive
 from benchmarks.slow_run import Run, judged, run
@@ -101,6 +101,16 @@ def test_the_table_and_the_chart_say_what_was_measured() -> None:
     assert "<script" not in drawn
     assert "99.9 %" in drawn
     assert drawn.count("http") == 1  # the name of SVG itself
+
+
+@pytest.mark.parametrize(
+    ("slow", "full", "holds"), [(1, 1.0, True), (2, 1.0, False), (0, 0.99, True), (0, 0.98, False)]
+)
+def test_answers_in_time_count_only_where_evaluation_did_not_keep_up(
+    slow: int, full: float, holds: bool
+) -> None:
+    answers = _answers(*[0.02] * (1000 - slow), *[3.5] * slow)
+    assert kept(Run(answers, 33.0, 97.0, full, {}, [], ("well", "well"))) is holds
 
 
 @pytest.mark.real

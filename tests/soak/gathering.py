@@ -12,6 +12,7 @@ from benchmarks.machine import about
 from shared.model import Moment
 from shared.notify import memory
 from shared.notify.deciding.states import Reason
+from tests.soak.befallen import Befallen, died, missing
 from tests.soak.handed import KILLED_OVER, TEAMS, TICKETS, handed, trail_of
 from tests.soak.measuring import cpu_seconds, latencies, memory_of, slopes
 from tests.soak.oracle import judged
@@ -34,6 +35,7 @@ SHORT_OF = frozenset(
 """Reasons that are over once nothing waits any more."""
 
 _FAILED = re.compile(r"Message \S+ of (\S+) failed, try \d+: (.*)")
+_ENDED_BADLY = re.compile(r"Executed 'Functions\.(\w+)' \(Failed")
 _IDS = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|\b\d+\b")
 
 
@@ -54,10 +56,12 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
     await troupe.stage.host.stop()
     # What the counts are now; the weather was cleared long ago.
     await soak.sky.calm()
+    befell, killed = _befallen(soak), Counter(one.process for one in run.kills)
     at = troupe.clock.now()
     table = (await memory.recall(troupe.storage.ledger, await troupe.ledger.manifest())).table
     trail = await trail_of(troupe.storage.evidence, troupe.world.organization.id)
     kills: list[datetime] = [one.when for one in run.kills if one.process == KILLED_OVER]
+    changes, held = await _journal(troupe, table.cursors)
     log = troupe.log_path.read_text("utf-8", "replace").splitlines()
     size = soak.schedule.size
     return Found(
@@ -71,12 +75,17 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
         drained=run.drained - run.ended,
         changes=dict(soak.author.done),
         storms=dict(Counter(one.kind for one in soak.schedule.storms)),
+        left_out=soak.author.left_out.total(),
         met={
-            **{f"storage: {name}": count for name, count in troupe.front.counts.items()},
-            **{f"receivers: {name}": count for name, count in soak.sky.met.items()},
+            **{f"storage: {name}": count for name, count in befell.storage.items()},
+            **{f"Graph: {name}": count for name, count in befell.graph.items()},
+            **{f"receivers: {name}": count for name, count in befell.receivers.items()},
         },
-        kills=dict(Counter(one.process for one in run.kills)),
-        notifications=msgspec.to_builtins(troupe.simulator.planner.tally),
+        missing=missing(befell, soak.schedule.kills),
+        late=befell.late,
+        kills=dict(killed),
+        died=died(troupe.workers.started, killed),
+        notifications=befell.notifications,
         modes=sorted(run.modes),
         left=str(run.left) if run.left is not None and run.left.anything else "",
         forwarded=run.forwarded,
@@ -88,9 +97,10 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
             troupe.tickets.received,
             {TEAMS: troupe.teams.attempts, TICKETS: troupe.tickets.attempts},
             kills,
-            await _changes(troupe),
+            changes,
+            held,
         ),
-        put_aside=put_aside(log, len(run.kills)),
+        put_aside=put_aside(log, killed),
         latencies=latencies(run.answers, run.front_windows),
         lag=run.lag.shown,
         uses=_uses(run, size.seconds, troupe.workers.started),
@@ -102,6 +112,19 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
     )
 
 
+def _befallen(soak: Soak) -> Befallen:
+    simulator = soak.troupe.simulator
+    return Befallen(
+        storage=dict(soak.troupe.front.counts),
+        graph={**simulator.faults.met, "429": simulator.statuses["429"]},
+        receivers=dict(soak.sky.met),
+        notifications=msgspec.to_builtins(simulator.planner.tally),
+        done=dict(soak.author.done),
+        killed=Counter(one.process for one in soak.run.kills),
+        late=soak.run.late,
+    )
+
+
 async def _silent(troupe: Troupe) -> dict[str, int]:
     """How many findings are not told now, by reason and route: as `health` says it."""
     well = await troupe.watch.notifier.health(troupe.clock.now())
@@ -109,13 +132,19 @@ async def _silent(troupe: Troupe) -> dict[str, int]:
     return {name: count for name, count in sorted(well.detail["standing"].items()) if name != Reason.TOLD}
 
 
-async def _changes(troupe: Troupe) -> Counter[tuple[str, str]]:
-    """How often each finding changed to a state, by the journal."""
-    found: Counter[tuple[str, str]] = Counter()
+async def _journal(
+    troupe: Troupe, cursors: Mapping[str, int]
+) -> tuple[Counter[tuple[str, str]], frozenset[str]]:
+    """By the journal: how often each finding changed to a state, and what is open as far as the notifier has
+    read."""
+    changes: Counter[tuple[str, str]] = Counter()
+    held: set[str] = set()
     for book in await troupe.ledger.books():
-        async for _, lines in troupe.ledger.read_journal(book):
-            found.update((one.finding, one.state) for one in lines if one.transition is Moment.CHANGED)
-    return found
+        async for seq, lines in troupe.ledger.read_journal(book):
+            changes.update((one.finding, one.state) for one in lines if one.transition is Moment.CHANGED)
+            for one in lines if seq <= cursors.get(book, 0) else ():
+                (held.discard if one.transition is Moment.RESOLVED else held.add)(one.finding)
+    return changes, frozenset(held)
 
 
 def _uses(run: Run, segment: float, started: Mapping[str, int]) -> list[Use]:
@@ -143,8 +172,10 @@ def _uses(run: Run, segment: float, started: Mapping[str, int]) -> list[Use]:
 
 
 def _failures(log: list[str]) -> dict[str, int]:
-    """Why messages were tried again, ids and numbers aside; the most frequent first."""
+    """How often each function failed, and why messages were tried again, ids and numbers aside; the most
+    frequent first."""
+    ended = Counter(f"{one[1]} in all" for line in log if (one := _ENDED_BADLY.search(line)))
     found = Counter(
         f"{one[1]}: {_IDS.sub('…', one[2])[:100]}" for line in log if (one := _FAILED.search(line))
     )
-    return dict(found.most_common(20))
+    return {**dict(ended.most_common()), **dict(found.most_common(20))}

@@ -5,7 +5,7 @@ neither: of these the cards that the channel got are counted against what the tr
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -71,17 +71,25 @@ def handed(
     attempts: Mapping[str, Sequence[Attempt]],
     kills: Sequence[datetime],
     changes: Mapping[tuple[str, str], int],
+    held: Collection[str],
 ) -> Handed:
     """Judge it all. `kills`: when the process that tells was killed; times are those of the machine.
-    `changes`: how often the journal says that a finding changed to a state: so often that is news.
+    `changes`: how often the journal says that a finding changed to a state: so often that is news. `held`:
+    the findings that it holds open, as far as the notifier has read it.
     """
     sent = [line for line in trail if line.event == "sent"]
     taken = {route: sum(one.taken for one in tried) for route, tried in attempts.items()}
     by_route = Counter(line.route for line in sent)
     ambiguous = {route: sum(one.ambiguous for one in tried) for route, tried in attempts.items()}
-    lost = [*_believed_and_not_sent(table, sent), *_sent_and_not_taken(sent, events)]
-    if taken[TEAMS] < by_route[TEAMS]:
-        lost.append(f"{by_route[TEAMS]} cards are said to be sent, the channel has {taken[TEAMS]}")
+    lost = [
+        *_held_and_not_known(table, held),
+        *_believed_and_not_sent(table, sent),
+        *_sent_and_not_taken(sent, events),
+    ]
+    # Only a plain answer lets a card count as sent: one that was taken and then disowned stands for none.
+    confirmed = taken[TEAMS] - ambiguous[TEAMS]
+    if confirmed < by_route[TEAMS]:
+        lost.append(f"{by_route[TEAMS]} cards count as sent, the channel confirmed {confirmed}")
     repeats = [
         *_events_twice(events, attempts[TICKETS], kills, changes),
         *_cards_twice(sent, attempts[TEAMS], kills),
@@ -104,6 +112,16 @@ async def trail_of(evidence: Container, tenant_id: str) -> list[TrailLine]:
         if stored is not None:
             lines += [msgspec.json.decode(line, type=TrailLine) for line in stored.data.splitlines() if line]
     return lines
+
+
+def _held_and_not_known(table: Table, held: Collection[str]) -> list[str]:
+    """Findings of which journal and notifier don't both hold that they are open: nobody hears of these, or
+    of their end."""
+    known = {entry.id for entry in table.entries.values() if entry.open}
+    return [
+        *(f"finding {one} is open, and the notifier doesn't know of it" for one in sorted({*held} - known)),
+        *(f"finding {one} is open to the notifier only" for one in sorted(known - {*held})),
+    ]
 
 
 def _believed_and_not_sent(table: Table, sent: Iterable[TrailLine]) -> list[str]:

@@ -81,7 +81,8 @@ def memory_of(samples: Iterable[Sample]) -> dict[str, tuple[float, float]]:
 class Latencies:
     """How long the endpoint took, in seconds, outside kill windows; `inside`: how many answers lie in one.
 
-    `unreached`: calls that found nobody, `unreached_outside` those of them outside kill windows.
+    `refused`: answers in time that were no 2xx, so that Graph sends the call again. `unreached`: calls that
+    found nobody, `unreached_outside` those of them outside kill windows.
     """
 
     answers: int
@@ -90,6 +91,7 @@ class Latencies:
     p999: float
     worst: float
     slow: int
+    refused: int
     inside: int
     slow_inside: int
     unreached: int
@@ -97,14 +99,15 @@ class Latencies:
 
     @property
     def good(self) -> bool:
-        """Whether 99.9 % came in time."""
-        return self.slow <= (1 - SHARE) * self.answers
+        """Whether 99.9 % of the calls were answered, and in time; of no calls that is not known."""
+        calls = self.answers + self.unreached_outside
+        return calls > 0 and self.slow + self.unreached_outside <= (1 - SHARE) * calls
 
 
 def latencies(answers: Iterable[Answered], windows: Sequence[tuple[float, float]]) -> Latencies:
     """Sum them up; `windows`: from a kill until the endpoint is surely back (monotonic)."""
     outside: list[float] = []
-    inside = slow_inside = unreached = unreached_outside = 0
+    inside = slow_inside = unreached = unreached_outside = refused = 0
     for one in answers:
         ended = one.began + (one.seconds or 0.0)
         in_window = any(begin <= ended and one.began <= end for begin, end in windows)
@@ -116,6 +119,7 @@ def latencies(answers: Iterable[Answered], windows: Sequence[tuple[float, float]
             slow_inside += one.seconds >= GRAPH_WAITS
         else:
             outside.append(one.seconds)
+            refused += not one.accepted and one.seconds < GRAPH_WAITS
     outside.sort()
     return Latencies(
         answers=len(outside),
@@ -124,6 +128,7 @@ def latencies(answers: Iterable[Answered], windows: Sequence[tuple[float, float]
         p999=quantile(outside, SHARE),
         worst=outside[-1] if outside else 0.0,
         slow=sum(one >= GRAPH_WAITS for one in outside),
+        refused=refused,
         inside=inside,
         slow_inside=slow_inside,
         unreached=unreached,

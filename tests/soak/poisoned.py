@@ -1,13 +1,26 @@
 """Messages that the host put aside, and why: from what it says in its log."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
+
+POISON = "-poison"
+WORKED_BY = {"changed-users": "evaluate", "sweeps": "sweep"}
+"""The process whose function takes the messages of a queue."""
+TRIES = 5
+"""maxDequeueCount of host.json."""
 
 _FAILED = re.compile(r"Message (\S+) of (\S+) failed, try (\d+): (.*)")
 _MOVED = re.compile(r"Message (\S+) moved to queue (\S+)")
 _NOT_OURS = re.compile(r"Message (\S+) of (\S+) isn't base64 text")
+_UNREADABLE = "it isn't base64 text"
+_OF_CODE = re.compile(
+    r"\b(?:ArithmeticError|AssertionError|AttributeError|BadMessage|DecodeError|ImportError|IndexError|KeyError"
+    r"|LookupError|ModuleNotFoundError|NameError|NotImplementedError|RecursionError|TypeError"
+    r"|UnboundLocalError|UnicodeDecodeError|ValidationError|ValueError|ZeroDivisionError)\b"
+)
+"""No weather brings these about: the watch fell over itself."""
 
 
 class PutAside(msgspec.Struct, frozen=True):
@@ -17,18 +30,27 @@ class PutAside(msgspec.Struct, frozen=True):
     message: str
     cause: str
 
+    @property
+    def excused(self) -> bool:
+        """Whether the weather explains it: there is a cause, and it is no fault of the code."""
+        return bool(self.cause) and self.cause != _UNREADABLE and not _OF_CODE.search(self.cause)
 
-def put_aside(log: Iterable[str], kills: int) -> list[PutAside]:
-    """Every message that was put aside. One without a failed try died with its process, if there were kills
-    enough for that."""
+
+def put_aside(log: Iterable[str], kills: Mapping[str, int]) -> list[PutAside]:
+    """Every message that was put aside. `kills`: how often each process was killed.
+
+    One without a failed try can only have died with its process, each time: that needs as many kills of it.
+    """
     why: dict[str, str] = {}
     found = []
     for line in log:
         if failed := _FAILED.search(line):
             why[failed[1]] = failed[4]
         elif wrong := _NOT_OURS.search(line):
-            why[wrong[1]] = "it isn't base64 text"
+            why[wrong[1]] = _UNREADABLE
         elif moved := _MOVED.search(line):
-            died = "its process was killed over it, each time" if kills else ""
-            found.append(PutAside(moved[2], moved[1], why.get(moved[1], died)))
+            process = WORKED_BY.get(moved[2].removesuffix(POISON), "")
+            died = kills.get(process, 0) >= TRIES
+            unsaid = "its process was killed over it, each time" if died else ""
+            found.append(PutAside(moved[2], moved[1], why.get(moved[1], unsaid)))
     return found

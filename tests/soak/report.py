@@ -14,7 +14,7 @@ from tests.soak.poisoned import PutAside
 SLOPE = 1.0
 """MB a minute, of all processes of the app together, in the segment without kills."""
 SHORTEST = 300.0
-"""Seconds of a segment from which on a slope tells something."""
+"""Seconds of a segment from which on it has all weather in it, and a slope tells something."""
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,9 +38,11 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a soak found. Times in seconds.
 
-    `changes` by kind, `storms` how often of each, `met` what befell storage and receivers, `notifications`
-    the simulator's tally. `left`: what still waited when the time to drain was over. `silent`: findings that
-    are not told now, by reason. `unknown_silence`: reasons of these that nobody may be silent for at the end.
+    `changes` by kind, `left_out` those that suited nobody, `late` how far they fell behind at most; `storms`
+    how often of each, `met` what befell storage, Graph and receivers, `missing` what of all this never came
+    about. `died`: how often processes ended that nobody killed. `notifications`: the simulator's tally.
+    `left`: what still waited when the time to drain was over. `silent`: findings that are not told now, by
+    reason. `unknown_silence`: reasons of these that nobody may be silent for at the end.
     """
 
     command: str
@@ -52,9 +54,13 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     baseline: float
     drained: float
     changes: Mapping[str, int]
+    left_out: int
+    late: float
     storms: Mapping[str, int]
     met: Mapping[str, int]
+    missing: Sequence[str]
     kills: Mapping[str, int]
+    died: Mapping[str, int]
     notifications: Mapping[str, int]
     modes: Sequence[str]
     left: str
@@ -71,8 +77,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     failures: Mapping[str, int]
 
     @property
-    def tells_slope(self) -> bool:
-        """Whether the segment without kills was long enough to tell growth from settling in."""
+    def tells(self) -> bool:
+        """Whether the segments were long enough for all weather to come about, and for growth to be told from
+        settling in."""
         return self.segment >= SHORTEST
 
     @property
@@ -91,11 +98,22 @@ class Promise(msgspec.Struct, frozen=True):
 
 def promises(found: Found) -> list[Promise]:
     """Every promise of a soak."""
-    nameless = [one for one in found.put_aside if not one.cause]
+    unexcused = [one for one in found.put_aside if not one.excused]
     times, delivery = found.latencies, found.notifications
     judged, given = found.judged, found.handed
     repeats = f"{len(given.repeats)} cards and events came twice, at most {sum(given.allowed.values())} may"
+    short = "" if found.tells or not found.missing else "; too short to have it all"
     return [
+        Promise(
+            "each kind of change, kill and bad weather came about",
+            f"missing: {', '.join(found.missing) or 'nothing'}{short}",
+            not found.missing or not found.tells,
+        ),
+        Promise(
+            "no process ended but those that were killed",
+            _listed(found.died) or "none did",
+            not found.died,
+        ),
         Promise("nothing waits at the end", found.left or "nothing", not found.left),
         Promise(
             "the ledger says of every user what the independent judge says",
@@ -108,7 +126,7 @@ def promises(found: Found) -> list[Promise]:
             not judged.holes,
         ),
         Promise(
-            "every finding that counts as told was handed over",
+            "the notifier knows every open finding, and what counts as told was handed over",
             f"{len(given.lost)} lost; {_by_route(given.sent)} sent, {_by_route(given.taken)} taken",
             not given.lost,
         ),
@@ -120,9 +138,9 @@ def promises(found: Found) -> list[Promise]:
         Promise("each repeat has its cause", f"{len(given.unexplained)} have none", not given.unexplained),
         Promise("no more repeats than kills and ambiguous posts", repeats, given.within),
         Promise(
-            "whatever was put aside has a named cause",
-            f"{len(found.put_aside)} messages put aside, {len(nameless)} without a cause",
-            not nameless,
+            "whatever was put aside has a named cause, and it is the weather",
+            f"{len(found.put_aside)} messages put aside, {len(unexcused)} without such a cause",
+            not unexcused,
         ),
         Promise(
             "Graph never treats the endpoint as slow",
@@ -131,13 +149,14 @@ def promises(found: Found) -> list[Promise]:
         ),
         Promise(
             "99.9 % of the calls answered in 3 s outside kill windows",
-            f"{times.p999:.2f} s at 99.9 %; {times.slow} of {times.answers:,} were slower than 3 s",
+            f"{times.p999:.2f} s at 99.9 %; {times.slow} of {times.answers:,} were slower than 3 s, "
+            f"{times.unreached_outside} calls found nobody",
             times.good,
         ),
         Promise(
             f"memory grows by at most {SLOPE:g} MB a minute without kills, once warm",
-            f"{found.slope:+.2f} MB a minute{'' if found.tells_slope else ', too short to tell'}",
-            found.slope <= SLOPE or not found.tells_slope,
+            f"{found.slope:+.2f} MB a minute{'' if found.tells else ', too short to tell'}",
+            found.slope <= SLOPE or not found.tells,
         ),
     ]
 
@@ -150,7 +169,8 @@ def markdown(found: Found) -> str:
         headed(found.command, found.seconds, found.machine),
         "",
         f"{found.users:,} users; {lasted(found.segment)} with kills, {lasted(found.segment)} without; "
-        f"{sum(found.changes.values()):,} changes; {sum(found.kills.values())} kills; seed {found.seed}. "
+        f"{sum(found.changes.values()):,} changes, at most {found.late:.1f} s behind their time "
+        f"({found.left_out:,} suited nobody); {sum(found.kills.values())} kills; seed {found.seed}. "
         + _calm(found),
         "",
         "| promise | measured | |",
@@ -158,7 +178,8 @@ def markdown(found: Found) -> str:
         *(f"| {one.what} | {one.measured} | {'ok' if one.kept else '**broken**'} |" for one in held),
         "",
         f"Answers to Graph outside kill windows: median {times.p50 * 1000:.0f} ms, 99 % {times.p99:.2f} s, "
-        f"99.9 % {times.p999:.2f} s, worst {times.worst:.2f} s. {times.inside} answers fell into kill "
+        f"99.9 % {times.p999:.2f} s, worst {times.worst:.2f} s; {times.refused} of them in time but not 2xx, "
+        f"so that Graph sent the call again. {times.inside} answers fell into kill "
         f"windows ({times.slow_inside} slow), {times.unreached} calls found nobody "
         f"({times.unreached_outside} outside of them). The simulator itself came round up to "
         f"{found.lag['worst']:.2f} s late (99 %: "
@@ -201,7 +222,12 @@ def told(found: Found) -> str:
     ):
         if some:
             lines += ["", f"{head}:", *(f"- {one}" for one in some[:SHOWN]), *_more(some)]
-    lines += ["", "Functions that failed and were tried again: " + (_listed(found.failures) or "none") + "."]
+    lines += [
+        "",
+        "Functions that failed, and messages that were tried again: "
+        + (_listed(found.failures) or "none")
+        + ".",
+    ]
     lines += ["Not told now: " + (_listed(found.silent) or "nothing") + "."]
     lines += [f"Shorter than usual: {', '.join(f'{k}={v}' for k, v in found.settings.items())}."]
     broken = [one.what for one in promises(found) if not one.kept]

@@ -1,8 +1,8 @@
 """What people were handed: a lie about it is found, a repeat has its cause or is said to have none."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-import msgspec
 import pytest
 
 from sandbox.misfortune import Attempt
@@ -12,7 +12,6 @@ from shared.notify.entries import Entry, Heard
 from shared.notify.table import Table
 from shared.notify.trail import TrailLine
 from tests.soak.handed import TEAMS, TICKETS, Handed, handed
-from tests.soak.poisoned import PutAside, put_aside
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -66,10 +65,13 @@ def judge(
     cards: list[Attempt] | None = None,
     kills: tuple[datetime, ...] = (),
     changes: dict[tuple[str, str], int] | None = None,
+    held: list[str] | None = None,
 ) -> Handed:
     lines = trail if trail is not None else [sent(int(one.id[1:]), TICKETS) for one in events]
+    knows = believed or Table()
+    tried = {TICKETS: posts, TEAMS: cards or []}
     return handed(
-        believed or Table(), lines, events, {TICKETS: posts, TEAMS: cards or []}, kills, changes or {}
+        knows, lines, events, tried, kills, changes or {}, [*knows.entries] if held is None else held
     )
 
 
@@ -124,7 +126,25 @@ def test_a_message_that_counts_as_sent_and_never_came_is_lost() -> None:
     found = judge([], [], trail=[sent(1, TICKETS, "a")])
     assert len(found.lost) == 1
     found = judge([], [], trail=[sent(1, TEAMS, "a")])
-    assert found.lost == ("1 cards are said to be sent, the channel has 0",)
+    assert found.lost == ("1 cards count as sent, the channel confirmed 0",)
+
+
+def test_a_card_that_was_taken_and_disowned_stands_for_none_that_counts_as_sent() -> None:
+    trail = [sent(1, TEAMS, "a"), sent(2, TEAMS, "b")]
+    disowned = [post(1, "answer lost"), post(2)]
+    assert judge([], [], trail=trail, cards=disowned).lost
+    assert not judge([], [], trail=trail, cards=[*disowned, post(3)]).lost
+
+
+def test_a_finding_that_the_notifier_never_learnt_of_or_holds_open_alone_is_lost() -> None:
+    posted: Any = {"trail": [sent(1, TICKETS, "a")], "believed": table("a")}
+    assert judge([event(1, "a")], [post(1)], held=["a"], **posted).lost == ()
+    assert judge([event(1, "a")], [post(1)], held=["a", "b"], **posted).lost == (
+        "finding b is open, and the notifier doesn't know of it",
+    )
+    assert judge([event(1, "a")], [post(1)], held=[], **posted).lost == (
+        "finding a is open to the notifier only",
+    )
 
 
 def test_cards_beyond_those_that_count_as_sent_are_repeats_as_far_as_kills_and_posts_explain_them() -> None:
@@ -134,17 +154,3 @@ def test_cards_beyond_those_that_count_as_sent_are_repeats_as_far_as_kills_and_p
     assert not found.unexplained
     found = judge([], [], trail=trail, cards=[post(1), post(2)])
     assert len(found.unexplained) == 1
-
-
-def test_a_message_that_was_put_aside_is_told_with_how_its_last_try_failed() -> None:
-    log = [
-        "x WARNING sandbox.host: Message m1 of changed-users failed, try 4: first",
-        "x WARNING sandbox.host: Message m1 of changed-users failed, try 5: Incomplete('1 x 503')",
-        "x ERROR   sandbox.host: Message m1 moved to queue changed-users-poison",
-        "x ERROR   sandbox.host: Message m2 moved to queue sweeps-poison",
-    ]
-    known, unknown = put_aside(log, kills=0)
-    assert known == PutAside("changed-users-poison", "m1", "Incomplete('1 x 503')")
-    assert unknown.cause == ""
-    assert put_aside(log, kills=5)[1].cause
-    assert msgspec.to_builtins(known)["queue"] == "changed-users-poison"

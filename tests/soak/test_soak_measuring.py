@@ -48,8 +48,25 @@ def test_slow_answers_count_outside_kill_windows_only() -> None:
     assert found.unreached_outside == 0
     worse = latencies([*fast, *slow], [])
     assert (worse.slow, worse.worst, worse.unreached_outside) == (2, 3.0, 1)
-    assert worse.good
-    assert not latencies([*fast, *slow, *slow], []).good
+    assert not worse.good
+    assert latencies([*fast, *slow[:2]], []).good
+
+
+def test_who_found_nobody_outside_kill_windows_was_not_answered_and_no_calls_prove_nothing() -> None:
+    fast = [Answered(at, 1, True, 0.01) for at in range(1000)]
+    nobody = Answered(500.0, 1, False, None)
+    assert latencies([*fast, nobody], []).good
+    assert not latencies([*fast, nobody, nobody], []).good
+    assert latencies([*fast, nobody, nobody], [(499, 501)]).good
+    assert not latencies([], []).good
+    assert not latencies([nobody], []).good
+
+
+def test_answers_in_time_that_took_nothing_over_are_counted() -> None:
+    found = latencies(
+        [Answered(1, 1, False, 0.01), Answered(2, 1, False, 3.0), Answered(3, 1, True, 0.1)], []
+    )
+    assert (found.refused, found.slow) == (1, 1)
 
 
 @given(st.lists(st.floats(0, 10), min_size=1).map(sorted), st.floats(0.001, 1))

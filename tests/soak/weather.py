@@ -65,16 +65,16 @@ class Sky:
         self.kind = ""
 
     def luck(self) -> Misfortune | None:
-        """What befalls the next message to a receiver."""
-        if not self._receivers_storm:
+        """What befalls the next message to a receiver: each once before one comes again, as messages in a
+        storm are few."""
+        shares = [share for share, _ in RECEIVERS]
+        if not self._receivers_storm or self._dice.random() >= sum(shares):
             return None
-        drawn = self._dice.random()
-        for share, met in RECEIVERS:
-            if drawn < share:
-                self.met[met.name] += 1
-                return met
-            drawn -= share
-        return None
+        unmet = [one for one in RECEIVERS if not self.met[one[1].name]]
+        some = unmet or RECEIVERS
+        met = self._dice.choices([one for _, one in some], [share for share, _ in some])[0]
+        self.met[met.name] += 1
+        return met
 
     async def begin(self, storm: Storm) -> None:
         """The storm breaks."""
