@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared import telemetry
+from shared.clocks import is_ahead
 from shared.following import about
 from shared.graph.users import Readings, read_users
 from shared.ledger.commits import FATES, CommitOutcome, UserReading
@@ -284,7 +285,8 @@ async def _count_if_new(watch: Watch, readings: Mapping[str, UserReading], tenan
         if not because.subject
     }
     now, again = watch.now(), watch.settings.facts_at_most_every
-    due = {one for one in wanted - known if one not in watch.counted or now - watch.counted[one] >= again}
+    counted = {one: at for one, at in watch.counted.items() if not is_ahead(at, now)}
+    due = {one for one in wanted - known if one not in counted or now - counted[one] >= again}
     if due:
         await facts_room.count_again(watch)
         watch.counted.update(dict.fromkeys(due, now))
