@@ -51,6 +51,9 @@ FATES = ("committed", "unchanged", "refused", "superseded", "gone", "restored")
 """What may become of a reading or an absence: fields of `CommitOutcome`."""
 
 
+_LOOK_AGAIN = ("outdated", "undated", "unburied")
+
+
 class CommitOutcome(Facts, frozen=True, kw_only=True):
     """What became of a message's readings and absences in one shard, by user id; each is in one of six.
 
@@ -58,6 +61,8 @@ class CommitOutcome(Facts, frozen=True, kw_only=True):
     `refused`: judged by older tenant facts than the record; judge again. `superseded`: the record rests on a
     reading as late or later. `gone`: an absence made a tombstone. `restored`: a reading brought a user back.
     Of the superseded, `outdated` were judged by newer facts than the record: look at the user again.
+    `undated`, and `unburied` of the absences: the record is dated later than now, if by less than clocks may
+    differ, so which of the two came first nobody knows: look again when that time is past.
     `transitions` are the postings of this commit; `waits` seconds from notification to commit, one for each
     user whose judged facts a notification told of.
     """
@@ -70,6 +75,8 @@ class CommitOutcome(Facts, frozen=True, kw_only=True):
     gone: tuple[str, ...] = ()
     restored: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
+    undated: tuple[str, ...] = ()
+    unburied: tuple[str, ...] = ()
     transitions: tuple[Posting, ...] = ()
     waits: tuple[float, ...] = ()
 
@@ -116,7 +123,7 @@ class _Intake:
         self._rules = rules
         self._users = dict(shard.users)
         self._changed = False
-        self._fates: dict[str, list[str]] = {name: [] for name in (*FATES, "outdated")}
+        self._fates: dict[str, list[str]] = {name: [] for name in (*FATES, *_LOOK_AGAIN)}
         self._postings: list[Posting] = []
         self._waits: list[float] = []
         self._bare: dict[int, Verdict] = {}
@@ -132,7 +139,9 @@ class _Intake:
             # A later look came first, and may have counted as missed what this notification told of.
             if reading.heard_at:
                 self.hear(user_id, reading.heard_at)
-            if known and not known.gone_at and reading.judged_by.generation > known.judged_by.generation:
+            if known and known.observed_at > self._at:
+                self._fates["undated"].append(user_id)
+            elif known and not known.gone_at and reading.judged_by.generation > known.judged_by.generation:
                 self._fates["outdated"].append(user_id)
         self._fates[fate].append(user_id)
 
@@ -142,6 +151,8 @@ class _Intake:
         known = self._users.get(user_id)
         if known and not is_ahead(known.observed_at, self._at) and _seen_since(known, absence):
             fate = "superseded"
+            if known.observed_at > self._at:
+                self._fates["unburied"].append(user_id)
         elif known and known.gone_at:
             fate = "unchanged"
             self._put(msgspec.structs.replace(known, observed_at=absence.observed_at))

@@ -173,8 +173,10 @@ class _Reading:
         seats: dict[str, int] = {}
         for text in texts:
             name, _, number = text.rpartition("=")
-            digits = number.strip()
-            if not (name.strip() and digits.isascii() and digits.isdigit() and int(digits) <= MOST_SEATS):
+            # Without the zeros before it, no number that is allowed is longer than the largest one.
+            digits = number.strip().lstrip("0") or number.strip()[:1]
+            known = digits.isascii() and digits.isdigit() and len(digits) <= len(str(MOST_SEATS))
+            if not (name.strip() and known and int(digits) <= MOST_SEATS):
                 self._fault("bad-seats", value=text)
             elif sku_id := self.sku(name):
                 seats[sku_id] = seats.get(sku_id, 0) + int(digits)

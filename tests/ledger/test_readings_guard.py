@@ -68,8 +68,24 @@ def test_a_record_from_a_clock_that_was_set_back_does_not_keep_newer_looks_out()
 
 def test_a_record_that_is_only_as_far_ahead_as_clocks_differ_keeps_older_looks_out() -> None:
     shard, _ = apply(EMPTY, reading(1, UNCOVERED, seen=150))
+    same, outcome = apply(shard, reading(1, seen=99))
+    assert same is shard
+    assert outcome == CommitOutcome(book="0000", superseded=(user_id(1),), undated=(user_id(1),))
+
+
+def test_which_of_a_look_and_a_record_dated_a_little_later_than_now_came_first_is_asked_again() -> None:
+    shard, _ = apply(EMPTY, reading(1, UNCOVERED, seen=150, generation=1))
+    _, outcome = apply(shard, reading(1, seen=99, generation=2))
+    assert (outcome.undated, outcome.outdated) == ((user_id(1),), ())
+    _, outcome = apply(shard, absence(1, seen=99))
+    assert (outcome.superseded, outcome.unburied) == ((user_id(1),), (user_id(1),))
+    buried, _ = apply(EMPTY, absence(1, seen=150))
+    _, outcome = apply(buried, reading(1, seen=99))
+    assert outcome.undated == (user_id(1),)
+    # Dated before now it is certain.
+    shard, _ = apply(EMPTY, reading(1, UNCOVERED, seen=100))
     _, outcome = apply(shard, reading(1, seen=99))
-    assert outcome.superseded == (user_id(1),)
+    assert (outcome.superseded, outcome.undated) == ((user_id(1),), ())
 
 
 def test_newer_facts_do_not_help_an_older_look_but_ask_for_another() -> None:

@@ -25,6 +25,19 @@ async def test_200_and_202_are_handed_over(status: int) -> None:
         assert await posted(url) == Delivered()
 
 
+async def test_a_card_bears_its_id_so_that_a_flow_can_tell_a_repeat() -> None:
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        seen.append(request.headers["webhook-id"])
+        return web.Response(status=202)
+
+    async with receiver(answer) as url:
+        await posted(url)
+        await posted(url)
+    assert seen == ["id", "id"]
+
+
 async def test_the_message_arrives_as_json_with_the_urls_own_query() -> None:
     seen: list[tuple[str, str, object]] = []
 

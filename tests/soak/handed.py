@@ -1,7 +1,8 @@
 """What people were handed, held against what the notifier believes: nothing lost, each repeat with its cause.
 
-A webhook's event has an id and names its findings, so each of its repeats is known. A card for Teams has
-neither: of these the cards that the channel got are counted against what the trail of the telling says.
+Both kinds of message have an id, in a header. A webhook's event names its findings too, so that it is known
+also where it says again what another had said. A card for Teams is known by its id alone, and by whether the
+trail of the telling remembers it.
 """
 
 from collections import Counter
@@ -84,12 +85,8 @@ def handed(
     lost = [
         *_held_and_not_known(table, held),
         *_believed_and_not_sent(table, sent),
-        *_sent_and_not_taken(sent, events),
+        *_sent_and_not_taken(sent, attempts),
     ]
-    # Only a plain answer lets a card count as sent: one that was taken and then disowned stands for none.
-    confirmed = taken[TEAMS] - ambiguous[TEAMS]
-    if confirmed < by_route[TEAMS]:
-        lost.append(f"{by_route[TEAMS]} cards count as sent, the channel confirmed {confirmed}")
     repeats = [
         *_events_twice(events, attempts[TICKETS], kills, changes),
         *_cards_twice(sent, attempts[TEAMS], kills),
@@ -135,12 +132,18 @@ def _believed_and_not_sent(table: Table, sent: Iterable[TrailLine]) -> list[str]
     ]
 
 
-def _sent_and_not_taken(sent: Iterable[TrailLine], events: Iterable[Received]) -> list[str]:
-    ids = {one.id for one in events}
+def _sent_and_not_taken(sent: Iterable[TrailLine], attempts: Mapping[str, Sequence[Attempt]]) -> list[str]:
+    """Only a plain answer lets a message count as sent: one that was taken and disowned stands for none."""
+    taken = {
+        (route, one.id)
+        for route, tried in attempts.items()
+        for one in tried
+        if one.taken and not one.ambiguous
+    }
     return [
         f"message {line.message} counts as sent on {line.route} at {line.at}, and never came"
         for line in sent
-        if line.route == TICKETS and line.message not in ids
+        if (line.route, line.message) not in taken
     ]
 
 
@@ -190,21 +193,25 @@ def _named(event: Mapping[str, Any]) -> str:
 def _cards_twice(
     sent: Sequence[TrailLine], attempts: Sequence[Attempt], kills: Sequence[datetime]
 ) -> list[Repeat]:
-    """Cards beyond those that the trail calls sent, and those that it calls sent twice.
-
-    Which of the cards is the repeat, their text does not say: each ambiguous post is taken for the cause of
-    one, what remains for that of kills.
-    """
-    taken = [one for one in attempts if one.taken]
-    lines = [line for line in sent if line.route == TEAMS]
-    ids = Counter(line.message for line in lines)
-    again = sum(count - 1 for count in ids.values())
-    surplus = len(taken) - len(lines) + again
-    causes = [(one.at, f"ambiguous post: {one.misfortune}") for one in taken if one.ambiguous]
-    causes += [(at, f"{KILLED_OVER} killed at {at:%H:%M:%S}") for at in kills]
-    found = [Repeat(at=at, route=TEAMS, what="a card", cause=why) for at, why in causes[: max(0, surplus)]]
-    unexplained = max(0, surplus - len(causes))
-    return found + [Repeat(at=one.at, route=TEAMS, what="a card", cause="") for one in taken[:unexplained]]
+    """Cards that the channel had taken before; and those that nothing remembers, without a reason."""
+    remembered = {line.message for line in sent if line.route == TEAMS}
+    before: dict[str, Attempt] = {}
+    found = []
+    for one in attempts:
+        if not one.taken:
+            continue
+        if (earlier := before.get(one.id)) is not None:
+            what = f"card {one.id[:8]}, first at {earlier.at:%H:%M:%S}"
+            cause = f"ambiguous post: {earlier.misfortune}" if earlier.ambiguous else ""
+            cause = cause or _killed_over(earlier.at, one.at, kills)
+            found.append(Repeat(at=one.at, route=TEAMS, what=what, cause=cause))
+        before[one.id] = one
+    for one in before.values():
+        lost = one.ambiguous or _killed_over(one.at, one.at + LONGEST_RUN, kills)
+        if one.id not in remembered and not lost:
+            what = f"card {one.id[:8]}, which nothing remembers"
+            found.append(Repeat(at=one.at, route=TEAMS, what=what, cause=""))
+    return found
 
 
 def _killed_over(before: datetime, after: datetime, kills: Sequence[datetime]) -> str:

@@ -1,5 +1,6 @@
 """What people were handed: a lie about it is found, a repeat has its cause or is said to have none."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -126,14 +127,14 @@ def test_a_message_that_counts_as_sent_and_never_came_is_lost() -> None:
     found = judge([], [], trail=[sent(1, TICKETS, "a")])
     assert len(found.lost) == 1
     found = judge([], [], trail=[sent(1, TEAMS, "a")])
-    assert found.lost == ("1 cards count as sent, the channel confirmed 0",)
+    assert len(found.lost) == 1
 
 
 def test_a_card_that_was_taken_and_disowned_stands_for_none_that_counts_as_sent() -> None:
     trail = [sent(1, TEAMS, "a"), sent(2, TEAMS, "b")]
     disowned = [post(1, "answer lost"), post(2)]
     assert judge([], [], trail=trail, cards=disowned).lost
-    assert not judge([], [], trail=trail, cards=[*disowned, post(3)]).lost
+    assert not judge([], [], trail=trail, cards=[*disowned, replace(post(3), id="e1")]).lost
 
 
 def test_a_finding_that_the_notifier_never_learnt_of_or_holds_open_alone_is_lost() -> None:
@@ -147,10 +148,22 @@ def test_a_finding_that_the_notifier_never_learnt_of_or_holds_open_alone_is_lost
     )
 
 
-def test_cards_beyond_those_that_count_as_sent_are_repeats_as_far_as_kills_and_posts_explain_them() -> None:
+def test_a_card_that_the_channel_had_taken_before_is_a_repeat_with_what_befell_the_first_for_its_cause() -> (
+    None
+):
     trail = [sent(1, TEAMS, "a")]
-    found = judge([], [], trail=trail, cards=[post(1, "answer lost"), post(2)])
+    second = replace(post(30), id="e1")
+    found = judge([], [], trail=trail, cards=[post(1, "answer lost"), second])
     assert [one.cause for one in found.repeats] == ["ambiguous post: answer lost"]
-    assert not found.unexplained
-    found = judge([], [], trail=trail, cards=[post(1), post(2)])
-    assert len(found.unexplained) == 1
+    found = judge([], [], trail=trail, cards=[post(1), second], kills=(at(5),))
+    assert [one.cause for one in found.repeats] == [f"timers killed at {at(5):%H:%M:%S}"]
+    assert found.within
+    assert len(judge([], [], trail=trail, cards=[post(1), second]).unexplained) == 1
+    assert len(judge([], [], trail=trail, cards=[post(1), second], kills=(at(0),)).unexplained) == 1
+
+
+def test_a_card_that_nothing_remembers_needs_a_cause_but_is_no_repeat() -> None:
+    trail = [sent(1, TEAMS, "a")]
+    assert judge([], [], trail=trail, cards=[post(1), post(2, "answer lost")]).repeats == ()
+    assert judge([], [], trail=trail, cards=[post(1), post(2)], kills=(at(5),)).repeats == ()
+    assert len(judge([], [], trail=trail, cards=[post(1), post(2)]).unexplained) == 1

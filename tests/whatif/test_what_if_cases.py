@@ -233,7 +233,10 @@ def test_every_fault_of_what_was_asked_is_told_at_once() -> None:
     assert codes(first, scope="groups:abc") == ["scope-not-id"]
     assert codes(first, scope="groups:") == codes(first, scope="all:x") == ["bad-scope"]
     assert (
-        codes(first, add=("SPE_E3=-1", "SPE_E3=1.5", "=3", "SPE_E3=", "SPE_E3=99999999")) == ["bad-seats"] * 5
+        codes(
+            first, add=("SPE_E3=-1", "SPE_E3=1.5", "=3", "SPE_E3=", "SPE_E3=99999999", "SPE_E3=" + "9" * 5000)
+        )
+        == ["bad-seats"] * 6
     )
     assert codes(first, add=("SPE_E3=1",), drop=(M365,)) == ["dropped-and-added"]
     assert faults(first, add=("SPE_E3=1",), drop=(M365,))[0].values == {"sku": "SPE_E3"}

@@ -10,7 +10,7 @@ import msgspec
 
 from shared.notify.deciding.routing import WEBHOOK, RouteRule
 from shared.notify.delivering.posting import TOTAL_SECONDS, Delivered, Failed, Post
-from shared.notify.delivering.webhook import WebhookRoute
+from shared.notify.delivering.webhook import ID_HEADER, WebhookRoute
 from shared.notify.messages import Message
 from shared.notify.saying import cards, events
 from shared.notify.saying.cards import Backdrop
@@ -55,8 +55,8 @@ class WorkflowsRoute:
         return "WorkflowsRoute(…)"
 
     async def post(self, message_id: str, payload: dict[str, Any], now: datetime) -> Delivered | Failed:
-        """Hand one card over. Workflows has no use for the id: it can't tell a repeat."""
-        return await self._post.send(msgspec.json.encode(payload), {}, now)
+        """Hand one card over. Workflows itself can't tell a repeat; a flow can, by the id in the header."""
+        return await self._post.send(msgspec.json.encode(payload), {ID_HEADER: message_id}, now)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -16,6 +16,8 @@ import msgspec
 from shared.notify.delivering.posting import LONGEST_ASKED, TOTAL_SECONDS, Delivered, Failed, Post
 from shared.settings.routes import signing_keys
 
+ID_HEADER = "webhook-id"
+"""Names the message to whoever gets the request: the same at each attempt."""
 ACCEPTED = range(200, 300)
 GONE = "http-410"
 """The receiver wants no more. Only an administrator can end a route, and what is unsaid must not be lost: so
@@ -59,7 +61,7 @@ def signed(message_id: str, at: datetime, body: bytes, keys: Iterable[bytes]) ->
     content = b".".join((message_id.encode(), timestamp.encode(), body))
     digests = (hmac.digest(key, content, hashlib.sha256) for key in keys)
     return {
-        "webhook-id": message_id,
+        ID_HEADER: message_id,
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests),
     }

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from shared.clocks import is_ahead, is_since
+from shared.clocks import is_ahead, is_surely_since
 from shared.graph.errors import NotFound, Throttled
 from shared.graph.groups import read_group
 from shared.ledger.members import came_or_went, either
@@ -84,7 +84,7 @@ async def evaluate_groups(watch: Watch, changed: Changed) -> None:
 
 async def _evaluate(watch: Watch, changed: Changed, group_id: str) -> None:
     known = (await facts_room.present(watch)).groups.get(group_id)
-    if known is not None and is_since(known.members_at, changed.at, watch.now()):
+    if known is not None and is_surely_since(known.members_at, changed.at, watch.now()):
         await _look_again(watch, changed, known, was_read=False)
         return
     async with watch.ledger.lock(f"groups/{group_id}", _LOCK_SECONDS) as held:
@@ -220,7 +220,7 @@ async def _look_again(watch: Watch, changed: Changed, group: LicensingGroup, *, 
 async def _refresh_nested(watch: Watch, changed: Changed) -> None:
     """Read the nested members again if one of these groups has groups in it, or is one of those."""
     record = (await watch.ledger.read_tenant()).record
-    if record.facts is None or is_since(record.nested_at, changed.at, watch.now()):
+    if record.facts is None or is_surely_since(record.nested_at, changed.at, watch.now()):
         return
     groups = record.facts.groups
     inside = {one for group in groups.values() for one in group.nested}

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared.clocks import is_ahead, is_since
+from shared.clocks import is_ahead, is_surely_since
 from shared.graph.errors import Gone410, GraphError, Throttled
 from shared.graph.evidence import after_attempt
 from shared.graph.groups import member_pages
@@ -121,7 +121,7 @@ async def note_changed(watch: Watch, group_ids: Iterable[str], at: datetime) -> 
 
 def _is_news(one: NamedGroup, at: datetime, now: datetime) -> bool:
     """Whether no reading began since `at`, and none is sure to begin because of an earlier word."""
-    if one.begun_at is None or is_since(one.begun_at, at, now):
+    if one.begun_at is None or is_surely_since(one.begun_at, at, now):
         return False
     return one.changed_at is None or one.changed_at < one.begun_at
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared.clocks import is_ahead, is_since
+from shared.clocks import is_ahead, is_surely_since
 from shared.model import Evidence, EvidenceStatus, Facts, TenantFacts
 from shared.rules.policy import Policy
 from shared.storage import Lease, Stale
@@ -236,7 +236,7 @@ def is_yet_to_read(watch: Watch, reading: Reading, pieces: Iterable[str], at: da
         ended = reading.outcomes.get(piece)
         present = reading.source is not None and reading.source.piece == piece
         began = ended.tried_at if ended else reading.piece_began_at if present else None
-        if began is not None and not is_since(began, at, now):
+        if began is not None and not is_surely_since(began, at, now):
             return False
     return True
 
@@ -247,7 +247,7 @@ def were_read(watch: Watch, facts: TenantFacts, pieces: Iterable[str], at: datet
     times = [
         facts.evidence_of(one).read_at for one in set(pieces).intersection(wanted(watch.settings.policy))
     ]
-    return all(is_since(time, at, now) for time in times)
+    return all(is_surely_since(time, at, now) for time in times)
 
 
 def _due_at(watch: Watch, facts: TenantFacts, pieces: frozenset[str], last: Reading | None) -> datetime:

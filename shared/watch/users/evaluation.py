@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared import telemetry
-from shared.clocks import is_ahead
+from shared.clocks import DIFFER, is_ahead
 from shared.following import about
 from shared.graph.users import Readings, read_users
 from shared.ledger.commits import FATES, CommitOutcome, UserReading
@@ -238,10 +238,18 @@ def _measure(outcome: CommitOutcome) -> None:
         )
 
 
-async def look_once_more(watch: Watch, outcomes: Iterable[CommitOutcome]) -> None:
-    """Judged by newer facts than the record, from an older reading: only a new reading can tell."""
+async def look_once_more(watch: Watch, outcomes: Sequence[CommitOutcome]) -> None:
+    """Judged by newer facts than the record, from an older reading: only a new reading can tell. Where the
+    record is dated later than now, only one that is made when that time is past."""
+    now = watch.now()
     outdated = [one for outcome in outcomes for one in outcome.outdated]
-    await ask(watch, watch.now(), users=outdated, look=LAST_LOOK, why=AGAIN)
+    await ask(watch, now, users=outdated, look=LAST_LOOK, why=AGAIN)
+    later, delay = now + DIFFER, DIFFER.total_seconds()
+    for why, users in (
+        (AGAIN, [one for outcome in outcomes for one in outcome.undated]),
+        (GONE, [one for outcome in outcomes for one in outcome.unburied]),
+    ):
+        await ask(watch, later, users=users, look=LAST_LOOK, why=why, delay=delay)
 
 
 async def ask_about_groups(
