@@ -1,7 +1,7 @@
 """A clock that was ahead has been set back: what it noted keeps nothing from being done, and loses nothing.
 
-Each story begins three days ahead, the last ones less than a minute; the work is done by that clock, and then it
-is right again.
+Each story begins three days ahead (the last ones 40 seconds), the work is done by that clock, and then it is
+right again.
 """
 
 from datetime import timedelta
