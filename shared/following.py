@@ -30,7 +30,7 @@ JOINED, BOOK, SEQ, FINDINGS, CARD, ROUTE, WAIT = (
 ATTRIBUTES = {
     CALL: "what began this: 16 hex digits made at Graph's call, or at a timer's run",
     JOB: "the function at work",
-    JOINED: "the calls whose work goes on under this one, 50 at most (Event Grid brings each change alone)",
+    JOINED: "the calls whose work goes on under this one, 50 at most (what waits together is done together)",
     BOOK: "the book of the ledger: a shard of users, or `tenant`",
     SEQ: "the number in that book's journal: `<book>/<seq>.ndjson` holds the lines",
     FINDINGS: "the findings concerned, 50 at most",
