@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.watch.messages import DELTA, HEARD, Changed
+from shared.watch.messages import DELTA, GONE, HEARD, Changed
 from shared.watch.parts import Watch
 from shared.watch.users import evaluation, joining
 from shared.watch.users.evaluation import Incomplete
-from shared.watch.users.joining import Joiner
+from shared.watch.users.joining import GivenUp, Joiner
 
 AT = datetime(2026, 11, 23, 8, tzinfo=UTC)
 WATCH = cast("Watch", None)
@@ -197,3 +197,22 @@ async def test_a_call_that_is_given_up_leaves_the_others_of_its_round_alone(seen
     given_up.cancel()
     await other
     assert given_up.cancelled() or given_up.cancelling()
+
+
+async def test_a_round_in_which_something_is_given_up_fails_and_nobody_waits_for_ever(
+    seen: Evaluations,
+) -> None:
+    async def given_up(_: Sequence[Changed]) -> None:
+        await asyncio.sleep(0.01)
+        raise asyncio.CancelledError
+
+    seen.work = given_up
+    joiner = Joiner(0.0)
+    kinds = [(why, look) for why in (HEARD, DELTA, GONE) for look in (1, 2)]
+    assert len(kinds) > joining.ROUNDS
+    messages = [about(n, why=why, look=look) for n, (why, look) in enumerate(kinds)]
+    async with asyncio.timeout(5):
+        ends = await asyncio.gather(*(joiner.take(WATCH, one) for one in messages), return_exceptions=True)
+    assert [type(one) for one in ends] == [GivenUp] * len(kinds)
+    seen.work = _nothing
+    await joiner.take(WATCH, about(7))

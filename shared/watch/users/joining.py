@@ -34,6 +34,10 @@ JOINED_UNTIL = 2
 """A message that is tried for more than the second time is worked on by itself, lest it make others fail."""
 
 
+class GivenUp(Exception):
+    """The round that a message was worked on in did not come to its end."""
+
+
 class _Waiting(NamedTuple):
     message: "Changed"
     done: asyncio.Future[None]
@@ -88,6 +92,13 @@ class Joiner:
             await _evaluate(watch, [one.message for one in taken])
         except Exception as problem:
             _end(taken, problem)
+        except asyncio.CancelledError:
+            # Whoever waits must not wait for ever.
+            _end(taken, GivenUp("the round was given up: the queue tries again"))
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # It was something further down that was given up: the next round begins as ever.
         else:
             _end(taken, None)
 
