@@ -439,3 +439,18 @@ async def test_a_group_is_read_though_it_was_by_a_clock_a_little_ahead(known: Sc
     calls = await known.calls("GET /groups/{id}")
     await known.look_at_group(group)
     assert await known.calls("GET /groups/{id}") == calls + 1
+
+
+async def test_a_change_of_a_named_group_that_was_read_by_a_clock_a_little_ahead_is_not_lost(
+    known: Scene,
+) -> None:
+    outer, inner = await outer_and_inner(known)
+    one, soon = await named(known.watch, outer), known.clock.now() + timedelta(seconds=40)
+    evidence = msgspec.structs.replace(one.evidence, tried_at=soon)
+    await keep_named(known, outer, msgspec.structs.replace(one, begun_at=soon, evidence=evidence))
+    person = min(inside(known, inner))
+    await known.control.remove_members(inner, person)
+    await known.look_at_group(inner, why=HEARD)
+    known.clock.pass_by(minutes=15)
+    assert await named_groups.refresh_if_due(known.watch)
+    assert person not in (await listed(known.watch, outer) or ())

@@ -112,7 +112,7 @@ async def note_changed(watch: Watch, group_ids: Iterable[str], at: datetime) -> 
         keys = outdated(record)
         if not keys:
             return record, ()
-        marked = {key: msgspec.structs.replace(record.named[key], changed_at=at) for key in keys}
+        marked = {key: _marked(record.named[key], at, now) for key in keys}
         return msgspec.structs.replace(record, named={**record.named, **marked}), ()
 
     if outdated((await watch.ledger.read_tenant()).record):
@@ -124,6 +124,13 @@ def _is_news(one: NamedGroup, at: datetime, now: datetime) -> bool:
     if one.begun_at is None or is_surely_since(one.begun_at, at, now):
         return False
     return one.changed_at is None or one.changed_at < one.begun_at
+
+
+def _marked(one: NamedGroup, at: datetime, now: datetime) -> NamedGroup:
+    """The group with that change noted: never before a reading that is dated a little later than now."""
+    begun = one.begun_at
+    changed_at = max(at, begun) if begun and not is_ahead(begun, now) else at
+    return msgspec.structs.replace(one, changed_at=changed_at)
 
 
 def _has_changed(one: NamedGroup) -> bool:
