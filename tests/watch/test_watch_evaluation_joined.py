@@ -1,6 +1,7 @@
 """Messages worked on together leave the ledger and the queue as each by itself would have."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError
@@ -10,6 +11,7 @@ from sandbox.graph.faults import Fault
 from sandbox.storage_proxy import Match
 from shared.ledger import manifest as layout
 from shared.ledger.books import BOOKS_KEPT
+from shared.ledger.commits import CommitOutcome
 from shared.ledger.records import UserRecord
 from shared.ledger.shards import shard_of
 from shared.watch.messages import DELTA, GONE, HEARD, Changed
@@ -119,6 +121,27 @@ async def test_a_shard_is_written_once_for_all_messages_that_touch_it(spread: Sc
     assert len(spread.proxy.seen("PUT", LEDGER)) == len(touched)
     # Each shard once at a glance and once to write it, the tenant once.
     assert len(spread.proxy.seen("GET", LEDGER)) == 2 * len(touched) + 1
+
+
+async def test_what_others_read_while_many_shards_are_written_is_not_taken_for_dated_ahead(
+    spread: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = sorted(spread.world.users, key=lambda one: shard_of(one, 4 * BOOKS_KEPT))
+    first, last = users[0], users[-1]
+    commit = spread.watch.ledger.commit_users
+    begun: list[str] = []
+
+    async def overtaken(name: str, *args: Any, **rest: Any) -> CommitOutcome:
+        if not begun:
+            begun.append(name)
+            await spread.look_at(last)
+        return await commit(name, *args, **rest)
+
+    monkeypatch.setattr(spread.watch.ledger, "commit_users", overtaken)
+    spread.watch.changed()
+    await evaluate_users(spread.watch, Changed(at=spread.clock.now(), users=(first, last), look=2))
+    assert begun == [shard_of(first, 4 * BOOKS_KEPT)]
+    assert spread.watch.changed() == []
 
 
 async def test_what_a_crash_left_unpublished_is_published_though_only_glanced_at(spread: Scene) -> None:

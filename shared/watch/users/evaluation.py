@@ -211,11 +211,11 @@ async def _commit(
         absent.setdefault(shard_of(absence.user_id, shards), []).append(absence)
     for user_id, at in heard.items():
         told.setdefault(shard_of(user_id, shards), {})[user_id] = at
-    now = watch.now()
     outcomes = []
     for name in sorted({*read, *absent, *told}):
+        # As of now each: hundreds of shards take a while, and what others read meanwhile is not dated ahead.
         outcome = await watch.ledger.commit_users(
-            name, read.get(name, ()), now, absences=absent.get(name, ()), heard=told.get(name, {})
+            name, read.get(name, ()), watch.now(), absences=absent.get(name, ()), heard=told.get(name, {})
         )
         # At once: if the next shard can't be written, this one is not written again.
         _measure(outcome)
