@@ -70,7 +70,8 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Look again at these users, or these groups: whoever was read after `at` needs no look.
 
     `why`: who asks, see `WHY`. `since`: with delta's words, when the round before this one ended; with the
-    second look after a notification, when that came. `call`: what began this, for the log alone.
+    second look after a notification, when that came; with a first one after several of one user, when the
+    first of them did. `call`: what began this, for the log alone.
     """
 
     at: datetime

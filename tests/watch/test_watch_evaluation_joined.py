@@ -43,6 +43,44 @@ async def test_of_two_notifications_about_one_user_the_later_counts(known: Scene
     assert second.users == (user,)
 
 
+async def test_who_was_told_of_twice_waits_since_the_first_time_that_no_reading_answered(
+    known: Scene,
+) -> None:
+    user = known.world.cast["synced_with_ems"]
+    await known.look_at(user)
+    read_at = (await known.watch.record(user)).observed_at
+    known.clock.pass_by(minutes=5)
+    await known.watch.ledger.tally(known.clock.now())
+    known.watch.changed()
+    await known.control.unassign(user, skus.EMS_E3)
+    # The first of these was answered by that reading.
+    ago = (timedelta(seconds=-1), timedelta(seconds=200), timedelta(seconds=290))
+    await evaluate_users(known.watch, *(Changed(at=read_at + one, users=(user,)) for one in ago))
+    assert (await known.watch.record(user)).heard_at == read_at + ago[-1]
+    [second] = known.watch.changed()
+    assert second.since == read_at + ago[1]
+    tally = await known.watch.ledger.tally(known.clock.now())
+    assert tally.heard == 1
+    assert 100 <= tally.longest < 200
+
+
+async def test_a_user_told_of_twice_and_put_off_comes_back_as_told_of_first_and_to_be_read_since_the_last(
+    known: Scene,
+) -> None:
+    [user] = sorted(known.world.users)[:1]
+    await known.control.fault(
+        Fault(path=f"/users/{user}", where="item", status=429, retry_after="7", count=1)
+    )
+    at = known.clock.now()
+    times = [at, at + timedelta(seconds=30)]
+    await evaluate_users(known.watch, *(Changed(at=one, users=(user,)) for one in times))
+    [back] = known.watch.changed()
+    assert (back.at, back.since, back.look, back.why) == (times[1], times[0], 1, HEARD)
+    await evaluate_users(known.watch, back)
+    [second] = known.watch.changed()
+    assert (second.since, second.look) == (times[0], 2)
+
+
 async def test_second_looks_go_together_only_where_the_first_came_within_two_seconds(known: Scene) -> None:
     users = sorted(known.world.users)[:6]
     at = known.clock.now()

@@ -51,13 +51,15 @@ async def evaluate_users(watch: Watch, *messages: Changed) -> None:
     not alike. Who is not there is gone for good only where the messages say that delta, or a complete reading
     of all users, says so too: a 404 by itself may be replication.
     """
-    asked = _by_user(messages)
-    records = await watch.ledger.user_records(asked)
+    named = _by_user(messages)
+    records = await watch.ledger.user_records(named)
     now = watch.now()
-    due = [key for key, changed in asked.items() if _is_due(records.get(key), changed, now)]
+    news = {key: [one for one in each if _is_due(records.get(key), one, now)] for key, each in named.items()}
+    due = [key for key, each in news.items() if each]
+    asked = {key: _merged(news[key] or each) for key, each in named.items()}
     answers = await read_users(watch.graph, due)
     told = asked.keys() - due | answers.missing
-    heard = {key: at for key in sorted(told) if (at := _heard_at(asked[key]))}
+    heard = _heard_besides(named, asked, told, answers.users)
     looks = {key: _look(user, answers.observed_at[key], asked[key]) for key, user in answers.users.items()}
     # First: if this ends in between, those committed are not due at the next try and would lose their second.
     await _look_again(watch, asked, looks, answers)
@@ -77,23 +79,45 @@ async def evaluate_users(watch: Watch, *messages: Changed) -> None:
         raise failed
 
 
-def _by_user(messages: Sequence[Changed]) -> dict[str, Changed]:
-    """What is asked of each user. Where two messages name the same: the later request, as of the earlier time
-    that delta gives, or of the later notification."""
+def _by_user(messages: Sequence[Changed]) -> dict[str, list[Changed]]:
+    """The messages that name each user."""
     if len({(one.why, one.look) for one in messages}) > 1:
         raise ValueError("messages that are looked at together must ask for the same look")
-    asked: dict[str, Changed] = {}
+    named: dict[str, list[Changed]] = {}
     for message in messages:
         for user_id in message.users:
-            known = asked.get(user_id)
-            asked[user_id] = _merged(known, message) if known else message
-    return asked
+            named.setdefault(user_id, []).append(message)
+    return named
 
 
-def _merged(one: Changed, other: Changed) -> Changed:
-    times = [at for at in (one.since, other.since) if at]
-    since = (max if one.why == HEARD else min)(times) if times else None
-    return msgspec.structs.replace(one, at=max(one.at, other.at), since=since)
+def _merged(messages: Sequence[Changed]) -> Changed:
+    """What messages ask together of a user whom all of them name: the latest look, as of the earliest time
+    that delta gives or that a notification came at. From that one on the user waits for a verdict."""
+    first = messages[0]
+    if len(messages) == 1:
+        return first
+    times = [at for one in messages if (at := _since(one))]
+    return msgspec.structs.replace(
+        first, at=max(one.at for one in messages), since=min(times) if times else None
+    )
+
+
+def _heard_besides(
+    named: Mapping[str, Sequence[Changed]],
+    asked: Mapping[str, Changed],
+    told: Iterable[str],
+    read: Iterable[str],
+) -> dict[str, datetime]:
+    """When the last notification came of those who are told of and not read, and of those for whom another
+    came after the one that their reading answers."""
+    last = {key: _last_heard(named[key]) for key in sorted({*told, *read})}
+    unread = frozenset(told)
+    return {key: at for key, at in last.items() if at and (key in unread or at != _heard_at(asked[key]))}
+
+
+def _last_heard(messages: Iterable[Changed]) -> datetime | None:
+    times = [one.at if one.look == 1 else one.since for one in messages if one.why == HEARD]
+    return max((at for at in times if at), default=None)
 
 
 def _look(user: User, observed_at: datetime, changed: Changed) -> Look:
@@ -114,10 +138,14 @@ def _is_due(record: UserRecord | None, changed: Changed, now: datetime) -> bool:
 
 
 def _heard_at(changed: Changed) -> datetime | None:
-    """When the notification came that this message, or the one before it, answers."""
+    """When the notification came that this message, or the one before it, answers; of several the first."""
     if changed.why != HEARD:
         return None
-    return changed.at if changed.look == 1 else changed.since
+    return changed.since or changed.at if changed.look == 1 else changed.since
+
+
+def _since(changed: Changed) -> datetime | None:
+    return _heard_at(changed) if changed.why == HEARD else changed.since
 
 
 async def _absences(watch: Watch, asked: Mapping[str, Changed], answers: Readings) -> tuple[Absence, ...]:
@@ -331,7 +359,7 @@ def _soon_after(
     users: Iterable[str], asked: Mapping[str, Changed]
 ) -> list[tuple[datetime | None, list[str]]]:
     """Users whose second look belongs to about the same time, each time with the earliest of them."""
-    times = {key: asked[key].at if asked[key].why == HEARD else asked[key].since for key in users}
+    times = {key: _since(asked[key]) for key in users}
     found: list[tuple[datetime | None, list[str]]] = []
     for key in sorted(times, key=lambda one: (times[one] is not None, times[one])):
         since = times[key]
@@ -349,7 +377,7 @@ def _close(begun: datetime | None, since: datetime | None) -> bool:
 
 
 async def _come_back(watch: Watch, asked: Mapping[str, Changed], throttled: Mapping[str, float]) -> None:
-    """Ask again for those whom Graph put off, each message's by itself, as it was."""
+    """Ask again for those whom Graph put off, as they were asked for."""
     late: dict[tuple[float, datetime, datetime | None], list[str]] = {}
     for key, seconds in sorted(throttled.items()):
         late.setdefault((seconds, asked[key].at, asked[key].since), []).append(key)
