@@ -14,6 +14,7 @@ from shared.ledger.books import BOOKS_KEPT
 from shared.ledger.commits import CommitOutcome
 from shared.ledger.records import UserRecord
 from shared.ledger.shards import shard_of
+from shared.model import State
 from shared.watch.messages import DELTA, GONE, HEARD, Changed
 from shared.watch.users.evaluation import Incomplete, evaluate_users
 from tests.watch.conftest import Opener
@@ -180,6 +181,29 @@ async def test_what_others_read_while_many_shards_are_written_is_not_taken_for_d
     await evaluate_users(spread.watch, Changed(at=spread.clock.now(), users=(first, last), look=2))
     assert begun == [shard_of(first, 4 * BOOKS_KEPT)]
     assert spread.watch.changed() == []
+
+
+async def test_another_look_is_asked_for_though_the_next_shard_can_not_be_written(spread: Scene) -> None:
+    loser = spread.world.cast["synced_with_ems"]
+    shard = shard_of(loser, 4 * BOOKS_KEPT)
+    later = max(spread.world.users, key=lambda one: shard_of(one, 4 * BOOKS_KEPT))
+    assert shard < shard_of(later, 4 * BOOKS_KEPT)
+    spread.clock.pass_by(seconds=40)
+    await spread.look_at(loser)
+    spread.clock.pass_by(seconds=-40)
+    await spread.control.unassign(loser, skus.EMS_E3)
+    spread.watch.changed()
+    path = f"{LEDGER.removesuffix('(users/|tenant$)')}users/{shard_of(later, 4 * BOOKS_KEPT)}"
+    spread.proxy.answer(Match(method="PUT", path=path, nth=None), 403)
+    message = Changed(at=spread.clock.now(), users=(loser, later), look=2)
+    with pytest.raises(HttpResponseError):
+        await evaluate_users(spread.watch, message)
+    spread.proxy.forget_rules()
+    # By the next try the record is not dated ahead any more.
+    spread.clock.pass_by(seconds=50)
+    await evaluate_users(spread.watch, message)
+    await spread.work_off()
+    assert (await spread.watch.record(loser)).verdict.state == State.WRITEBACK_UNCOVERED
 
 
 async def test_what_a_crash_left_unpublished_is_published_though_only_glanced_at(spread: Scene) -> None:

@@ -192,7 +192,6 @@ async def judge_and_commit(
         absences, heard = (), None
         await ask_about_groups(watch, judged.values(), facts)
         await _count_if_new(watch, judged, tenant)
-        await look_once_more(watch, outcomes)
         left = {one: left[one] for outcome in outcomes for one in outcome.refused}
         if not left:
             return
@@ -239,15 +238,20 @@ async def _commit(
         absent.setdefault(shard_of(absence.user_id, shards), []).append(absence)
     for user_id, at in heard.items():
         told.setdefault(shard_of(user_id, shards), {})[user_id] = at
-    outcomes = []
-    for name in sorted({*read, *absent, *told}):
-        # As of now each: hundreds of shards take a while, and what others read meanwhile is not dated ahead.
-        outcome = await watch.ledger.commit_users(
-            name, read.get(name, ()), watch.now(), absences=absent.get(name, ()), heard=told.get(name, {})
-        )
-        # At once: if the next shard can't be written, this one is not written again.
-        _measure(outcome)
-        outcomes.append(outcome)
+    outcomes: list[CommitOutcome] = []
+    try:
+        for name in sorted({*read, *absent, *told}):
+            # As of now each: hundreds of shards take a while, and what others read meanwhile is not ahead.
+            at = watch.now()
+            outcome = await watch.ledger.commit_users(
+                name, read.get(name, ()), at, absences=absent.get(name, ()), heard=told.get(name, {})
+            )
+            # At once: if the next shard can't be written, this one is not written again.
+            _measure(outcome)
+            outcomes.append(outcome)
+    finally:
+        # Likewise: at the next try such a record may pass for one that was read since the message.
+        await look_once_more(watch, outcomes)
     return outcomes
 
 
