@@ -1,5 +1,7 @@
 """Queue `changed-users`: look again at users and groups (design §4.2)."""
 
+from functools import partial
+
 import azure.functions as func
 
 from shared import following
@@ -22,4 +24,4 @@ async def evaluate(message: func.QueueMessage) -> None:
     if changed.users:
         await joiner.take(watch, changed, message.dequeue_count or 1)
     else:
-        await groups.evaluate_groups(watch, changed)
+        await joiner.by_itself(partial(groups.evaluate_groups, watch, changed))

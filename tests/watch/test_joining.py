@@ -216,3 +216,48 @@ async def test_a_round_in_which_something_is_given_up_fails_and_nobody_waits_for
     assert [type(one) for one in ends] == [GivenUp] * len(kinds)
     seen.work = _nothing
     await joiner.take(WATCH, about(7))
+
+
+async def test_a_message_whose_turn_does_not_come_goes_back_to_the_queue_and_is_not_worked_on_later(
+    seen: Evaluations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joining, "PATIENCE", 0.05)
+    released = asyncio.Event()
+
+    async def hangs(_: Sequence[Changed]) -> None:
+        await released.wait()
+
+    seen.work = hangs
+    joiner = Joiner(0.0)
+    kinds = [(why, look) for why in (HEARD, DELTA, GONE) for look in (1, 2)]
+    under_way = []
+    for why, look in kinds[: joining.ROUNDS]:
+        under_way.append(asyncio.create_task(joiner.take(WATCH, about(1, why=why, look=look))))
+        await asyncio.sleep(0.005)
+    large = [asyncio.create_task(joiner.take(WATCH, crowd(0, 400))) for _ in range(joining.SINGLE)]
+    await asyncio.sleep(0.01)
+    why, look = kinds[joining.ROUNDS]
+    for late in (about(2, why=why, look=look), crowd(0, 400)):
+        with pytest.raises(GivenUp, match="turn did not come"):
+            await joiner.take(WATCH, late)
+    assert len(seen.rounds) == joining.ROUNDS + joining.SINGLE
+    released.set()
+    await asyncio.gather(*under_way, *large)
+    assert len(seen.rounds) == joining.ROUNDS + joining.SINGLE
+    await joiner.take(WATCH, about(2, why=why, look=look))
+
+
+async def test_what_is_done_by_itself_is_done_few_at_a_time_and_makes_room_though_it_fails() -> None:
+    joiner, running, most = Joiner(0.0), 0, 0
+
+    async def fails() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001)
+        running -= 1
+        raise OSError("no storage")
+
+    ends = await asyncio.gather(*(joiner.by_itself(fails) for _ in range(60)), return_exceptions=True)
+    assert [type(one) for one in ends] == [OSError] * 60
+    assert most == joining.SINGLE

@@ -8,7 +8,8 @@ messages that name them fail; where the whole round fails, all of its messages d
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared import following
@@ -34,12 +35,21 @@ JOINED_UNTIL = 2
 """A message that is tried for more than the second time is worked on by itself, lest it make others fail."""
 
 
+PATIENCE = 240.0
+"""Seconds that a message waits for its turn before the queue takes it back: the wait counts against
+functionTimeout (host.json) too, after which the host ends this process with all that goes on in it."""
+
+
 class GivenUp(Exception):
-    """The round that a message was worked on in did not come to its end."""
+    """A message was not worked on to its end, or not at all. The queue tries it again."""
+
+
+_NO_TURN = f"its turn did not come within {PATIENCE:g} seconds"
 
 
 class _Waiting(NamedTuple):
     message: "Changed"
+    begun: asyncio.Future[None]
     done: asyncio.Future[None]
 
 
@@ -56,17 +66,36 @@ class Joiner:
     async def take(self, watch: "Watch", message: "Changed", tries: int = 1) -> None:
         """Have the users of this message looked at, perhaps together with those of others.
 
-        Returns once its own are done. Raises what `evaluate_users` raises: the queue then tries the message
-        again. `tries`: how often it was handed over, this time included.
+        Returns once its own are done. Raises `GivenUp`, or what `evaluate_users` raises: the queue then tries
+        the message again. `tries`: how often it was handed over, this time included.
         """
         if tries > JOINED_UNTIL or len(message.users) > FEW:
-            async with self._single:
-                await _evaluate(watch, [message])
+            await self.by_itself(partial(_evaluate, watch, [message]))
             return
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(message, done))
+        loop = asyncio.get_running_loop()
+        one = _Waiting(message, loop.create_future(), loop.create_future())
+        self._waiting.append(one)
         self._begin(watch)
-        await done
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await one.begun
+        except TimeoutError:
+            if one in self._waiting:
+                self._waiting.remove(one)
+                raise GivenUp(_NO_TURN) from None
+        await one.done
+
+    async def by_itself(self, job: Callable[[], Awaitable[None]]) -> None:
+        """Have this done when it is its turn, few such at a time. Raises `GivenUp` if that doesn't come."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._single.acquire()
+        except TimeoutError:
+            raise GivenUp(_NO_TURN) from None
+        try:
+            await job()
+        finally:
+            self._single.release()
 
     def _begin(self, watch: "Watch") -> None:
         """Begin a round if something waits and none is about to take it."""
@@ -110,6 +139,8 @@ class Joiner:
             alike = (one.message.why, one.message.look) == (first.why, first.look)
             if alike and users + len(one.message.users) <= MOST:
                 taken.append(one)
+                if not one.begun.done():
+                    one.begun.set_result(None)
                 users += len(one.message.users)
             else:
                 left.append(one)
