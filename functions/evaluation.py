@@ -18,7 +18,7 @@ async def evaluate(message: func.QueueMessage) -> None:
     from shared.watch import messages, parts
     from shared.watch.licensing import groups
 
-    changed = messages.read_changed(message.get_body())
+    changed = messages.put_on_at(messages.read_changed(message.get_body()), message.insertion_time)
     following.begin("evaluate", changed.call)
     watch = await parts.ready()
     if changed.users:

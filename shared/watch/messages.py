@@ -11,7 +11,7 @@ release runs again, and takes it up.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -137,6 +137,18 @@ def read_changed(text: str | bytes) -> Changed:
     if changed.call and not is_call(changed.call):
         raise BadMessage("changed-users: the call is no id of ours")
     return changed
+
+
+def put_on_at(changed: Changed, inserted: datetime | None) -> Changed:
+    """The message as of when the queue service took it, where that is later than it says itself.
+
+    The clock of whoever wrote it may have been behind: a user read before the change would pass for one that
+    was read since, and nobody would look again.
+    """
+    if inserted is None:
+        return changed
+    at = inserted if inserted.tzinfo else inserted.replace(tzinfo=UTC)
+    return msgspec.structs.replace(changed, at=at) if at > changed.at else changed
 
 
 def read_step(text: str | bytes) -> ReadingStep:

@@ -20,7 +20,7 @@ from shared.ledger.shards import shard_of
 from shared.model import State
 from shared.watch.hearing import subscriptions
 from shared.watch.licensing import nested
-from shared.watch.messages import CREATE, DELETE, GONE, HEARD, REGISTRATION, Changed
+from shared.watch.messages import CREATE, DELETE, GONE, HEARD, REGISTRATION, Changed, put_on_at
 from shared.watch.reach import named_groups, registration, registration_state
 from shared.watch.tenant_facts import facts
 from shared.watch.users import delta, delta_state, poison, sweep
@@ -454,3 +454,15 @@ async def test_a_change_of_a_named_group_that_was_read_by_a_clock_a_little_ahead
     known.clock.pass_by(minutes=15)
     assert await named_groups.refresh_if_due(known.watch)
     assert person not in (await listed(known.watch, outer) or ())
+
+
+async def test_a_change_told_of_by_a_clock_that_was_behind_is_read_though_the_record_looks_younger(
+    known: Scene,
+) -> None:
+    user = known.world.cast["synced_with_ems"]
+    await known.look_at(user)
+    await known.control.unassign(user, skus.EMS_E3)
+    now = known.clock.now()
+    message = Changed(at=now - timedelta(minutes=3), users=(user,), look=2)
+    await evaluate_users(known.watch, put_on_at(message, now))
+    assert (await known.watch.record(user)).verdict.state == State.WRITEBACK_UNCOVERED

@@ -1,16 +1,24 @@
 """Queue messages: read strictly, written within the queue's limits."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions import evaluation
+from shared.watch import parts
 from shared.watch.messages import (
     DELETE,
+    DELTA,
     SWEEP,
     WHY,
     BadMessage,
+    Changed,
+    put_on_at,
     read_changed,
     read_step,
     write_changed,
@@ -19,6 +27,7 @@ from shared.watch.messages import (
 )
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+USER = "11111111-1111-4111-8111-111111111111"
 
 UNREADABLE = [
     "",
@@ -95,3 +104,40 @@ def test_a_sweep_step_survives_the_queue() -> None:
 def test_an_order_about_the_subscriptions_survives_the_queue() -> None:
     step = read_step(write_order(DELETE, AT))
     assert (step.subscriptions, step.at, step.reading, step.calls) == (DELETE, AT, "", None)
+
+
+@pytest.mark.parametrize(
+    ("inserted", "counts"),
+    [
+        (None, AT),
+        (AT - timedelta(minutes=3), AT),
+        (AT + timedelta(minutes=3), AT + timedelta(minutes=3)),
+        ((AT + timedelta(minutes=3)).replace(tzinfo=None), AT + timedelta(minutes=3)),
+    ],
+)
+def test_a_message_counts_as_of_when_the_queue_took_it_if_that_is_later(
+    inserted: datetime | None, counts: datetime
+) -> None:
+    message = Changed(at=AT, users=(USER,), why=DELTA, since=AT)
+    assert put_on_at(message, inserted) == msgspec.structs.replace(message, at=counts)
+
+
+async def test_the_function_hands_a_message_on_as_of_when_the_queue_took_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[Changed] = []
+
+    async def take(_: object, changed: Changed, tries: int) -> None:
+        taken.append(changed)
+
+    async def ready() -> None:
+        """No watch is needed."""
+
+    monkeypatch.setattr(evaluation.joiner, "take", take)
+    monkeypatch.setattr(parts, "ready", ready)
+    [text] = write_changed(AT, users=[USER])
+    later = AT + timedelta(minutes=3)
+    message = SimpleNamespace(get_body=text.encode, insertion_time=later, dequeue_count=1)
+    function: Any = evaluation.evaluate
+    await function._function.get_user_function()(message)
+    assert [one.at for one in taken] == [later]
