@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import cast
 
-from shared.ledger import commits, shards
+from shared.ledger import sealing, shards
 from shared.ledger.records import Book, Posting, Shard, UserRecord
 from shared.ledger.shards import Held
 from shared.storage import NOT_MODIFIED, Container, NotModified, Packed, Stale, Stored, pack
@@ -94,7 +94,7 @@ class Books:
             changed, postings = change(book)
             if changed is book and not postings:
                 return book
-            return commits.sealed(changed, commit_id, postings, at)
+            return sealing.sealed(changed, commit_id, postings, at)
 
         return await self._write(path, empty, sealed, seen)
 
@@ -106,7 +106,7 @@ class Books:
         numbers = frozenset(published)
 
         def cleared(book: B) -> B:
-            return commits.without(book, numbers)
+            return sealing.without(book, numbers)
 
         return await self._write(path, empty, cleared, held)
 

@@ -13,13 +13,10 @@ import msgspec
 from shared import findings
 from shared.clocks import is_ahead
 from shared.ledger import gap, tombstones
-from shared.ledger.records import Book, Missed, OutboxEntry, Posting, Shard, UserRecord
+from shared.ledger.records import Missed, Posting, Shard, UserRecord
 from shared.ledger.tombstones import Absence
 from shared.model import Facts, Finding, Judged, JudgedBy, Standing, SubjectType, Transition, User, Verdict
 from shared.rules.loader import Rules
-
-_COMMITS_REMEMBERED = 64
-"""More than can be committed to one book while a writer whose answer was lost tries again."""
 
 _SCOPED = frozenset({"scope-group", "outside-scope-group", "not-capable", "not-used", "cannot-reset"})
 """Reach codes of users for whom the scope was asked at all."""
@@ -386,21 +383,3 @@ def _same(known: UserRecord, record: UserRecord) -> bool:
         missed=record.missed,
     )
     return looked == record
-
-
-def sealed[B: Book](book: B, commit_id: str, postings: tuple[Posting, ...], at: datetime) -> B:
-    """The book as it is to be written: its postings in the outbox under the journal's next number."""
-    commits = (*book.commits, commit_id)[-_COMMITS_REMEMBERED:]
-    if not postings:
-        return msgspec.structs.replace(book, commits=commits, written_at=at)
-    entry = OutboxEntry(seq=book.next_seq, postings=postings)
-    return msgspec.structs.replace(
-        book, commits=commits, written_at=at, next_seq=book.next_seq + 1, outbox=(*book.outbox, entry)
-    )
-
-
-def without[B: Book](book: B, published: Iterable[int]) -> B:
-    """The book without the outbox entries of these numbers; the very same if it holds none of them."""
-    numbers = frozenset(published)
-    left = tuple(entry for entry in book.outbox if entry.seq not in numbers)
-    return book if len(left) == len(book.outbox) else msgspec.structs.replace(book, outbox=left)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from shared.findings import REOPEN_WITHIN
-from shared.ledger import commits
+from shared.ledger import sealing
 from shared.ledger.commits import CommitOutcome
 from shared.ledger.records import Posting, Shard
 from shared.ledger.tombstones import KEPT
@@ -207,7 +207,7 @@ def test_a_user_who_is_there_is_never_forgotten() -> None:
 
 def test_readings_and_absences_of_one_message_go_into_one_entry_of_the_journal() -> None:
     shard, outcome = apply(with_one(UNCOVERED), reading(2, UNCOVERED, seen=7), absence(1, seen=9), at=200)
-    sealed = commits.sealed(shard, "id", outcome.transitions, after(200))
+    sealed = sealing.sealed(shard, "id", outcome.transitions, after(200))
     [entry] = sealed.outbox
     assert [(one.subject_id, one.transition.moment) for one in entry.postings] == [
         (user_id(2), Moment.OPENED),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ledger import commits
+from shared.ledger import sealing
 from shared.ledger.commits import CommitOutcome, UserReading
 from shared.ledger.journal import lines_of, replay
 from shared.ledger.records import Shard
@@ -297,10 +297,10 @@ def test_the_journal_replayed_is_the_open_findings_of_the_ledger(
     for number, news in enumerate(messages):
         at = 100.0 + number
         changed, outcome = apply(shard, *news, at=at)
-        sealed = commits.sealed(changed, f"commit-{number}", outcome.transitions, after(at))
+        sealed = sealing.sealed(changed, f"commit-{number}", outcome.transitions, after(at))
         for entry in sealed.outbox:
             lines += lines_of(TENANT_ID, "epoch", "0000", entry, RULES)
-        shard = commits.without(sealed, [entry.seq for entry in sealed.outbox])
+        shard = sealing.without(sealed, [entry.seq for entry in sealed.outbox])
     assert sorted({line.seq for line in lines}) == list(range(1, shard.next_seq))
     assert len({line.id for line in lines}) == len(lines)
     replayed = {
@@ -344,14 +344,14 @@ def test_a_finding_that_returns_is_told_from_a_new_one_in_the_journal() -> None:
 
 
 def test_a_commit_without_transitions_uses_no_journal_number() -> None:
-    sealed = commits.sealed(EMPTY, "id", (), after(1))
+    sealed = sealing.sealed(EMPTY, "id", (), after(1))
     assert (sealed.next_seq, sealed.outbox, sealed.commits, sealed.written_at) == (1, (), ("id",), after(1))
 
 
 def test_only_the_last_commits_are_remembered_and_the_newest_always_is() -> None:
     shard = EMPTY
     for number in range(200):
-        shard = commits.sealed(shard, str(number), (), after(number))
+        shard = sealing.sealed(shard, str(number), (), after(number))
     assert shard.commits[-1] == "199"
     assert 16 < len(shard.commits) < 100
 
@@ -360,6 +360,6 @@ def test_clearing_takes_exactly_the_published_entries() -> None:
     _, outcome = apply(EMPTY, reading(1, UNCOVERED))
     shard = EMPTY
     for number in range(3):
-        shard = commits.sealed(shard, str(number), outcome.transitions, after(number))
-    assert [entry.seq for entry in commits.without(shard, [1, 3]).outbox] == [2]
-    assert commits.without(shard, [7]) is shard
+        shard = sealing.sealed(shard, str(number), outcome.transitions, after(number))
+    assert [entry.seq for entry in sealing.without(shard, [1, 3]).outbox] == [2]
+    assert sealing.without(shard, [7]) is shard

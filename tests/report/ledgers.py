@@ -15,10 +15,11 @@ from shared import findings
 from shared.judgement import Judge
 from shared.ledger import manifest as layout
 from shared.ledger import shards as books
-from shared.ledger.commits import UserReading, apply_readings, sealed, without
+from shared.ledger.commits import UserReading, apply_readings
 from shared.ledger.journal import lines_of, write_lines
 from shared.ledger.manifest import Paths
 from shared.ledger.records import Book, Manifest, Shard, TenantRecord, UserRecord
+from shared.ledger.sealing import sealed, without
 from shared.ledger.totals import totals_of
 from shared.model import (
     AssignedLicense,

@@ -1,6 +1,7 @@
 """Messages that wait at the same time are worked on together; each still succeeds or fails by itself."""
 
 import asyncio
+import gc
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -261,3 +262,18 @@ async def test_what_is_done_by_itself_is_done_few_at_a_time_and_makes_room_thoug
     ends = await asyncio.gather(*(joiner.by_itself(fails) for _ in range(60)), return_exceptions=True)
     assert [type(one) for one in ends] == [OSError] * 60
     assert most == joining.SINGLE
+
+
+async def test_a_round_that_finds_nobody_waiting_any_more_is_over_and_the_next_goes_on(
+    seen: Evaluations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joining, "PATIENCE", 0.01)
+    joiner, troubles = Joiner(0.1), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(context))
+    with pytest.raises(GivenUp):
+        await joiner.take(WATCH, about(1))
+    monkeypatch.setattr(joining, "PATIENCE", 5.0)
+    await asyncio.sleep(0.15)
+    await joiner.take(WATCH, about(2))
+    gc.collect()
+    assert (seen.rounds, troubles) == ([(about(2),)], [])

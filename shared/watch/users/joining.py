@@ -33,18 +33,14 @@ GATHER = 0.02
 """Seconds before a round takes what waits: the host hands over what it took from the queue one by one."""
 JOINED_UNTIL = 2
 """A message that is tried for more than the second time is worked on by itself, lest it make others fail."""
-
-
 PATIENCE = 240.0
 """Seconds that a message waits for its turn before the queue takes it back: the wait counts against
 functionTimeout (host.json) too, after which the host ends this process with all that goes on in it."""
+_NO_TURN = f"its turn did not come within {PATIENCE:g} seconds"
 
 
 class GivenUp(Exception):
     """A message was not worked on to its end, or not at all. The queue tries it again."""
-
-
-_NO_TURN = f"its turn did not come within {PATIENCE:g} seconds"
 
 
 class _Waiting(NamedTuple):
@@ -115,6 +111,9 @@ class Joiner:
             await asyncio.sleep(self._gather)
         finally:
             self._gathering = False
+        if not self._waiting:
+            # Whoever waited went back to the queue meanwhile.
+            return
         taken = self._take_alike()
         self._begin(watch)
         try:

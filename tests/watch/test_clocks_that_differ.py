@@ -1,0 +1,80 @@
+"""Clocks that differ by less than a minute, or one that was behind: no change is lost because of them."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from sandbox.graph import skus
+from shared.model import State
+from shared.watch.messages import GONE, HEARD, Changed, put_on_at
+from shared.watch.reach import named_groups
+from shared.watch.users.evaluation import evaluate_users
+from tests.watch.scene import Scene
+from tests.watch.test_clock_set_back import keep_named
+from tests.watch.test_watch_named_groups import inside, listed, named, outer_and_inner
+
+pytestmark = pytest.mark.real
+
+
+async def test_a_change_read_while_the_record_is_dated_a_little_later_is_not_lost(known: Scene) -> None:
+    user = known.world.cast["synced_with_ems"]
+    known.clock.pass_by(seconds=40)
+    await known.look_at(user)
+    known.clock.pass_by(seconds=-40)
+    known.watch.changed()
+    await known.control.unassign(user, skus.EMS_E3)
+    await known.look_at(user)
+    assert (await known.watch.record(user)).verdict.state == State.COVERED, "which came first nobody knows"
+    assert await known.work_off() == 1
+    assert (await known.watch.record(user)).verdict.state == State.WRITEBACK_UNCOVERED
+
+
+async def test_who_is_gone_is_buried_though_the_record_is_dated_a_little_later(known: Scene) -> None:
+    user = known.world.cast["synced_with_ems"]
+    known.clock.pass_by(seconds=40)
+    await known.look_at(user)
+    known.clock.pass_by(seconds=-40)
+    known.watch.changed()
+    await known.control.delete_user(user)
+    await evaluate_users(known.watch, Changed(at=known.clock.now(), users=(user,), look=2, why=GONE))
+    assert (await known.watch.record(user)).gone_at is None
+    assert await known.work_off() == 1
+    assert (await known.watch.record(user)).gone_at is not None
+
+
+async def test_a_group_is_read_though_it_was_by_a_clock_a_little_ahead(known: Scene) -> None:
+    group = next(one for one in (await known.watch.facts()).groups)
+    known.clock.pass_by(seconds=40)
+    await known.look_at_group(group)
+    known.clock.pass_by(seconds=-40)
+    calls = await known.calls("GET /groups/{id}")
+    await known.look_at_group(group)
+    assert await known.calls("GET /groups/{id}") == calls + 1
+
+
+async def test_a_change_of_a_named_group_that_was_read_by_a_clock_a_little_ahead_is_not_lost(
+    known: Scene,
+) -> None:
+    outer, inner = await outer_and_inner(known)
+    one, soon = await named(known.watch, outer), known.clock.now() + timedelta(seconds=40)
+    evidence = msgspec.structs.replace(one.evidence, tried_at=soon)
+    await keep_named(known, outer, msgspec.structs.replace(one, begun_at=soon, evidence=evidence))
+    person = min(inside(known, inner))
+    await known.control.remove_members(inner, person)
+    await known.look_at_group(inner, why=HEARD)
+    known.clock.pass_by(minutes=15)
+    assert await named_groups.refresh_if_due(known.watch)
+    assert person not in (await listed(known.watch, outer) or ())
+
+
+async def test_a_change_told_of_by_a_clock_that_was_behind_is_read_though_the_record_looks_younger(
+    known: Scene,
+) -> None:
+    user = known.world.cast["synced_with_ems"]
+    await known.look_at(user)
+    await known.control.unassign(user, skus.EMS_E3)
+    now = known.clock.now()
+    message = Changed(at=now - timedelta(minutes=3), users=(user,), look=2)
+    await evaluate_users(known.watch, put_on_at(message, now))
+    assert (await known.watch.record(user)).verdict.state == State.WRITEBACK_UNCOVERED
