@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from shared.clocks import StorageClock
 from shared.settings import StorageSettings
 from shared.storage.blobs import Container
 from shared.storage.codes import code
@@ -15,6 +16,7 @@ from shared.storage.queues import Queue
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.pipeline import PipelineRequest, PipelineResponse
     from azure.storage.blob.aio import BlobServiceClient
     from azure.storage.queue.aio import QueueServiceClient
 
@@ -51,17 +53,21 @@ class Storage:
 
     @classmethod
     def connect(
-        cls, settings: StorageSettings, credential: "AsyncTokenCredential | None" = None
+        cls,
+        settings: StorageSettings,
+        credential: "AsyncTokenCredential | None" = None,
+        clock: StorageClock | None = None,
     ) -> "Storage":
         """Clients for the account of the settings; nothing is sent yet. Close it after use.
 
         `credential`: who asks, where that is not the app's managed identity; a connection string needs none.
+        `clock`: what is to learn from every answer what time it is.
         """
         from azure.storage.blob.aio import BlobServiceClient
         from azure.storage.queue.aio import QueueServiceClient
 
         _quiet()
-        options = {**_OPTIONS, "use_env_settings": _names_a_proxy()}
+        options = {**_OPTIONS, "use_env_settings": _names_a_proxy(), **(_listening(clock) if clock else {})}
         if settings.connection_string:
             text = settings.connection_string
             blobs = BlobServiceClient.from_connection_string(text, **options)
@@ -126,6 +132,20 @@ def read_date(text: str) -> datetime | None:
     except ValueError:
         return None
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+
+
+def _listening(clock: StorageClock) -> dict[str, Any]:
+    """The clients' hooks around every try of a request that tell the clock what storage says."""
+
+    def sent(request: "PipelineRequest[Any]") -> None:
+        request.context["sent"] = clock.own()
+
+    def received(response: "PipelineResponse[Any, Any]") -> None:
+        said = read_date(response.http_response.headers.get("Date", ""))
+        if said is not None:
+            clock.answered(said, response.context["sent"], clock.own())
+
+    return {"raw_request_hook": sent, "raw_response_hook": received}
 
 
 async def _unless_there(creation: Awaitable[object]) -> None:

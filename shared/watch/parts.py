@@ -2,13 +2,13 @@
 
 import contextlib
 import functools
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 from azure.core.exceptions import ResourceNotFoundError
 
 from shared import settings as settings_room
-from shared.clocks import is_ahead
+from shared.clocks import StorageClock, is_ahead
 from shared.graph.session import GraphSession
 from shared.graph.users import count_users
 from shared.judgement import Judge
@@ -33,6 +33,7 @@ class Watch:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._time = StorageClock()
         self._manifest: Manifest | None = None
         self._ensured = False
         self._judge: tuple[tuple[int, str], Judge] | None = None
@@ -46,15 +47,15 @@ class Watch:
 
     @functools.cached_property
     def storage(self) -> Storage:
-        return Storage.connect(self.settings.storage)
+        return Storage.connect(self.settings.storage, clock=self._time)
 
     @functools.cached_property
     def graph(self) -> GraphSession:
-        return GraphSession(self.settings.graph)
+        return GraphSession(self.settings.graph, now=self.now)
 
     @functools.cached_property
     def ledger(self) -> Ledger:
-        return Ledger(self.storage, self.settings.tenant_id, self.rules)
+        return Ledger(self.storage, self.settings.tenant_id, self.rules, self.now)
 
     @functools.cached_property
     def standings(self) -> Standings:
@@ -118,7 +119,7 @@ class Watch:
 
     def now(self) -> datetime:
         """The time, in UTC: the one clock of the jobs."""
-        return datetime.now(UTC)
+        return self._time.now()
 
 
 @functools.cache

@@ -1,16 +1,20 @@
-"""The clock of the app, as far as it differs from that of the machine: a file that `clocked_app` reads."""
+"""The clock of the app's machine, as far as it differs from ours: a file that `clocked_app` reads."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 
 class AppClock:
-    """Seconds that the app's clock is ahead; `jumps` is every change so far."""
+    """Seconds that the clock of the app's machine is ahead; `jumps` is every change so far.
+
+    The app goes by the clock of storage, which is ours but for the time that `forwarded` says.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.offset = 0.0
         self.jumps: list[float] = []
+        self.forwarded = 0.0
         self._write()
 
     def set(self, offset: float) -> None:
@@ -21,8 +25,8 @@ class AppClock:
             self._write()
 
     def now(self) -> datetime:
-        """What time the app takes it to be."""
-        return datetime.now(UTC) + timedelta(seconds=self.offset)
+        """What time the app takes it to be, once storage has answered it."""
+        return datetime.now(UTC) + timedelta(seconds=self.forwarded)
 
     def _write(self) -> None:
         # In one step: a process that reads it meanwhile must not find half a number.

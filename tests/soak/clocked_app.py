@@ -1,4 +1,5 @@
-"""The real app, only that its clock can be set: `function_app.py` of the folder that the soak's host runs.
+"""The real app, only that its machine's clock can be set: `function_app.py` of the folder that the soak's
+host runs.
 
 All code of the watch that asks what time it is gets the time of the machine plus what the file named by
 `SOAK_CLOCK` holds, in seconds. Nothing else is other than in the real app, but that the front loads more of
@@ -12,9 +13,9 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from functions import notifications
+from shared import clocks
 from shared.graph import session
 from shared.ledger import ledger
-from shared.watch import parts
 
 ROOT = Path(__file__).resolve().parents[2]
 CLOCK = Path(os.environ["SOAK_CLOCK"])
@@ -35,7 +36,7 @@ def _offset() -> float:
     return 0.0
 
 
-for asks in (notifications, session, ledger, parts):
+for asks in (notifications, clocks, session, ledger):
     asks.datetime = Clock  # type: ignore[attr-defined]
 
 _spec = importlib.util.spec_from_file_location("the_real_app", ROOT / "function_app.py")

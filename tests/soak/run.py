@@ -200,7 +200,7 @@ class Soak:
             if passed > seconds:
                 break
             if self.waiting.only_handovers and not self.run.forwarded:
-                self.troupe.clock.set(CLOCK_FORWARD)
+                await self.sky.forward(CLOCK_FORWARD)
                 self.run.forwarded = True
             self._show(self)
             await asyncio.sleep(2.0)

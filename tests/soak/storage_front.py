@@ -11,6 +11,8 @@ import os
 import random
 import sys
 from collections import Counter
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,7 +37,8 @@ class Weather(msgspec.Struct, frozen=True):
     `refuse`: 500 or 503, and Azurite never sees it. `stale`: 412 for a write over a version, which another
     writer has overtaken, as far as ours can tell. `taken`: 409 for a lease, which another holds. `lose`:
     Azurite does it and the answer is lost, or becomes a 500: the client tries again by itself and meets its
-    own write as 409 or 412. `hang`: the answer of a blob comes too late and then not at all.
+    own write as 409 or 412. `hang`: the answer of a blob comes too late and then not at all. `ahead`: seconds
+    by which every answer that nothing befalls is dated later.
     """
 
     refuse: float = 0.0
@@ -43,6 +46,7 @@ class Weather(msgspec.Struct, frozen=True):
     taken: float = 0.0
     lose: float = 0.0
     hang: float = 0.0
+    ahead: float = 0.0
     seed: int = 0
 
 
@@ -76,7 +80,7 @@ class Meddling:
                 break
             drawn -= rate
         if found is None:
-            return None
+            return Rule("ahead", Match(), self._ahead) if weather.ahead else None
         self.counts[found] += 1
         return Rule(found, Match(), getattr(self, f"_{found}"))
 
@@ -92,6 +96,12 @@ class Meddling:
         await forward()
         await asyncio.sleep(HANG_SECONDS)
         return None
+
+    async def _ahead(self, forward: Forward) -> Reply | None:
+        reply = await forward()
+        when = parsedate_to_datetime(reply.headers["Date"]) + timedelta(seconds=self._weather.ahead)
+        reply.headers["Date"] = format_datetime(when, usegmt=True)
+        return reply
 
     async def _stale(self, forward: Forward) -> Reply | None:
         return _error(412, "ConditionNotMet")

@@ -2,8 +2,9 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
-from sandbox.storage_proxy import Asked
+from sandbox.storage_proxy import Asked, Reply
 from tests.soak.storage_front import Meddling, Weather
 
 CREATE = Asked("Blob", "PUT", "alerts/t/e/0000/0000000001.ndjson", {"If-None-Match": "*"})
@@ -30,6 +31,21 @@ def test_exists_already_and_changed_meanwhile_are_said_only_where_others_could_h
     assert befallen(LEASE, seed) == always | {"hang", "taken"}
     assert befallen(RENEWAL, seed) == always | {"hang"}
     assert befallen(SEND, seed) == always
+
+
+async def test_the_time_goes_forward_by_every_answer_and_counts_as_no_fault() -> None:
+    async def forward() -> Reply:
+        return Reply(200, CIMultiDict({"Date": "Mon, 23 Nov 2026 12:00:00 GMT"}), b"")
+
+    meddling = Meddling()
+    meddling.change(Weather(ahead=3600.0))
+    for asked in (CREATE, SEND):
+        rule = meddling(asked)
+        assert rule is not None
+        reply = await rule.act(forward)
+        assert reply is not None
+        assert reply.headers["Date"] == "Mon, 23 Nov 2026 13:00:00 GMT"
+    assert not meddling.counts
 
 
 def test_in_good_weather_every_request_passes() -> None:

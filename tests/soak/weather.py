@@ -107,6 +107,13 @@ class Sky:
         await self._front.weather(Weather())
         self._receivers_storm = False
         self._clock.set(0.0)
+        self._clock.forwarded = 0.0
+
+    async def forward(self, seconds: float) -> None:
+        """Let the time go forward for the app, by storage's clock as by its own."""
+        await self._front.weather(Weather(ahead=seconds))
+        self._clock.forwarded = seconds
+        self._clock.set(seconds)
 
     async def clear(self) -> None:
         """All faults end, those that are always there too: replays of delta would keep it going for ever."""

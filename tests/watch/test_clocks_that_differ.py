@@ -1,6 +1,6 @@
-"""Clocks that differ by less than a minute, or one that was behind: no change is lost because of them."""
+"""No change is lost because of clocks that differ by less than a minute, or one that is wrong by more."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -8,9 +8,10 @@ import pytest
 from sandbox.graph import skus
 from shared.model import State
 from shared.watch.messages import GONE, HEARD, Changed, put_on_at
+from shared.watch.parts import Watch
 from shared.watch.reach import named_groups
 from shared.watch.users.evaluation import evaluate_users
-from tests.watch.scene import Scene
+from tests.watch.scene import Scene, Worker
 from tests.watch.test_clock_set_back import keep_named
 from tests.watch.test_watch_named_groups import inside, listed, named, outer_and_inner
 
@@ -77,4 +78,33 @@ async def test_a_change_told_of_by_a_clock_that_was_behind_is_read_though_the_re
     now = known.clock.now()
     message = Changed(at=now - timedelta(minutes=3), users=(user,), look=2)
     await evaluate_users(known.watch, put_on_at(message, now))
+    assert (await known.watch.record(user)).verdict.state == State.WRITEBACK_UNCOVERED
+
+
+class ByStorage(Worker):
+    """A worker that goes by storage's clock, as the app does."""
+
+    def now(self) -> datetime:
+        return Watch.now(self)
+
+
+@pytest.mark.parametrize("minutes", [4, -3])
+async def test_a_worker_whose_machine_has_the_wrong_time_dates_what_it_reads_by_storage(
+    known: Scene, minutes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = known.world.cast["synced_with_ems"]
+    wrong = ByStorage(known.watch.settings, known.clock)
+    monkeypatch.setattr(wrong._time, "own", lambda: known.clock.now() + timedelta(minutes=minutes))
+    try:
+        await wrong.ready()
+        await evaluate_users(wrong, Changed(at=known.clock.now(), users=(user,), look=2))
+    finally:
+        await wrong.close()
+    record = await known.watch.record(user)
+    assert abs(known.clock.now() - record.observed_at) < timedelta(seconds=10)
+    # By its own clock four minutes ahead it would seem read since, once these have passed.
+    told = Changed(at=known.clock.now() + timedelta(seconds=10), users=(user,), look=2)
+    await known.control.unassign(user, skus.EMS_E3)
+    known.clock.pass_by(minutes=5)
+    await evaluate_users(known.watch, told)
     assert (await known.watch.record(user)).verdict.state == State.WRITEBACK_UNCOVERED
