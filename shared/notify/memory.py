@@ -22,6 +22,10 @@ _NOT_OURS = (msgspec.DecodeError, UnicodeDecodeError, OSError, EOFError, zlib.er
 """What unpacking raises of something that the notifier did not write."""
 
 
+_TRIES = 3
+"""How often a table is written where storage says that another wrote, and nobody did."""
+
+
 class TableUnreadable(Exception):
     """The notifier's table is not what it writes. Never begun anew by itself: all would be told again.
 
@@ -84,21 +88,29 @@ async def commit(container: Container, memory: Memory, table: Table) -> Memory:
         # That a run found nothing is no reason to write all of it.
         return memory
     data = packed(table)
-    etag = None
+    for _ in range(_TRIES):
+        etag = await _write(container, memory, data)
+        if etag is None:
+            stored = await container.read(memory.path)
+            if stored is not None and stored.data == data:
+                # The lease keeps others out, so it was our own write, whose answer was lost.
+                etag = stored.etag
+            elif (stored.etag if stored else None) != memory.etag:
+                break
+        if etag is not None:
+            return Memory(memory.path, table, etag)
+        # Nobody wrote, whatever was said. To give up now would tell everything of this run again.
+    raise Stale(memory.path)
+
+
+async def _write(container: Container, memory: Memory, data: bytes) -> str | None:
+    """Write over that version; the new ETag, or None if storage says that it is not the present one."""
+    if memory.etag is None:
+        return await container.create(memory.path, data, gzip=False)
     try:
-        if memory.etag is None:
-            etag = await container.create(memory.path, data, gzip=False)
-        else:
-            etag = await container.replace(memory.path, data, memory.etag, gzip=False)
+        return await container.replace(memory.path, data, memory.etag, gzip=False)
     except Stale:
-        etag = None
-    if etag is None:
-        # The lease keeps others out, so this is most likely our own write whose answer was lost.
-        stored = await container.read(memory.path)
-        if stored is None or stored.data != data:
-            raise Stale(memory.path)
-        etag = stored.etag
-    return Memory(memory.path, table, etag)
+        return None
 
 
 def _path(manifest: Manifest) -> str:

@@ -267,15 +267,43 @@ async def test_a_table_that_another_wrote_is_not_overwritten(
 ) -> None:
     await bench.ends_baseline(0)
     await bench.tells(10)
+    real = bench.storage.ledger.replace
 
-    async def stale(name: str, *rest: Any, **named: Any) -> str:
+    async def overtaken(name: str, data: bytes, etag: str, *rest: Any, **named: Any) -> str:
+        await real(name, packed(Table(ran_at=after(979))), etag, gzip=False)
         raise Stale(name)
 
     await bench.commits(1, UNCOVERED, seen=20)
-    monkeypatch.setattr(bench.storage.ledger, "replace", stale)
+    monkeypatch.setattr(bench.storage.ledger, "replace", overtaken)
     with pytest.raises(Stale):
         await bench.tells(980)
     assert len(bench.teams.titles) == 1
+    assert await bench.notifier.table() == Table(ran_at=after(979))
+
+
+@pytest.mark.parametrize(("refusals", "cards"), [(2, 1), (3, 0)])
+async def test_where_another_is_said_to_have_written_and_nobody_did_it_is_written_again_a_few_times(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, refusals: int, cards: int
+) -> None:
+    await bench.ends_baseline(0)
+    await bench.tells(10)
+    real, said = bench.storage.ledger.replace, 0
+
+    async def refused(name: str, *rest: Any, **named: Any) -> str:
+        nonlocal said
+        said += 1
+        if said <= refusals:
+            raise Stale(name)
+        return await real(name, *rest, **named)
+
+    await bench.commits(1, UNCOVERED, seen=20)
+    monkeypatch.setattr(bench.storage.ledger, "replace", refused)
+    if cards:
+        assert (await bench.tells(980)).cards == cards
+    else:
+        with pytest.raises(Stale):
+            await bench.tells(980)
+    assert len(bench.teams.titles) == 1 + cards
 
 
 async def test_logs_hold_no_names_and_no_address(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
