@@ -86,21 +86,27 @@ def apply_readings(
     rules: Rules,
     absences: Sequence[Absence] = (),
     heard: Mapping[str, datetime] | None = None,
+    *,
+    now: datetime | None = None,
 ) -> tuple[Shard, CommitOutcome]:
     """The shard with readings and absences taken in, one after the other, and what became of each.
 
     The guard, in this order: a reading judged by an older facts generation than the record's is refused; one
     observed before the record's, or at the same time by the same generation, is superseded. So neither older
-    facts nor an older look at the user ever overwrites a newer verdict. An absence rests on no facts: only
-    when it was observed decides, before the record's is superseded. Likewise against a tombstone: a reading
-    must be later, whatever facts it was judged by. What passes always moves the record's `observed_at` and
+    facts nor an older look at the user ever overwrites a newer verdict; only a record that is dated further
+    ahead of now than clocks may differ gives way to whatever comes. An absence rests on no facts: only when
+    it was observed decides, before the record's is superseded. Likewise against a tombstone: a reading must
+    be later, whatever facts it was judged by. What passes always moves the record's `observed_at` and
     `judged_by`, even if nothing else changed: the guard can't see what was not written.
 
     `heard` (user id to time): notifications that needed no reading, see `gap.hear`; users without a record
     are passed over. Tombstones that have stood long enough go. If nothing passes, the very shard that was
     given comes back.
+
+    `at` dates what is written. `now`: where that is a while ago, because other writers came first; by it a
+    record is dated ahead or not.
     """
-    intake = _Intake(shard, at, tenant_id, rules)
+    intake = _Intake(shard, at, now or at, tenant_id, rules)
     for reading in readings:
         intake.take(reading)
     for absence in absences:
@@ -113,9 +119,10 @@ def apply_readings(
 class _Intake:
     """One commit on its way through a shard: the users as they become, and the fate of each reading."""
 
-    def __init__(self, shard: Shard, at: datetime, tenant_id: str, rules: Rules) -> None:
+    def __init__(self, shard: Shard, at: datetime, now: datetime, tenant_id: str, rules: Rules) -> None:
         self._shard = shard
         self._at = at
+        self._now = now
         self._tenant_id = tenant_id
         self._rules = rules
         self._users = dict(shard.users)
@@ -129,14 +136,14 @@ class _Intake:
         """Take a reading in, unless the guard is against it."""
         user_id = reading.user.id
         known = self._users.get(user_id)
-        fate = _guard(known, reading, self._at) if known else ""
+        fate = _guard(known, reading, self._now) if known else ""
         if not fate:
             fate = self._overwrite(known, reading)
         elif fate == "superseded":
             # A later look came first, and may have counted as missed what this notification told of.
             if reading.heard_at:
                 self.hear(user_id, reading.heard_at)
-            if known and known.observed_at > self._at:
+            if known and known.observed_at > self._now:
                 self._fates["undated"].append(user_id)
             elif known and not known.gone_at and reading.judged_by.generation > known.judged_by.generation:
                 self._fates["outdated"].append(user_id)
@@ -146,9 +153,9 @@ class _Intake:
         """Make a tombstone, unless the user was seen later."""
         user_id = absence.user_id
         known = self._users.get(user_id)
-        if known and not is_ahead(known.observed_at, self._at) and _seen_since(known, absence):
+        if known and not is_ahead(known.observed_at, self._now) and _seen_since(known, absence):
             fate = "superseded"
-            if known.observed_at > self._at:
+            if known.observed_at > self._now:
                 self._fates["unburied"].append(user_id)
         elif known and known.gone_at:
             fate = "unchanged"
@@ -295,12 +302,12 @@ def _with_lost(known: UserRecord | None, reading: UserReading) -> tuple[Finding,
     )
 
 
-def _guard(known: UserRecord, reading: UserReading, at: datetime) -> str:
-    """Why the reading must not overwrite the record at that time; empty if it may.
+def _guard(known: UserRecord, reading: UserReading, now: datetime) -> str:
+    """Why the reading must not overwrite the record; empty if it may.
 
     By a record from ahead of now no reading would be newer until then, so its time counts for nothing.
     """
-    undated = is_ahead(known.observed_at, at)
+    undated = is_ahead(known.observed_at, now)
     if known.gone_at:
         return "" if reading.observed_at > known.observed_at or undated else "superseded"
     ours, theirs = reading.judged_by.generation, known.judged_by.generation

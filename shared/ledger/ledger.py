@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import overload
@@ -227,11 +228,14 @@ class Ledger:
         if others := strangers(unknown, shard_name, shards):
             raise ValueError(f"{others} of {len(ids)} users don't belong to shard {shard_name}")
         outcome = CommitOutcome(book=shard_name)
+        begun = time.monotonic()
 
         def change(shard: Shard) -> tuple[Shard, tuple[Posting, ...]]:
             nonlocal outcome
+            # Storage may take a minute over it: what others read and wrote meanwhile is not ahead of now.
+            now = at + timedelta(seconds=time.monotonic() - begun)
             changed, outcome = apply_readings(
-                shard, readings, at, self._tenant_id, self._rules, absences, heard
+                shard, readings, at, self._tenant_id, self._rules, absences, heard, now=now
             )
             return changed, outcome.transitions
 

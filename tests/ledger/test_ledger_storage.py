@@ -1,14 +1,17 @@
 """The ledger on storage: what is committed, what it costs, what readers see."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 from sandbox.storage_proxy import Match, StorageProxy
 from shared import findings
+from shared.ledger import ledger as ledger_room
 from shared.ledger.journal import JournalLine, replay
 from shared.ledger.ledger import Ledger
 from shared.ledger.manifest import LedgerMissing
@@ -24,6 +27,7 @@ from tests.ledger.readings import (
     FAILED,
     TENANT_ID,
     UNCOVERED,
+    absence,
     after,
     one_user,
     reading,
@@ -157,6 +161,30 @@ async def test_two_workers_interleaved_at_one_shard_both_land(
     found = await fast.user_records([user_id(1), user_id(2)])
     assert [found[user_id(n)].verdict.state for n in (1, 2)] == ["writeback-uncovered", "uncovered"]
     assert len(await journal(fast)) == 2
+
+
+async def test_who_waits_long_for_storage_does_not_take_what_others_read_meanwhile_for_dated_ahead(
+    worker: Callable[[], Ledger], proxy: StorageProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, fast = worker(), worker()
+    await slow.manifest(one_user)
+    await slow.commit_users(SHARD, [reading(9)], after(0))
+    held = proxy.hold(Match("PUT", "^ledger/.*/users/"))
+    gone = [absence(3, seen=1)]
+    late = asyncio.create_task(slow.commit_users(SHARD, [reading(1, UNCOVERED)], after(1), absences=gone))
+    await held.arrived()
+    seen = [reading(1, CANNOT_WRITE_BACK, seen=75), reading(3, seen=75)]
+    await fast.commit_users(SHARD, seen, after(75))
+    passed = time.monotonic
+    monkeypatch.setattr(ledger_room, "time", SimpleNamespace(monotonic=lambda: passed() + 80))
+    held.release()
+    outcome = await late
+    assert proxy.seen("PUT", "^ledger/.*/users/", 412)
+    assert (outcome.superseded, outcome.gone) == ((user_id(1), user_id(3)), ())
+    assert (outcome.undated, outcome.unburied) == ((), ())
+    found = await fast.user_records([user_id(1), user_id(3)])
+    assert found[user_id(1)].verdict.state == "writeback-uncovered"
+    assert found[user_id(3)].gone_at is None
 
 
 async def test_a_random_life_replayed_from_the_journal_is_the_ledger(worker: Callable[[], Ledger]) -> None:
