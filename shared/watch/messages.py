@@ -47,6 +47,10 @@ class BadMessage(Exception):
     """A queue message is not of any known shape. Nothing was changed."""
 
 
+class GivenUp(Exception):
+    """A message was not worked on to its end, or not at all. The queue tries it again."""
+
+
 class NewerMessage(BadMessage):
     """A queue message was sent by a newer release. Nothing was changed; that release can read it."""
 
@@ -143,12 +147,16 @@ def put_on_at(changed: Changed, inserted: datetime | None) -> Changed:
     """The message as of when the queue service took it, where that is later than it says itself.
 
     The clock of whoever wrote it may have been behind: a user read before the change would pass for one that
-    was read since, and nobody would look again.
+    was read since, and nobody would look again. When the notification came stays as it was: a message may be
+    put on the queue once more long after.
     """
     if inserted is None:
         return changed
     at = inserted if inserted.tzinfo else inserted.replace(tzinfo=UTC)
-    return msgspec.structs.replace(changed, at=at) if at > changed.at else changed
+    if at <= changed.at:
+        return changed
+    heard = changed.at if changed.why == HEARD and changed.look == 1 else None
+    return msgspec.structs.replace(changed, at=at, since=changed.since or heard)
 
 
 def read_step(text: str | bytes) -> ReadingStep:

@@ -23,6 +23,7 @@ from shared.watch.messages import (
     IDS_A_MESSAGE,
     BadMessage,
     Changed,
+    GivenUp,
     read_changed,
     write_changed,
 )
@@ -183,6 +184,25 @@ async def test_what_no_event_has_caused_is_left_for_the_host_to_put_aside(
     [asked] = await asked_for(storage)
     assert asked.users == (person(0),)
     assert await storage.heard.length() == 1
+
+
+async def test_where_something_is_given_up_nobody_waits_for_ever_and_the_next_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def gives_up(watch: Watch, heard: object) -> None:
+        await asyncio.sleep(0.02)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(collecting, "_ask", gives_up)
+    collector, watch = Collector(0.0), cast("Watch", None)
+    first = asyncio.create_task(collector.take(watch, told(1)))
+    await asyncio.sleep(0.01)
+    second = asyncio.create_task(collector.take(watch, told(2)))
+    async with asyncio.timeout(5):
+        ends = await asyncio.gather(first, second, return_exceptions=True)
+        assert [type(one) for one in ends] == [GivenUp, GivenUp]
+        with pytest.raises(GivenUp):
+            await collector.take(watch, told(3))
 
 
 async def test_it_is_refused_where_it_comes_by_itself() -> None:

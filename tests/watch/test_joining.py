@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import itertools
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import cast
@@ -11,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.watch.messages import DELTA, GONE, HEARD, Changed
+from sandbox.stage import APP
+from shared.watch.messages import DELTA, GONE, HEARD, Changed, GivenUp
 from shared.watch.parts import Watch
 from shared.watch.users import evaluation, joining
 from shared.watch.users.evaluation import Incomplete
-from shared.watch.users.joining import GivenUp, Joiner
+from shared.watch.users.joining import Joiner
 
 AT = datetime(2026, 11, 23, 8, tzinfo=UTC)
 WATCH = cast("Watch", None)
@@ -277,3 +279,27 @@ async def test_a_round_that_finds_nobody_waiting_any_more_is_over_and_the_next_g
     await joiner.take(WATCH, about(2))
     gc.collect()
     assert (seen.rounds, troubles) == ([(about(2),)], [])
+
+
+async def test_a_message_that_is_given_up_before_its_turn_is_not_worked_on_and_fails_nobody(
+    seen: Evaluations,
+) -> None:
+    async def fails(_: Sequence[Changed]) -> None:
+        raise OSError("no storage")
+
+    seen.work = fails
+    joiner, troubles = Joiner(0.02), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(context))
+    waits = asyncio.create_task(joiner.take(WATCH, about(1)))
+    await asyncio.sleep(0)
+    waits.cancel()
+    await asyncio.sleep(0.05)
+    assert waits.cancelled()
+    gc.collect()
+    assert (seen.rounds, troubles) == ([], [])
+
+
+def test_who_waits_in_vain_goes_back_to_the_queue_well_before_the_host_ends_the_process() -> None:
+    text = json.loads((APP / "host.json").read_text("utf-8"))["functionTimeout"]
+    hours, minutes, seconds = map(int, text.split(":"))
+    assert hours * 3600 + minutes * 60 + seconds > 2 * joining.PATIENCE

@@ -122,6 +122,15 @@ def test_a_message_counts_as_of_when_the_queue_took_it_if_that_is_later(
     assert put_on_at(message, inserted) == msgspec.structs.replace(message, at=counts)
 
 
+def test_when_a_notification_came_is_remembered_though_the_queue_took_the_message_later() -> None:
+    later = AT + timedelta(minutes=3)
+    first = Changed(at=AT, users=(USER,))
+    assert put_on_at(first, later) == Changed(at=later, users=(USER,), since=AT)
+    before = AT - timedelta(minutes=1)
+    for known in (msgspec.structs.replace(first, since=before), Changed(at=AT, users=(USER,), look=2)):
+        assert put_on_at(known, later) == msgspec.structs.replace(known, at=later)
+
+
 async def test_the_function_hands_a_message_on_as_of_when_the_queue_took_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from shared import following
 from shared.following import about
-from shared.watch.messages import HEARD, BadMessage, Changed, read_changed, write_changed
+from shared.watch.messages import HEARD, BadMessage, Changed, GivenUp, read_changed, write_changed
 
 if TYPE_CHECKING:
     from shared.storage.queues import Received
@@ -65,13 +65,24 @@ class Collector:
             try:
                 await _ask(watch, [heard for heard, _ in taken])
             except Exception as problem:
-                for _, done in taken:
-                    if not done.done():
-                        done.set_exception(problem)
+                _end(taken, problem)
+            except asyncio.CancelledError:
+                # Whoever waits must not wait for ever, here or for a next round that nobody begins.
+                _end([*taken, *self._waiting], GivenUp("the round was given up: the queue tries again"))
+                self._waiting = []
+                raise
             else:
-                for _, done in taken:
-                    if not done.done():
-                        done.set_result(None)
+                _end(taken, None)
+
+
+def _end(taken: Sequence[tuple[Changed, asyncio.Future[None]]], problem: Exception | None) -> None:
+    for _, done in taken:
+        if done.done():
+            continue
+        if problem is None:
+            done.set_result(None)
+        else:
+            done.set_exception(problem)
 
 
 async def _ask(watch: "Watch", heard: Sequence[Changed]) -> None:

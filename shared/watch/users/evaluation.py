@@ -141,7 +141,7 @@ def _heard_at(changed: Changed) -> datetime | None:
     """When the notification came that this message, or the one before it, answers; of several the first."""
     if changed.why != HEARD:
         return None
-    return changed.since or changed.at if changed.look == 1 else changed.since
+    return changed.since or (changed.at if changed.look == 1 else None)
 
 
 def _since(changed: Changed) -> datetime | None:
@@ -384,7 +384,7 @@ async def _come_back(watch: Watch, asked: Mapping[str, Changed], throttled: Mapp
     """Ask again for those whom Graph put off, as they were asked for."""
     late: dict[tuple[float, datetime, datetime | None], list[str]] = {}
     for key, seconds in sorted(throttled.items()):
-        late.setdefault((seconds, asked[key].at, asked[key].since), []).append(key)
+        late.setdefault((seconds, asked[key].at, _since(asked[key])), []).append(key)
     for (seconds, at, since), users in late.items():
         first = asked[users[0]]
         await ask(watch, at, users=users, look=first.look, why=first.why, since=since, delay=seconds)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from shared import following
 from shared.following import about
 from shared.spread import IDS_A_MESSAGE
+from shared.watch.messages import Changed, GivenUp
 
 if TYPE_CHECKING:
-    from shared.watch.messages import Changed
     from shared.watch.parts import Watch
 
 log = logging.getLogger("watch.joining")
@@ -39,12 +39,8 @@ functionTimeout (host.json) too, after which the host ends this process with all
 _NO_TURN = f"its turn did not come within {PATIENCE:g} seconds"
 
 
-class GivenUp(Exception):
-    """A message was not worked on to its end, or not at all. The queue tries it again."""
-
-
 class _Waiting(NamedTuple):
-    message: "Changed"
+    message: Changed
     begun: asyncio.Future[None]
     done: asyncio.Future[None]
 
@@ -59,7 +55,7 @@ class Joiner:
         self._gathering = False
         self._single = asyncio.Semaphore(SINGLE)
 
-    async def take(self, watch: "Watch", message: "Changed", tries: int = 1) -> None:
+    async def take(self, watch: "Watch", message: Changed, tries: int = 1) -> None:
         """Have the users of this message looked at, perhaps together with those of others.
 
         Returns once its own are done. Raises `GivenUp`, or what `evaluate_users` raises: the queue then tries
@@ -76,10 +72,19 @@ class Joiner:
             async with asyncio.timeout(PATIENCE):
                 await one.begun
         except TimeoutError:
-            if one in self._waiting:
-                self._waiting.remove(one)
+            if self._forgotten(one):
                 raise GivenUp(_NO_TURN) from None
+        except asyncio.CancelledError:
+            self._forgotten(one)
+            raise
         await one.done
+
+    def _forgotten(self, one: _Waiting) -> bool:
+        """Take a message back out of what waits; False if a round has it already."""
+        waits = one in self._waiting
+        if waits:
+            self._waiting.remove(one)
+        return waits
 
     async def by_itself(self, job: Callable[[], Awaitable[None]]) -> None:
         """Have this done when it is its turn, few such at a time. Raises `GivenUp` if that doesn't come."""
@@ -147,7 +152,7 @@ class Joiner:
         return taken
 
 
-async def _evaluate(watch: "Watch", messages: Sequence["Changed"]) -> None:
+async def _evaluate(watch: "Watch", messages: Sequence[Changed]) -> None:
     from shared.watch.users.evaluation import evaluate_users
 
     if len(messages) == 1:
