@@ -161,15 +161,25 @@ def _events_twice(
         known: list[Attempt] = []
         for key, times in _said(event, changes):
             before = said.setdefault(key, [])
-            known += before[-1:] if len(before) >= times else []
+            if before and _cause(before[-1], attempt, kills):
+                # Whoever sent it could not know that it was said: this is no further change.
+                known.append(before.pop())
+            elif len(before) >= times:
+                known.append(before[-1])
             before.append(attempt)
         if known:
             earlier = max(known, key=lambda one: one.at)
-            cause = f"ambiguous post: {earlier.misfortune}" if earlier.ambiguous else ""
-            cause = cause or _killed_over(earlier.at, attempt.at, kills)
             what = f"{_named(event.event)}, first at {earlier.at:%H:%M:%S}"
+            cause = _cause(earlier, attempt, kills)
             found.append(Repeat(at=attempt.at, route=TICKETS, what=what, cause=cause))
     return found
+
+
+def _cause(earlier: Attempt, attempt: Attempt, kills: Sequence[datetime]) -> str:
+    """Why what the earlier post said may be said again; empty if there is no reason."""
+    if earlier.ambiguous:
+        return f"ambiguous post: {earlier.misfortune}"
+    return _killed_over(earlier.at, attempt.at, kills)
 
 
 def _said(event: Received, changes: Mapping[tuple[str, str], int]) -> list[tuple[Key, int]]:
@@ -202,9 +212,7 @@ def _cards_twice(
             continue
         if (earlier := before.get(one.id)) is not None:
             what = f"card {one.id[:8]}, first at {earlier.at:%H:%M:%S}"
-            cause = f"ambiguous post: {earlier.misfortune}" if earlier.ambiguous else ""
-            cause = cause or _killed_over(earlier.at, one.at, kills)
-            found.append(Repeat(at=one.at, route=TEAMS, what=what, cause=cause))
+            found.append(Repeat(at=one.at, route=TEAMS, what=what, cause=_cause(earlier, one, kills)))
         before[one.id] = one
     for one in before.values():
         lost = one.ambiguous or _killed_over(one.at, one.at + LONGEST_RUN, kills)

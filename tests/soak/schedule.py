@@ -15,7 +15,7 @@ PROCESSES = ("http", "timers", "evaluate", "sweep")
 CALM = 0.25
 """Of each slot of a storm so much is calm again, at its end."""
 CLOCK_JUMPS = (240.0, -180.0)
-"""Seconds that the app's clock jumps, and back again."""
+"""Seconds that the clock of the app's machine jumps, and back again."""
 KINDS: Mapping[str, float] = {
     "rename": 4,
     "disable": 1.5,

@@ -113,6 +113,16 @@ def test_a_finding_that_went_to_and_fro_is_told_as_often_as_the_journal_says() -
     assert len(judge(thrice, posts, changes={("a", "uncovered"): 2}).unexplained) == 1
 
 
+def test_what_was_said_again_because_nobody_knew_is_no_further_change() -> None:
+    thrice = [event(number, "a", transition="changed") for number in (1, 2, 300)]
+    for befell, kills in (("500, and taken", ()), ("", (at(1.2),))):
+        posts = [post(1, befell), post(2), post(300)]
+        found = judge(thrice, posts, changes={("a", "uncovered"): 2}, kills=kills)
+        assert len(found.repeats) == 1, "the second, and not the third, which the journal has too"
+        assert not found.unexplained
+        assert judge(thrice, posts, kills=kills).unexplained
+
+
 def test_a_refused_post_is_no_repeat_and_explains_none() -> None:
     found = judge([event(2, "a"), event(3, "a")], [post(1, "500", taken=False), post(2), post(3)])
     assert len(found.unexplained) == 1

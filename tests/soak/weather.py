@@ -111,9 +111,10 @@ class Sky:
 
     async def forward(self, seconds: float) -> None:
         """Let the time go forward for the app, by storage's clock as by its own."""
-        await self._front.weather(Weather(ahead=seconds))
+        # In this order: who hears storage first would put its own clock forward besides.
         self._clock.forwarded = seconds
         self._clock.set(seconds)
+        await self._front.weather(Weather(ahead=seconds))
 
     async def clear(self) -> None:
         """All faults end, those that are always there too: replays of delta would keep it going for ever."""
