@@ -129,4 +129,5 @@ async def sweep_step(message: func.QueueMessage) -> None:
     elif step.subscriptions and step.at:
         await subscriptions.obey(await parts.ready(), step.subscriptions, step.at)
     else:
-        await subscriptions.answer(await parts.ready(), step.lifecycle, step.at)
+        heard = messages.put_on_at(step, message.insertion_time)
+        await subscriptions.answer(await parts.ready(), heard.lifecycle, heard.at)

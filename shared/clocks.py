@@ -1,6 +1,6 @@
 """What time it is, and what to make of a moment that lies ahead of now: a clock was set back since.
 
-All workers go by the clock of storage: which of two looks at a user came first must not hang on theirs.
+All jobs go by the clock of storage: which of two looks at a user came first must not hang on the workers'.
 """
 
 from datetime import UTC, datetime, timedelta

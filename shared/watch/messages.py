@@ -75,7 +75,7 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `why`: who asks, see `WHY`. `since`: with delta's words, when the round before this one ended; with the
     second look after a notification, when that came; with a first one after several of one user, when the
-    first of them did. `call`: what began this, for the log alone.
+    first of them did, and with one that was put on the queue again. `call`: what began this, for the log.
     """
 
     at: datetime
@@ -143,20 +143,27 @@ def read_changed(text: str | bytes) -> Changed:
     return changed
 
 
-def put_on_at(changed: Changed, inserted: datetime | None) -> Changed:
+def put_on_at[T: Changed | ReadingStep](message: T, inserted: datetime | None) -> T:
     """The message as of when the queue service took it, where that is later than it says itself.
 
     The clock of whoever wrote it may have been behind: a user read before the change would pass for one that
-    was read since, and nobody would look again. When the notification came stays as it was: a message may be
-    put on the queue once more long after.
+    was read since, and nobody would look again. The endpoints go by their machine's clock.
     """
-    if inserted is None:
-        return changed
+    if inserted is None or message.at is None:
+        return message
     at = inserted if inserted.tzinfo else inserted.replace(tzinfo=UTC)
-    if at <= changed.at:
-        return changed
-    heard = changed.at if changed.why == HEARD and changed.look == 1 else None
-    return msgspec.structs.replace(changed, at=at, since=changed.since or heard)
+    return msgspec.structs.replace(message, at=at) if at > message.at else message
+
+
+def once_more(text: str) -> str:
+    """A message of `changed-users` as it goes on the queue again: it still says when the notification came.
+
+    Raises `BadMessage`.
+    """
+    changed = read_changed(text)
+    if changed.why != HEARD or changed.look > 1 or changed.since:
+        return text
+    return _text(msgspec.structs.replace(changed, since=changed.at))
 
 
 def read_step(text: str | bytes) -> ReadingStep:

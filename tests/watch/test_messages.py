@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions import evaluation
+from functions import evaluation, reconciliation
 from shared.watch import parts
+from shared.watch.hearing import subscriptions
 from shared.watch.messages import (
     DELETE,
     DELTA,
@@ -18,10 +19,13 @@ from shared.watch.messages import (
     WHY,
     BadMessage,
     Changed,
+    LifecycleEvent,
+    once_more,
     put_on_at,
     read_changed,
     read_step,
     write_changed,
+    write_lifecycle,
     write_order,
     write_step,
 )
@@ -122,13 +126,26 @@ def test_a_message_counts_as_of_when_the_queue_took_it_if_that_is_later(
     assert put_on_at(message, inserted) == msgspec.structs.replace(message, at=counts)
 
 
-def test_when_a_notification_came_is_remembered_though_the_queue_took_the_message_later() -> None:
-    later = AT + timedelta(minutes=3)
-    first = Changed(at=AT, users=(USER,))
-    assert put_on_at(first, later) == Changed(at=later, users=(USER,), since=AT)
+def test_a_message_that_goes_on_the_queue_again_still_says_when_the_notification_came() -> None:
+    (text,) = write_changed(AT, users=(USER,))
+    assert read_changed(once_more(text)) == msgspec.structs.replace(read_changed(text), since=AT)
     before = AT - timedelta(minutes=1)
-    for known in (msgspec.structs.replace(first, since=before), Changed(at=AT, users=(USER,), look=2)):
-        assert put_on_at(known, later) == msgspec.structs.replace(known, at=later)
+    for (text,) in (
+        write_changed(AT, users=(USER,), since=before),
+        write_changed(AT, users=(USER,), look=2),
+        write_changed(AT, users=(USER,), why=DELTA),
+    ):
+        assert once_more(text) == text
+    with pytest.raises(BadMessage):
+        once_more("{}")
+
+
+def test_lifecycle_events_count_as_of_when_the_queue_took_them_and_other_steps_have_no_time() -> None:
+    event = LifecycleEvent(subscription=USER, event="missed")
+    step, later = read_step(write_lifecycle([event], AT)), AT + timedelta(minutes=3)
+    assert put_on_at(step, later) == msgspec.structs.replace(step, at=later)
+    assert put_on_at(step, AT - timedelta(minutes=3)) is step
+    assert put_on_at(read_step(write_step(SWEEP, "abc", 7)), later).at is None
 
 
 async def test_the_function_hands_a_message_on_as_of_when_the_queue_took_it(
@@ -150,3 +167,23 @@ async def test_the_function_hands_a_message_on_as_of_when_the_queue_took_it(
     function: Any = evaluation.evaluate
     await function._function.get_user_function()(message)
     assert [one.at for one in taken] == [later]
+
+
+async def test_the_function_answers_lifecycle_events_as_of_when_the_queue_took_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered: list[datetime | None] = []
+
+    async def answer(_: object, events: object, at: datetime | None) -> None:
+        answered.append(at)
+
+    async def ready() -> None:
+        """No watch is needed."""
+
+    monkeypatch.setattr(subscriptions, "answer", answer)
+    monkeypatch.setattr(parts, "ready", ready)
+    text = write_lifecycle([LifecycleEvent(subscription=USER, event="missed")], AT)
+    later = AT + timedelta(minutes=3)
+    function: Any = reconciliation.sweep_step
+    await function._function.get_user_function()(SimpleNamespace(get_body=text.encode, insertion_time=later))
+    assert answered == [later]

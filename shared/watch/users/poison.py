@@ -12,7 +12,7 @@ import msgspec
 from shared.clocks import is_ahead
 from shared.watch import unwell
 from shared.watch.details import Detail, noted
-from shared.watch.messages import BadMessage, read_changed, read_step
+from shared.watch.messages import BadMessage, once_more, read_step
 from shared.watch.parts import Watch
 from shared.watch.users.delta_state import Delta, PutAside
 
@@ -101,12 +101,13 @@ async def _empty(watch: Watch, name: str) -> tuple[int, bool]:
 
 async def _put_back(watch: Watch, name: str, text: str) -> None:
     if name == "changed-users":
-        read_changed(text)
-        await watch.storage.changed_users.send(text)
+        await watch.storage.changed_users.send(once_more(text))
     elif name == "heard":
-        read_changed(text)
-        # With webhooks nobody takes from `heard`: what is left of events is asked for at once.
-        grid = watch.settings.delivery.is_event_grid
-        await (watch.storage.heard if grid else watch.storage.changed_users).send(text)
+        again = once_more(text)
+        if watch.settings.delivery.is_event_grid:
+            await watch.storage.heard.send(text)
+        else:
+            # Nobody takes from `heard` then: what is left of events is asked for at once.
+            await watch.storage.changed_users.send(again)
     elif not read_step(text).reading:
         await watch.storage.sweeps.send(text)
