@@ -186,23 +186,47 @@ async def test_what_no_event_has_caused_is_left_for_the_host_to_put_aside(
     assert await storage.heard.length() == 1
 
 
-async def test_where_something_is_given_up_nobody_waits_for_ever_and_the_next_is_taken(
+async def test_where_something_is_given_up_nobody_waits_for_ever_and_the_next_round_begins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def gives_up(watch: Watch, heard: object) -> None:
-        await asyncio.sleep(0.02)
-        raise asyncio.CancelledError
+    rounds: list[int] = []
 
-    monkeypatch.setattr(collecting, "_ask", gives_up)
+    async def gives_up_once(watch: Watch, heard: list[Changed]) -> None:
+        rounds.append(len(heard))
+        await asyncio.sleep(0.02)
+        if len(rounds) == 1:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(collecting, "_ask", gives_up_once)
     collector, watch = Collector(0.0), cast("Watch", None)
     first = asyncio.create_task(collector.take(watch, told(1)))
     await asyncio.sleep(0.01)
     second = asyncio.create_task(collector.take(watch, told(2)))
     async with asyncio.timeout(5):
-        ends = await asyncio.gather(first, second, return_exceptions=True)
-        assert [type(one) for one in ends] == [GivenUp, GivenUp]
         with pytest.raises(GivenUp):
-            await collector.take(watch, told(3))
+            await first
+        await second
+    assert rounds == [1, 1]
+
+
+@pytest.mark.parametrize("moment", ["while it gathers", "while it asks"])
+async def test_where_the_round_itself_is_given_up_nobody_waits_for_ever(
+    monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    async def hangs(watch: Watch, heard: list[Changed]) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(collecting, "_ask", hangs)
+    collector, watch = Collector(60.0 if moment == "while it gathers" else 0.0), cast("Watch", None)
+    waits = [asyncio.create_task(collector.take(watch, told(1)))]
+    await asyncio.sleep(0.01)
+    waits.append(asyncio.create_task(collector.take(watch, told(2))))
+    await asyncio.sleep(0.01)
+    assert collector._round is not None
+    collector._round.cancel()
+    async with asyncio.timeout(5):
+        ends = await asyncio.gather(*waits, return_exceptions=True)
+    assert [type(one) for one in ends] == [GivenUp, GivenUp]
 
 
 async def test_it_is_refused_where_it_comes_by_itself() -> None:

@@ -299,6 +299,31 @@ async def test_a_message_that_is_given_up_before_its_turn_is_not_worked_on_and_f
     assert (seen.rounds, troubles) == ([], [])
 
 
+async def test_a_message_that_is_given_up_as_its_round_begins_fails_nobody(seen: Evaluations) -> None:
+    begun = asyncio.Event()
+
+    async def fails(_: Sequence[Changed]) -> None:
+        begun.set()
+        raise OSError("no storage")
+
+    seen.work = fails
+    joiner, troubles = Joiner(0.0), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(context))
+    real = joiner._take_alike
+
+    def taken() -> object:
+        waits.cancel()
+        return real()
+
+    joiner._take_alike = taken  # type: ignore[method-assign, assignment]  # the moment between turn and waking
+    waits = asyncio.create_task(joiner.take(WATCH, about(1)))
+    await begun.wait()
+    await asyncio.sleep(0)
+    assert waits.cancelled()
+    gc.collect()
+    assert troubles == []
+
+
 def test_who_waits_in_vain_goes_back_to_the_queue_well_before_the_host_ends_the_process() -> None:
     text = json.loads((APP / "host.json").read_text("utf-8"))["functionTimeout"]
     hours, minutes, seconds = map(int, text.split(":"))

@@ -35,6 +35,9 @@ _HIDDEN = 60
 _DELETES = 16
 
 
+_GIVEN_UP = "the round was given up: the queue tries again"
+
+
 class Collector:
     """Joins what the messages of one process tell. Its methods belong to one event loop."""
 
@@ -57,22 +60,31 @@ class Collector:
         await done
 
     async def _rounds(self, watch: "Watch") -> None:
-        while self._waiting:
-            await asyncio.sleep(self._gather)
-            # What is joined goes on as a call of its own; the record says which it joins.
-            following.begin("collect")
-            taken, self._waiting = self._waiting, []
-            try:
-                await _ask(watch, [heard for heard, _ in taken])
-            except Exception as problem:
-                _end(taken, problem)
-            except asyncio.CancelledError:
-                # Whoever waits must not wait for ever, here or for a next round that nobody begins.
-                _end([*taken, *self._waiting], GivenUp("the round was given up: the queue tries again"))
-                self._waiting = []
+        try:
+            while self._waiting:
+                await self._one_round(watch)
+        finally:
+            # Whoever waits must not wait for ever: this ends with some waiting only if it is given up.
+            left, self._waiting = self._waiting, []
+            _end(left, GivenUp(_GIVEN_UP))
+
+    async def _one_round(self, watch: "Watch") -> None:
+        await asyncio.sleep(self._gather)
+        # What is joined goes on as a call of its own; the record says which it joins.
+        following.begin("collect")
+        taken, self._waiting = self._waiting, []
+        try:
+            await _ask(watch, [heard for heard, _ in taken])
+        except Exception as problem:
+            _end(taken, problem)
+        except asyncio.CancelledError:
+            _end(taken, GivenUp(_GIVEN_UP))
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
                 raise
-            else:
-                _end(taken, None)
+            # It was something further down that was given up: the next round begins as ever.
+        else:
+            _end(taken, None)
 
 
 def _end(taken: Sequence[tuple[Changed, asyncio.Future[None]]], problem: Exception | None) -> None:

@@ -75,7 +75,9 @@ class Joiner:
             if self._forgotten(one):
                 raise GivenUp(_NO_TURN) from None
         except asyncio.CancelledError:
-            self._forgotten(one)
+            if not self._forgotten(one):
+                # A round has it already, and what becomes of that is nobody's news any more.
+                one.done.cancel()
             raise
         await one.done
 
