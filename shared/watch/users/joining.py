@@ -72,16 +72,16 @@ class Joiner:
             async with asyncio.timeout(PATIENCE):
                 await one.begun
         except TimeoutError:
-            if self._forgotten(one):
+            if self._taken_back(one):
                 raise GivenUp(_NO_TURN) from None
         except asyncio.CancelledError:
-            if not self._forgotten(one):
+            if not self._taken_back(one):
                 # A round has it already, and what becomes of that is nobody's news any more.
                 one.done.cancel()
             raise
         await one.done
 
-    def _forgotten(self, one: _Waiting) -> bool:
+    def _taken_back(self, one: _Waiting) -> bool:
         """Take a message back out of what waits; False if a round has it already."""
         waits = one in self._waiting
         if waits:
