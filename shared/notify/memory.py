@@ -21,7 +21,6 @@ _GZIP_LEVEL = 3
 _NOT_OURS = (msgspec.DecodeError, UnicodeDecodeError, OSError, EOFError, zlib.error)
 """What unpacking raises of something that the notifier did not write."""
 
-
 _TRIES = 3
 """How often a table is written where storage says that another wrote, and nobody did."""
 

@@ -18,12 +18,18 @@ from tests.watch.test_watch_named_groups import inside, listed, named, outer_and
 pytestmark = pytest.mark.real
 
 
+async def read_by_a_clock_a_little_ahead(scene: Scene) -> str:
+    """A user whose record is dated later than now."""
+    user = scene.world.cast["synced_with_ems"]
+    scene.clock.pass_by(seconds=40)
+    await scene.look_at(user)
+    scene.clock.pass_by(seconds=-40)
+    scene.watch.changed()
+    return user
+
+
 async def test_a_change_read_while_the_record_is_dated_a_little_later_is_not_lost(known: Scene) -> None:
-    user = known.world.cast["synced_with_ems"]
-    known.clock.pass_by(seconds=40)
-    await known.look_at(user)
-    known.clock.pass_by(seconds=-40)
-    known.watch.changed()
+    user = await read_by_a_clock_a_little_ahead(known)
     await known.control.unassign(user, skus.EMS_E3)
     await known.look_at(user)
     assert (await known.watch.record(user)).verdict.state == State.COVERED, "which came first nobody knows"
@@ -32,11 +38,7 @@ async def test_a_change_read_while_the_record_is_dated_a_little_later_is_not_los
 
 
 async def test_who_is_gone_is_buried_though_the_record_is_dated_a_little_later(known: Scene) -> None:
-    user = known.world.cast["synced_with_ems"]
-    known.clock.pass_by(seconds=40)
-    await known.look_at(user)
-    known.clock.pass_by(seconds=-40)
-    known.watch.changed()
+    user = await read_by_a_clock_a_little_ahead(known)
     await known.control.delete_user(user)
     await evaluate_users(known.watch, Changed(at=known.clock.now(), users=(user,), look=2, why=GONE))
     assert (await known.watch.record(user)).gone_at is None

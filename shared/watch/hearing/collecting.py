@@ -33,8 +33,6 @@ _A_TIME = 32
 _HIDDEN = 60
 """Seconds that messages taken along stay hidden: if this process dies they come back."""
 _DELETES = 16
-
-
 _GIVEN_UP = "the round was given up: the queue tries again"
 
 
