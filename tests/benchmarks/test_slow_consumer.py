@@ -115,7 +115,8 @@ def test_answers_in_time_count_only_where_evaluation_did_not_keep_up(
 
 @pytest.mark.real
 async def test_graph_gets_its_answer_in_time_while_evaluation_has_more_to_do_than_it_can() -> None:
-    found = await run(100, 20.0, split=True, users=400, warm=2.0)
+    # With fewer users than messages name at a time a fast machine has read them all before the next look.
+    found = await run(100, 20.0, split=True, users=3000, warm=2.0)
     assert {one.status for one in found.answers} == {202}
     # More than a tenth over 3 s is what Graph calls slow; `make slow-consumer` asks for 99.9 %.
     assert curve(found.answers).p90 < 3

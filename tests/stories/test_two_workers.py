@@ -80,8 +80,9 @@ async def test_both_verdicts_are_in_the_ledger_and_each_transition_once(storage_
         await look_at(play, other)
         await play.until("the second worker's verdict", lambda: _state(play, other, "not-in-reach"))
         await two.go_on()
+        # A slow machine may hand the second worker this one's message as well: its verdict is no sign.
+        await play.until("the first worker was refused", lambda: _overtaken(play))
         await play.until("the first worker's verdict", lambda: _state(play, one, "writeback-uncovered"))
-        assert play.proxy.seen("PUT", LEDGER, 412), "the first worker was not overtaken"
         assert (await play.record(other)).verdict.state == "not-in-reach"
         assert [line.transition for line in await play.lines(one)] == ["opened"]
         assert await play.lines(other) == []
