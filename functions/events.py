@@ -54,4 +54,4 @@ async def collect(message: func.QueueMessage) -> None:
 
     heard = messages.read_changed(message.get_body())
     following.begin("collect", heard.call)
-    await collector.take(await parts.ready(), heard)
+    await collector.take(await parts.ready(), heard, message.insertion_time)

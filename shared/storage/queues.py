@@ -19,12 +19,14 @@ _LONGEST_DELAY = 7 * 24 * 3600
 
 
 class Received(msgspec.Struct, frozen=True):
-    """A queue message taken for a while. `text` is as it came where it is not base64 of UTF-8."""
+    """A queue message taken for a while. `text` is as it came where it is not base64 of UTF-8; `inserted_on`
+    is when the queue service took it."""
 
     text: str
     id: str
     pop_receipt: str
     dequeue_count: int
+    inserted_on: datetime | None
 
 
 class Queue:
@@ -46,7 +48,13 @@ class Queue:
             messages_per_page=n, max_messages=n, visibility_timeout=hidden
         )
         return [
-            Received(_text(str(one.content)), str(one.id), str(one.pop_receipt), int(one.dequeue_count or 0))
+            Received(
+                text=_text(str(one.content)),
+                id=str(one.id),
+                pop_receipt=str(one.pop_receipt),
+                dequeue_count=int(one.dequeue_count or 0),
+                inserted_on=one.inserted_on,
+            )
             async for one in messages
         ]
 

@@ -1,7 +1,7 @@
 """The messages on the queues `changed-users` and `sweeps`: JSON, read strictly.
 
 `{"users": [ids], "look": 1, "at": time, "why": word}` or `{"groups": [ids], …}` on `changed-users`;
-`{"reading": kind, "id": id, "step": n}`, `{"lifecycle": [{"subscription": id, "event": name}]}`,
+`{"reading": kind, "id": id, "step": n}`, `{"lifecycle": [{"subscription": id, "event": name}], "at": time}`,
 `{"calls": {…}}` or `{"subscriptions": order, "at": time}` on `sweeps`. Each bears the `call` that it belongs
 to (`shared.following`), if it has one.
 A message that can't be read raises `BadMessage`; after five tries the queue puts it aside as poison. Its
@@ -73,9 +73,9 @@ ORDERS = (CREATE, DELETE)
 class Changed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Look again at these users, or these groups: whoever was read after `at` needs no look.
 
-    `why`: who asks, see `WHY`. `since`: with delta's words, when the round before this one ended; with the
-    second look after a notification, when that came; with a first one after several of one user, when the
-    first of them did, and with one that was put on the queue again. `call`: what began this, for the log.
+    `why`: who asks, see `WHY`. `since`: with delta's words, when the round before this one ended; after a
+    notification, when that came, of several of one user the first. An endpoint writes none.
+    `call`: what began this, for the log.
     """
 
     at: datetime
@@ -112,7 +112,8 @@ class CallCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 class ReadingStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The next step of a reading in steps (`reading` is one of READINGS), lifecycle events to answer, what a
-    process counted, or what a person ordered `at` a time (`subscriptions` is one of ORDERS)."""
+    process counted, or what a person ordered (`subscriptions` is one of ORDERS). `at`: when events came, or
+    the order was given."""
 
     reading: str = ""
     id: str = ""
@@ -144,26 +145,37 @@ def read_changed(text: str | bytes) -> Changed:
 
 
 def put_on_at[T: Changed | ReadingStep](message: T, inserted: datetime | None) -> T:
-    """The message as of when the queue service took it, where that is later than it says itself.
+    """What an endpoint or a person's machine wrote, as of when the queue service took it if that is later.
 
-    The clock of whoever wrote it may have been behind: a user read before the change would pass for one that
-    was read since, and nobody would look again. The endpoints go by their machine's clock.
+    They go by their machine's clock. Where that is behind, a user read before the change would pass for one
+    that was read since, and nobody would look again. From then on `since` says when the notification came,
+    and the message is taken at its word: all that the watch itself writes goes by storage's clock.
     """
-    if inserted is None or message.at is None:
+    if message.at is None or (isinstance(message, Changed) and not _from_endpoint(message)):
         return message
-    at = inserted if inserted.tzinfo else inserted.replace(tzinfo=UTC)
-    return msgspec.structs.replace(message, at=at) if at > message.at else message
+    at = message.at
+    if inserted:
+        at = max(at, inserted if inserted.tzinfo else inserted.replace(tzinfo=UTC))
+    if isinstance(message, Changed):
+        return msgspec.structs.replace(message, at=at, since=at)
+    return msgspec.structs.replace(message, at=at)
 
 
-def once_more(text: str) -> str:
+def _from_endpoint(changed: Changed) -> bool:
+    """Whether no job of the watch had this message in hand before."""
+    return changed.why == HEARD and changed.look == 1 and changed.since is None
+
+
+def once_more(text: str, now: datetime) -> str:
     """A message of `changed-users` as it goes on the queue again: it still says when the notification came.
 
+    One that an endpoint wrote asks for a look since now, as nobody knows any more when the queue took it.
     Raises `BadMessage`.
     """
     changed = read_changed(text)
-    if changed.why != HEARD or changed.look > 1 or changed.since:
+    if not _from_endpoint(changed):
         return text
-    return _text(msgspec.structs.replace(changed, since=changed.at))
+    return _text(msgspec.structs.replace(changed, at=max(changed.at, now), since=changed.at))
 
 
 def read_step(text: str | bytes) -> ReadingStep:

@@ -44,6 +44,7 @@ def real_time() -> datetime:
 class _Message:
     text: str
     visible_at: datetime
+    inserted_on: datetime
     receipt: str = ""
     taken: int = 0
 
@@ -145,8 +146,8 @@ class MemoryQueue(Queue):
 
     async def send(self, text: str, delay: float = 0.0) -> None:
         await asyncio.sleep(0)
-        visible_at = self._account.now() + timedelta(seconds=delay)
-        self._messages[self._account.number()] = _Message(text, visible_at)
+        now = self._account.now()
+        self._messages[self._account.number()] = _Message(text, now + timedelta(seconds=delay), now)
 
     async def receive(self, n: int = 32, hidden: int = 30) -> list[Received]:
         await asyncio.sleep(0)
@@ -156,7 +157,7 @@ class MemoryQueue(Queue):
             message.visible_at = now + timedelta(seconds=hidden)
             message.receipt = self._account.number()
             message.taken += 1
-        return [Received(one.text, key, one.receipt, one.taken) for key, one in due]
+        return [Received(one.text, key, one.receipt, one.taken, one.inserted_on) for key, one in due]
 
     async def delete(self, received: Received) -> None:
         await asyncio.sleep(0)

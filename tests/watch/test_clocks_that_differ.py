@@ -78,7 +78,7 @@ async def test_a_change_told_of_by_a_clock_that_was_behind_is_read_though_the_re
     await known.look_at(user)
     await known.control.unassign(user, skus.EMS_E3)
     now = known.clock.now()
-    message = Changed(at=now - timedelta(minutes=3), users=(user,), look=2)
+    message = Changed(at=now - timedelta(minutes=3), users=(user,))
     await evaluate_users(known.watch, put_on_at(message, now))
     assert (await known.watch.record(user)).verdict.state == State.WRITEBACK_UNCOVERED
 

@@ -24,6 +24,7 @@ from shared.watch.messages import (
     BadMessage,
     Changed,
     GivenUp,
+    put_on_at,
     read_changed,
     write_changed,
 )
@@ -59,7 +60,7 @@ def test_everybody_that_any_event_names_is_asked_for_once_and_not_too_early(hear
         assert sorted(named) == sorted({one for message in heard for one in getattr(message, kind)})
     for message in asked:
         assert message.at == max(one.at for one in heard)
-        assert (message.look, message.why, message.since) == (1, "", None)
+        assert (message.look, message.why, message.since) == (1, "", message.at)
 
 
 def test_a_thousand_events_are_as_many_messages_as_graph_would_have_caused_in_one_call() -> None:
@@ -102,8 +103,22 @@ async def test_whoever_takes_the_first_takes_all_others_along(storage: Storage) 
     users = [one for one in users if one.users]
     assert [sorted(one.users) for one in users] == [sorted(map(person, range(100)))]
     assert [one.groups for one in groups] == [(person(7),)]
-    assert users[0].at == AT + timedelta(seconds=99)
+    # The queue took them just now, and that is later than they say.
+    assert AT + timedelta(seconds=99) < users[0].at == users[0].since
     assert await storage.heard.length() == 0
+
+
+@pytest.mark.real
+async def test_events_count_as_of_when_their_queue_took_them_and_not_when_they_were_joined(
+    storage: Storage,
+) -> None:
+    took = AT + timedelta(minutes=3)
+    async with watching_of(storage) as watch:
+        await Collector(0.0).take(watch, told(0), took)
+    [text] = [message.text for message in await storage.changed_users.receive()]
+    asked = read_changed(text)
+    assert (asked.at, asked.since) == (took, took)
+    assert put_on_at(asked, took + timedelta(minutes=3)) == asked
 
 
 @pytest.mark.real

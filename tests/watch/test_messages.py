@@ -13,6 +13,7 @@ from functions import evaluation, reconciliation
 from shared.watch import parts
 from shared.watch.hearing import subscriptions
 from shared.watch.messages import (
+    AGAIN,
     DELETE,
     DELTA,
     SWEEP,
@@ -119,32 +120,41 @@ def test_an_order_about_the_subscriptions_survives_the_queue() -> None:
         ((AT + timedelta(minutes=3)).replace(tzinfo=None), AT + timedelta(minutes=3)),
     ],
 )
-def test_a_message_counts_as_of_when_the_queue_took_it_if_that_is_later(
+def test_what_an_endpoint_wrote_counts_as_of_when_the_queue_took_it_if_that_is_later(
     inserted: datetime | None, counts: datetime
 ) -> None:
-    message = Changed(at=AT, users=(USER,), why=DELTA, since=AT)
-    assert put_on_at(message, inserted) == msgspec.structs.replace(message, at=counts)
+    told = Changed(at=AT, users=(USER,))
+    assert put_on_at(told, inserted) == Changed(at=counts, since=counts, users=(USER,))
 
 
-def test_a_message_that_goes_on_the_queue_again_still_says_when_the_notification_came() -> None:
+@pytest.mark.parametrize("asked", [{"why": DELTA}, {"why": AGAIN}, {"look": 2}, {"since": AT}])
+def test_what_the_watch_itself_wrote_is_taken_at_its_word_however_often_it_is_put_on_the_queue(
+    asked: dict[str, Any],
+) -> None:
+    message = Changed(at=AT, groups=(USER,), **asked)
+    assert put_on_at(message, AT + timedelta(minutes=3)) == message
+
+
+def test_a_message_that_goes_on_the_queue_again_asks_since_now_and_says_when_the_notification_came() -> None:
     (text,) = write_changed(AT, users=(USER,))
-    assert read_changed(once_more(text)) == msgspec.structs.replace(read_changed(text), since=AT)
-    before = AT - timedelta(minutes=1)
+    before, later = AT - timedelta(minutes=1), AT + timedelta(minutes=1)
+    assert read_changed(once_more(text, later)) == Changed(at=later, since=AT, users=(USER,))
+    assert read_changed(once_more(text, before)) == Changed(at=AT, since=AT, users=(USER,))
     for (text,) in (
         write_changed(AT, users=(USER,), since=before),
         write_changed(AT, users=(USER,), look=2),
         write_changed(AT, users=(USER,), why=DELTA),
     ):
-        assert once_more(text) == text
+        assert once_more(text, later) == text
     with pytest.raises(BadMessage):
-        once_more("{}")
+        once_more("{}", later)
 
 
 def test_lifecycle_events_count_as_of_when_the_queue_took_them_and_other_steps_have_no_time() -> None:
     event = LifecycleEvent(subscription=USER, event="missed")
     step, later = read_step(write_lifecycle([event], AT)), AT + timedelta(minutes=3)
     assert put_on_at(step, later) == msgspec.structs.replace(step, at=later)
-    assert put_on_at(step, AT - timedelta(minutes=3)) is step
+    assert put_on_at(step, AT - timedelta(minutes=3)) == step
     assert put_on_at(read_step(write_step(SWEEP, "abc", 7)), later).at is None
 
 

@@ -11,7 +11,7 @@ from sandbox.waiting import until
 from shared.model import LicensingGroup
 from shared.watch.licensing import groups
 from shared.watch.licensing.groups import evaluate_groups
-from shared.watch.messages import AGAIN, DELTA, HEARD, Changed, read_changed
+from shared.watch.messages import AGAIN, DELTA, HEARD, Changed, put_on_at, read_changed
 from shared.watch.tenant_facts import facts
 from tests.watch.licensed import assigning, unlicensed
 from tests.watch.scene import Scene, looked_at
@@ -93,6 +93,24 @@ async def test_a_group_that_another_worker_reads_is_left_to_it_and_asked_about_a
     [(text, delay)] = known.watch.changed_users.sent
     assert (read_changed(text), delay) == (message, 15.0)
     assert await known.calls(MEMBERS) == 0
+
+
+@pytest.mark.real
+async def test_a_group_that_was_read_while_a_message_waited_for_it_is_not_read_again(known: Scene) -> None:
+    [person] = await unlicensed(known, 1)
+    group = await assigning(known, person)
+    await known.look_at_group(group)
+    known.clock.pass_by(hours=1)
+    await known.empty_queues()
+    told = put_on_at(Changed(at=known.clock.now(), groups=(group,)), None)
+    async with known.watch.ledger.lock(f"groups/{group}", 60):
+        await evaluate_groups(known.watch, told)
+    [(text, _)] = known.watch.changed_users.sent
+    read = await known.calls(MEMBERS)
+    await known.look_at_group(group)
+    # That reading began before the message was put back, and ends now.
+    await evaluate_groups(known.watch, put_on_at(read_changed(text), known.clock.now()))
+    assert await known.calls(MEMBERS) == read + 1
 
 
 @pytest.mark.real

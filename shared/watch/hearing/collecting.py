@@ -10,11 +10,12 @@ after what it says stands in a message of `changed-users`.
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from shared import following
 from shared.following import about
-from shared.watch.messages import HEARD, BadMessage, Changed, GivenUp, read_changed, write_changed
+from shared.watch.messages import HEARD, BadMessage, Changed, GivenUp, put_on_at, read_changed, write_changed
 
 if TYPE_CHECKING:
     from shared.storage.queues import Received
@@ -44,15 +45,16 @@ class Collector:
         self._waiting: list[tuple[Changed, asyncio.Future[None]]] = []
         self._round: asyncio.Task[None] | None = None
 
-    async def take(self, watch: "Watch", heard: Changed) -> None:
+    async def take(self, watch: "Watch", heard: Changed, inserted: datetime | None = None) -> None:
         """Have the users or groups of this message looked at, together with others.
 
-        Returns once a message of `changed-users` names them. Raises what storage raises: the queue then tries
-        the message again. Raises `BadMessage` for one that no event has caused.
+        `inserted`: when the queue took it. Returns once a message of `changed-users` names them. Raises what
+        storage raises: the queue then tries the message again. Raises `BadMessage` for one that no event has
+        caused.
         """
-        _expect_event(heard)
+        event = _event(heard, inserted)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((heard, done))
+        self._waiting.append((event, done))
         if self._round is None or self._round.done():
             self._round = asyncio.create_task(self._rounds(watch))
         await done
@@ -113,11 +115,9 @@ async def _taken_along(watch: "Watch") -> tuple[list[Changed], list["Received"]]
         messages = await watch.storage.heard.receive(_A_TIME, _HIDDEN)
         for message in messages:
             try:
-                heard = read_changed(message.text)
-                _expect_event(heard)
+                along.append(_event(read_changed(message.text), message.inserted_on))
             except BadMessage:
                 continue
-            along.append(heard)
             received.append(message)
         if not messages:
             break
@@ -137,17 +137,19 @@ async def _delete(watch: "Watch", received: Sequence["Received"]) -> None:
 def joined(heard: Sequence[Changed]) -> list[str]:
     """Messages of `changed-users` for all that these name, each once.
 
-    They ask for a look since the latest of them: whoever was read before that, though after an earlier one,
-    is read again.
+    They ask for a look since the latest of them, and count as told of then: whoever was read before that,
+    though after an earlier one, is read again.
     """
     if not heard:
         return []
     users = dict.fromkeys(one for message in heard for one in message.users)
     groups = dict.fromkeys(one for message in heard for one in message.groups)
     at = max(message.at for message in heard)
-    return write_changed(at, users=list(users), groups=list(groups))
+    return write_changed(at, users=list(users), groups=list(groups), since=at)
 
 
-def _expect_event(heard: Changed) -> None:
+def _event(heard: Changed, inserted: datetime | None) -> Changed:
+    """What an event told, as of when the queue took it. Raises `BadMessage` for what no event has caused."""
     if heard.why != HEARD or heard.look != 1 or heard.since is not None:
         raise BadMessage("heard: wants what an event told, looked at for the first time")
+    return put_on_at(heard, inserted)

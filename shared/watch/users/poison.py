@@ -33,9 +33,9 @@ _RECEIVED_A_RUN = 20
 async def take_up(watch: Watch, state: Delta) -> Delta:
     """Take up what was put aside; returns the state with what came of it, which the caller stores.
 
-    Messages go back as they were: their words still hold, who asked and when. Only steps of readings are
-    dropped, for a reading that stands still asks for its step itself. Noted as `poison`: messages that can't
-    be read, and such as were put aside in three rounds in a row.
+    Messages still say who asked and when, but for events of Event Grid: those count as come when they come
+    back. Only steps of readings are dropped, for a reading that stands still asks for its step itself. Noted
+    as `poison`: messages that can't be read, and such as were put aside in three rounds in a row.
     """
     aside, taken, left = dict(state.aside), 0, 0
     told: list[Detail] = []
@@ -100,14 +100,14 @@ async def _empty(watch: Watch, name: str) -> tuple[int, bool]:
 
 
 async def _put_back(watch: Watch, name: str, text: str) -> None:
-    if name == "changed-users":
-        await watch.storage.changed_users.send(once_more(text))
-    elif name == "heard":
-        again = once_more(text)
-        if watch.settings.delivery.is_event_grid:
-            await watch.storage.heard.send(text)
-        else:
-            # Nobody takes from `heard` then: what is left of events is asked for at once.
-            await watch.storage.changed_users.send(again)
-    elif not read_step(text).reading:
-        await watch.storage.sweeps.send(text)
+    if name == "sweeps":
+        if not read_step(text).reading:
+            await watch.storage.sweeps.send(text)
+        return
+    again = once_more(text, watch.now())
+    if name == "heard" and watch.settings.delivery.is_event_grid:
+        # What is joined counts as of its latest: who has waited long would make all others seem to.
+        await watch.storage.heard.send(text)
+    else:
+        # Without Event Grid nobody takes from `heard`: what is left of events is asked for at once.
+        await watch.storage.changed_users.send(again)
