@@ -16,7 +16,7 @@ from benchmarks import slow_chart
 from benchmarks.machine import about, headed
 from benchmarks.page import write
 from benchmarks.process import Failed
-from benchmarks.slow_curve import Curve, curve
+from benchmarks.slow_curve import Curve, curve, within
 from benchmarks.slow_run import USERS, Run, run
 from sandbox.azurite import AzuriteError
 from sandbox.host.errors import HostError
@@ -112,7 +112,7 @@ def _percent(share: float) -> str:
 
 
 def _inside(one: Run) -> str:
-    return f"{one.inside[max(0, -(-len(one.inside) * 999 // 1000) - 1)]:,} ms" if one.inside else "unknown"
+    return f"{within(one.inside, 999):,} ms" if one.inside else "unknown"
 
 
 def _cores(one: Run) -> str:

@@ -42,6 +42,6 @@ def curve(answers: Sequence[Answered]) -> Curve:
     )
 
 
-def within(ordered: Sequence[float], thousandths: int) -> float:
+def within[T: (int, float)](ordered: Sequence[T], thousandths: int) -> T:
     """The time that so many thousandths of the calls needed at most (nearest rank; nothing between two)."""
     return ordered[max(0, -(-len(ordered) * thousandths // 1000) - 1)]

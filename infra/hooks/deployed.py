@@ -83,8 +83,8 @@ def health(base_url: str) -> str:
     """The one word that health tells anyone; empty where it tells none."""
     try:
         try:
-            # The address is an output of our own template.
-            with urllib.request.urlopen(f"{base_url}/api/health", timeout=30) as answer:  # noqa: S310
+            address = f"{base_url}/api/health"
+            with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - our own template's output
                 said = answer.read(10_000)
         except urllib.error.HTTPError as answer:
             # "unwell" comes with 503, in the same form.

@@ -19,7 +19,7 @@ from azure.storage.queue.aio import QueueClient
 from sandbox.host import triggers
 from sandbox.host.hostjson import QueueOptions
 from sandbox.host.invoker import Invoker
-from sandbox.host.runtime import Function, Outcome
+from sandbox.host.runtime import Function
 from sandbox.host.storage import decode, send
 
 SHORTEST_WAIT = 0.1
@@ -108,7 +108,7 @@ class QueueListener:
                 await self._to_poison(message)
             elif tries > self._options.max_dequeue_count:  # its earlier tries ended with their process
                 await self._to_poison(message)
-            elif (await self._invoke(message, text, tries)).ok:
+            elif await self._invoke(message, text, tries):
                 await self._delete(message)
             elif tries >= self._options.max_dequeue_count:
                 await self._to_poison(message)
@@ -120,7 +120,7 @@ class QueueListener:
             # The message comes back when its invisibility ends: at least once is all that a queue promises.
             log.error("Message %s of %s: %s", message.id, self.queue_name, type(error).__name__)
 
-    async def _invoke(self, message: QueueMessage, text: str, tries: int) -> Outcome:
+    async def _invoke(self, message: QueueMessage, text: str, tries: int) -> bool:
         datum, metadata = triggers.queue_data(
             triggers.Message(
                 id=message.id,
@@ -142,9 +142,9 @@ class QueueListener:
             ended.set()
             await renewing
         if not outcome.ok:
-            why = (outcome.error or "it doesn't say why").strip().splitlines()
+            why = ((outcome.error or "").strip() or "it doesn't say why").splitlines()
             log.warning("Message %s of %s failed, try %d: %s", message.id, self.queue_name, tries, why[-1])
-        return outcome
+        return outcome.ok
 
     async def _renew(self, message: QueueMessage, ended: asyncio.Event) -> None:
         while not await _set_within(ended, self._lease / 2):

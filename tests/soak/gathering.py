@@ -16,7 +16,7 @@ from tests.soak.befallen import Befallen, died, missing
 from tests.soak.handed import KILLED_OVER, TEAMS, TICKETS, handed, trail_of
 from tests.soak.measuring import cpu_seconds, latencies, memory_of, slopes
 from tests.soak.oracle import judged
-from tests.soak.poisoned import put_aside
+from tests.soak.poisoned import FAILED, put_aside
 from tests.soak.report import Found, Use
 from tests.soak.run import Run, Soak
 from tests.soak.troupe import SHORTER, Troupe
@@ -34,7 +34,6 @@ SHORT_OF = frozenset(
 )
 """Reasons that are over once nothing waits any more."""
 
-_FAILED = re.compile(r"Message \S+ of (\S+) failed, try \d+: (.*)")
 _ENDED_BADLY = re.compile(r"Executed 'Functions\.(\w+)' \(Failed")
 _IDS = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|\b\d+\b")
 
@@ -54,10 +53,11 @@ async def gathered(soak: Soak, asked: Asked) -> Found:
     troupe, run = soak.troupe, soak.run
     silent = await _silent(troupe)
     await troupe.stage.host.stop()
+    # As of what the app took the time to be: calm puts a clock that is ahead back.
+    at = troupe.clock.now()
     # What the counts are now; the weather was cleared long ago.
     await soak.sky.calm()
     befell, killed = _befallen(soak), Counter(one.process for one in run.kills)
-    at = troupe.clock.now()
     table = (await memory.recall(troupe.storage.ledger, await troupe.ledger.manifest())).table
     trail = await trail_of(troupe.storage.evidence, troupe.world.organization.id)
     kills: list[datetime] = [one.when for one in run.kills if one.process == KILLED_OVER]
@@ -176,6 +176,6 @@ def _failures(log: list[str]) -> dict[str, int]:
     frequent first."""
     ended = Counter(f"{one[1]} in all" for line in log if (one := _ENDED_BADLY.search(line)))
     found = Counter(
-        f"{one[1]}: {_IDS.sub('…', one[2])[:100]}" for line in log if (one := _FAILED.search(line))
+        f"{one[2]}: {_IDS.sub('…', one[3])[:100]}" for line in log if (one := FAILED.search(line))
     )
     return {**dict(ended.most_common()), **dict(found.most_common(20))}

@@ -11,7 +11,8 @@ WORKED_BY = {"changed-users": "evaluate", "sweeps": "sweep"}
 TRIES = 5
 """maxDequeueCount of host.json."""
 
-_FAILED = re.compile(r"Message (\S+) of (\S+) failed, try (\d+): (.*)")
+FAILED = re.compile(r"Message (\S+) of (\S+) failed, try \d+: (.*)")
+"""What the host logs of a try: the message, its queue, and why it failed."""
 _MOVED = re.compile(r"Message (\S+) moved to queue (\S+)")
 _NOT_OURS = re.compile(r"Message (\S+) of (\S+) isn't base64 text")
 _UNREADABLE = "it isn't base64 text"
@@ -44,8 +45,8 @@ def put_aside(log: Iterable[str], kills: Mapping[str, int]) -> list[PutAside]:
     why: dict[str, str] = {}
     found = []
     for line in log:
-        if failed := _FAILED.search(line):
-            why[failed[1]] = failed[4]
+        if failed := FAILED.search(line):
+            why[failed[1]] = failed[3]
         elif wrong := _NOT_OURS.search(line):
             why[wrong[1]] = _UNREADABLE
         elif moved := _MOVED.search(line):
