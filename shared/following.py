@@ -1,10 +1,10 @@
 """Ids in every log record, so that one change can be followed from Graph's call to the card.
 
-Whatever begins work (a call of Graph, a timer's run) makes a call id; the messages on our queues carry it on,
-and every record of the watch that is written meanwhile bears it. What is committed, published and handed over
-says its own ids besides: book and number in the journal, findings, card. They stand in the record's text for
-people, and as attributes for queries. The platform's own link from record to invocation is not relied upon:
-the worker keeps one current invocation a process, however many run.
+Whatever begins work (a call of Graph, a timer's run, messages joined) makes a call id; the messages on our
+queues carry it on, and every record of the watch that is written meanwhile bears it. What is committed,
+published and handed over says its own ids besides: book and number in the journal, findings, card. They stand
+in the record's text for people, and as attributes for queries. The platform's own link from record to
+invocation is not relied upon: the worker keeps one current invocation a process, however many run.
 """
 
 import logging
@@ -28,7 +28,7 @@ JOINED, BOOK, SEQ, FINDINGS, CARD, ROUTE, WAIT = (
     "watch.wait",
 )
 ATTRIBUTES = {
-    CALL: "what began this: 16 hex digits made at Graph's call, or at a timer's run",
+    CALL: "what began this: 16 hex digits made at Graph's call, a timer's run, or where messages are joined",
     JOB: "the function at work",
     JOINED: "the calls whose work goes on under this one, 50 at most (what waits together is done together)",
     BOOK: "the book of the ledger: a shard of users, or `tenant`",
@@ -36,7 +36,7 @@ ATTRIBUTES = {
     FINDINGS: "the findings concerned, 50 at most",
     CARD: "the message to people, by the id that a webhook's receiver knows it by",
     ROUTE: "the name of the route",
-    WAIT: "seconds from the notification to the commit, the longest of the message",
+    WAIT: "seconds from the notification to the commit, the longest of the users committed",
 }
 """Every attribute that a record of ours may bear, and what it says."""
 
