@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sandbox.azurite import Azurite
 from sandbox.cards.browser import BrowserMissing
@@ -19,6 +20,12 @@ from shared.storage import Storage, StorageSettings
 from shared.texts.catalogue import Catalogue, catalogue, languages
 from tests.journal_contract import Inspector
 from tools.graph_calls import beyond
+
+# What takes long is for `make bench` to say: an example that a busy machine is slow with breaks no promise.
+settings.register_profile(
+    "watch", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("watch")
 
 # Empty storage accounts of one test session; each test that asks for storage takes one.
 ACCOUNTS = 4000

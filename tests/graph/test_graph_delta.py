@@ -187,7 +187,7 @@ async def test_a_group_that_comes_in_slices_of_its_members_is_one_that_changed(a
     assert read.removed == {oid(3, "b"): "deleted"}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(rows=st.lists(st.tuples(st.integers(0, 6), st.sampled_from(["", "changed", "deleted"]))))
 async def test_no_row_is_lost_whatever_the_order(at_bench: Bench, rows: list[tuple[int, str]]) -> None:
     wire = [

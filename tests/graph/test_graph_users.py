@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.graph.errors import Forbidden, Gone410, LinkError, Unavailable
@@ -228,7 +228,7 @@ ITEM = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120)
 @given(items=st.lists(ITEM, max_size=4))
 async def test_whatever_a_batch_says_each_id_ends_in_exactly_one_place(items: list[dict[str, Any]]) -> None:
     ids = {oid(0), oid(1), oid(2)}

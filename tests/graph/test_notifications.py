@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.graph.notifications import (
@@ -343,14 +343,13 @@ ODD = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(body=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_body_raises_anything_but_bad_call(body: bytes) -> None:
     with contextlib.suppress(BadCall):
         parse_call(body, TENANT, (SECRET, PREVIOUS))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(items=st.lists(ODD | JSON, max_size=6))
 def test_each_item_is_in_one_class_and_only_authentic_ones_yield_anything(items: list[Any]) -> None:
     call = parse(*items)
@@ -374,7 +373,7 @@ def test_each_item_is_in_one_class_and_only_authentic_ones_yield_anything(items:
     assert len(set(call.user_ids)) == len(call.user_ids)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(items=st.lists(ODD, max_size=6), state=FIELD)
 def test_forged_items_never_yield_an_id(items: list[dict[str, Any]], state: Any) -> None:
     if state in (SECRET, PREVIOUS):

@@ -106,7 +106,7 @@ def test_a_hostile_name_does_nothing(name: str) -> None:
         assert sign not in safe
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.text(max_size=200) | st.text(alphabet="[]()!<>&#;*_~`\\|-+=1.{}$: a\n", max_size=60))
 def test_no_name_does_anything_at_the_start_of_a_line_or_within_it(name: str) -> None:
     safe = plain(name)

@@ -156,7 +156,7 @@ def test_a_card_that_can_not_be_cut_enough_says_so_and_stays_small() -> None:
     assert size(single(one, shown=shown)) <= LIMIT
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 3000), st.text(max_size=300), st.integers(0, 300), st.sampled_from([SUMMARY, BASELINE]))
 def test_no_card_ever_passes_the_limit(count: int, name: str, skus: int, form: str) -> None:
     users = {f"u-{n:06}": Person(name * 5, name * 5) for n in range(count)}

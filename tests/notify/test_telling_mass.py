@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.notify.deciding.brake import limit
@@ -270,7 +270,6 @@ def test_a_released_card_that_fails_is_tried_again_whole() -> None:
     story.expect((900, "held: 11 worse"), (first, "released: 11 opened"))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_no_more_than_the_limit_is_ever_told_of_at_once_without_a_second_reading(
     many: int, gone: int

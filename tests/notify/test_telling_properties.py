@@ -202,13 +202,13 @@ class History:
             self._administers("brake", "read")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(actions)
 def test_every_finding_is_told_or_has_a_named_reason(script: list[Action]) -> None:
     assert not History(script).unreasoned
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(actions)
 @example([("toggle", "cause"), ("run", "offered"), ("toggle", "cause")])
 @example([("crowd", "toggle"), ("run", ""), ("brake", "discard"), ("run", "sent")])
@@ -218,7 +218,7 @@ def test_an_end_or_a_reminder_is_told_only_of_what_people_may_have_heard(script:
     assert not history.unfounded
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(actions)
 def test_no_symptom_is_told_while_its_cause_is_open(script: list[Action]) -> None:
     history = History(script)
@@ -226,7 +226,7 @@ def test_no_symptom_is_told_while_its_cause_is_open(script: list[Action]) -> Non
     assert not history.muted_and_told
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(actions)
 @example(
     [
@@ -246,7 +246,7 @@ def test_nothing_is_told_twice_unless_an_answer_was_lost_or_it_is_a_reminder(scr
     assert not history.repeated
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(actions)
 def test_in_the_end_people_believe_what_is_so_whatever_crashed_or_failed(script: list[Action]) -> None:
     history = History(script)
@@ -265,7 +265,7 @@ def test_in_the_end_people_believe_what_is_so_whatever_crashed_or_failed(script:
         assert believed == so
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(actions)
 def test_exceptions_change_the_telling_and_nothing_that_is_known(script: list[Action]) -> None:
     excepted, plain = History(script), History(script, excepting=False)
@@ -281,7 +281,7 @@ def standing(history: History) -> dict[str, tuple[str, str, datetime]]:
     return {one.id: (one.state, one.fingerprint, one.since) for one in entries if one.open}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(actions)
 @example([("toggle", "a"), ("wait", "1000"), ("route", "refuses"), ("run", ""), ("toggle", "cause")])
 def test_at_rest_the_table_remembers_nothing_that_is_over(script: list[Action]) -> None:
@@ -295,7 +295,7 @@ def test_at_rest_the_table_remembers_nothing_that_is_over(script: list[Action]) 
     assert not table.handovers
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(("opened", "changed", "resolved")), max_size=12), st.data())
 def test_reading_a_journal_in_parts_or_twice_is_reading_it_once(
     moments: list[str], data: st.DataObject

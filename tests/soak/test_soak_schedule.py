@@ -11,7 +11,7 @@ SIZES = st.builds(Size.of, st.integers(100, 100_000), st.floats(0.5, 30))
 
 
 @given(st.integers(), SIZES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_kind_of_misfortune_comes_in_both_segments_and_no_kill_in_the_second(
     seed: int, size: Size
 ) -> None:
@@ -25,7 +25,7 @@ def test_every_kind_of_misfortune_comes_in_both_segments_and_no_kill_in_the_seco
 
 
 @given(st.integers(), SIZES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_everything_is_in_order_and_no_two_storms_meet(seed: int, size: Size) -> None:
     plan = draw(seed, size)
     moments = [one.at for one in plan.changes]
@@ -35,7 +35,7 @@ def test_everything_is_in_order_and_no_two_storms_meet(seed: int, size: Size) ->
 
 
 @given(st.integers())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_seed_draws_the_same_every_time_and_another_draws_otherwise(seed: int) -> None:
     size = Size.of(500, 1)
     assert draw(seed, size) == draw(seed, size)

@@ -81,7 +81,7 @@ pages = st.lists(st.tuples(st.lists(st.integers(0, 500), max_size=30), texts), m
 SHARDS = st.sampled_from([1, 2, 16, 32, 64])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(parts=st.lists(pages, max_size=4), shards=SHARDS)
 async def test_any_rows_on_any_pages_come_back_once_under_their_shard_with_their_time(
     parts: list[list[tuple[list[int], str]]], shards: int
@@ -108,7 +108,7 @@ async def test_any_rows_on_any_pages_come_back_once_under_their_shard_with_their
     assert sorted(await everything(of), key=key) == sorted(wanted, key=key)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(first=pages, second=pages)
 async def test_a_part_written_twice_has_the_rows_of_both_for_either_may_be_the_longer(
     first: list[tuple[list[int], str]], second: list[tuple[list[int], str]]

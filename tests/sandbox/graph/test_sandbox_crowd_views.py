@@ -28,7 +28,7 @@ CHANGES = st.lists(st.tuples(st.booleans(), st.sampled_from(IDS)), max_size=30)
 
 
 @given(CHANGES, CHANGES, st.sampled_from([*IDS, ""]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_set_of_the_crowd_is_a_set(
     changes: list[tuple[bool, str]], more: list[tuple[bool, str]], after: str
 ) -> None:
@@ -48,7 +48,7 @@ def test_a_set_of_the_crowd_is_a_set(
 
 
 @given(CHANGES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_users_and_their_order_are_a_mapping_and_a_sorted_list(changes: list[tuple[bool, str]]) -> None:
     ours = CrowdUsers(SMALL, {OTHERS[0]: _somebody(OTHERS[0])})
     order = CrowdOrder(ours)
