@@ -168,7 +168,8 @@ class _Question:
             cause, because = self._unsettled(low)
         return Verdict(
             state=state,
-            rule=decided.rule,
+            # In doubt whether the user can reset at all, only the rule that would cover has a say.
+            rule=decided.rule or high.rule,
             cause=cause,
             reach=reach.code,
             reset=self._reset(cause),
@@ -254,7 +255,7 @@ class _Question:
         low = self._edition.cells[self._row, self._sure.tier].reset
         high = self._edition.cells[self._row, self._most.tier].reset
         if low.answer != high.answer:
-            return Part(answer=UNDETERMINED, rule=low.rule, cause=cause)
+            return Part(answer=UNDETERMINED, rule=low.rule or high.rule, cause=cause)
         if low.answer == YES:
             return _part(low, self._cover(writing_back=False))
         if low.answer == NO and self._sure.tier is Tier.CLOUD:
