@@ -152,12 +152,14 @@ def judge_licences(user: Row, holdings: list[Row], policy: Row, edition: str, ad
     kind = kind_of(user, policy)
     low, high = best(sure, floor), best(sure + doubtful, floor)
     state, rule, reset, reset_rule, writeback, writeback_rule = VERDICT_TABLE[(kind, low)]
-    hopeful, hopeful_rule, reset_high, _, writeback_high, _ = VERDICT_TABLE[(kind, high)]
+    hopeful, hopeful_rule, reset_high, reset_high_rule, writeback_high, _ = VERDICT_TABLE[(kind, high)]
     if (state, hopeful) in SETTLED_BREACHES:
         state, rule = hopeful, hopeful_rule
     ids = RULE_IDS[edition]
     answer: Row = {"state": state, "rule": ids[rule], "because": set()}
     if state != hopeful:
+        # Whoever cannot reset breaks no rule: in doubt about that, what would cover names it.
+        answer["rule"], reset_rule = ids[rule or hopeful_rule], reset_rule or reset_high_rule
         deciding = [h for h in doubtful if VERDICT_TABLE[(kind, best([*sure, h], floor))][0] != state]
         answer["state"] = "undetermined"
         answer["cause"] = first(UNDETERMINED_CAUSES, {h["reason"] for h in deciding}, "sku-unknown")
