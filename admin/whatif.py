@@ -250,6 +250,8 @@ def _users(outcome: Outcome) -> Iterator[str]:
             left -= len(listed)
             yield _worded(users[0], len(users))
             yield from (f"  {one_line(one.upn or one.id)}" for one in listed)
+            if (unlisted := len(users) - len(listed)) > 0:
+                yield said("what_if", "alike", n=number(unlisted))
         if (more := total - FIRST + left) > 0:
             yield said("what_if", "more", n=number(more))
 

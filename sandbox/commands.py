@@ -140,8 +140,13 @@ async def _up(users: int, seed: int, base_port: int) -> None:
             print(f"taken    {', '.join(taken)}, from the environment")
         print(f"log      {log.relative_to(APP)}")
         print("To use `python -m admin` on it, copy this line into another shell:")
-        print(f". {_shell(log.parent, stage).relative_to(APP)}", flush=True)
-        await asyncio.Event().wait()
+        shell = _shell(log.parent, stage)
+        print(f". {shell.relative_to(APP)}", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            # A shell that reads it later would ask a tenant that is gone.
+            shell.unlink(missing_ok=True)
 
 
 def which(app_dir: Path) -> str:
@@ -152,10 +157,12 @@ def which(app_dir: Path) -> str:
 
 
 def _shell(folder: Path, stage: Stage) -> Path:
-    """A file for another shell to read: the settings of the app, and an `az` that is signed in."""
+    """A file for another shell to read: the settings of the app, the project's `python`, and an `az` that is
+    signed in."""
     az.install(folder / "bin", APP)
     lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(stage.environment.items())]
-    lines.append(f'export PATH={shlex.quote(str(folder / "bin"))}:"$PATH"')
+    first = f"{folder / 'bin'}{os.pathsep}{Path(sys.executable).parent}"
+    lines.append(f'export PATH={shlex.quote(first)}:"$PATH"')
     file = folder / "shell"
     file.unlink(missing_ok=True)
     file.touch(mode=0o600)

@@ -20,9 +20,9 @@ async def an_exception_is_added(play: Play) -> None:
     """The command that the card printed is run as it stands; what comes then is told to nobody."""
     user = play.stage.world.cast["synced_with_ems"]
     play.scene(8, "An exception is added")
-    play.say("The user leaves at the end of the month. The last card printed the command that agrees to it.")
+    play.say("The user leaves within the month. The last card printed the command that agrees to it.")
     words = shlex.split(_printed(play.stage.teams.cards[play.shown - 1].card))[3:]
-    for option, text in (("--owner", "Grace Hopper"), ("--reason", "Leaves this month, ticket 4711")):
+    for option, text in (("--owner", "Grace Hopper"), ("--reason", "Leaves within the month, ticket 4711")):
         words[words.index(option) + 1] = text
     agreed = (await play.command(words)).removeprefix("Agreed as ").partition(":")[0]
     listed = await play.command(["exception", "list"])
