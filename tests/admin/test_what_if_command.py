@@ -221,6 +221,20 @@ def test_cover_by_a_plan_that_is_off_says_so_beside_its_cause(tmp_path: Path, te
         assert texts.text("what_if", "plan_off", cause=held) in " ".join(answer.out.split())
 
 
+def test_each_kind_of_change_says_how_many_of_it_are_not_listed(tmp_path: Path, texts: Catalogue) -> None:
+    policy = Policy(scope="all", writeback="on")
+    first = head([sku(P1, 50, 44)], policy=policy)
+    synced = [person(n, by(None, P1), synced=True) for n in range(1, 23)]
+    cloud = [person(n, by(None, P1)) for n in range(23, 45)]
+    (tmp_path / "many.ndjson.gz").write_bytes(written(first, [*synced, *cloud]))
+    answer = run(tmp_path, "many.ndjson.gz", "--writeback", "on", "--drop-sku", P1, language=texts.language)
+    lines = answer.out.splitlines()
+    assert answer.code == 0, answer.err
+    assert sum(line.startswith("  user") for line in lines) == 20
+    assert lines.count(texts.text("what_if", "alike", n="12")) == 2
+    assert texts.text("what_if", "more", n="24") in " ".join(answer.out.split())
+
+
 def _started(place: Path, *arguments: str, stderr: int) -> subprocess.Popen[bytes]:
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "WATCH_LANGUAGE": "en", "TERM": "xterm"}
     return subprocess.Popen(
